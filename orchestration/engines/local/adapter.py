@@ -1,0 +1,45 @@
+"""The engine on this machine: rows are the queue, `supervisor` does the work."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db.models.functions import Now
+
+from orchestration.engines.base import AttemptReport, ExecutionSpec
+from orchestration.models import Attempt
+from orchestration.states import AttemptState, FailureKind
+from orchestration.wake import wake_engine
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class LocalEngine:
+    def start(self, spec: ExecutionSpec) -> str:
+        wake_engine()
+        return spec.name
+
+    def stop(self, spec: ExecutionSpec, *, reason: str) -> None:  # noqa: ARG002  the rows say it already
+        wake_engine()
+
+    def report(self, specs: list[ExecutionSpec]) -> list[AttemptReport]:
+        """Attempts that nobody vouches for any more: neither supervisor nor runner renewed the lease."""
+        lost = Attempt.objects.live().filter(job__in=[spec.job_id for spec in specs], lease_until__lt=Now())
+        return [lost_report(attempt.pk) for attempt in lost.only("pk")]
+
+    def capacity(self) -> tuple[float, int]:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        memory = settings.LOCAL_MEMORY_MIB << 20 or int(machine * 0.8)
+        return float(settings.LOCAL_VCPUS), memory
+
+
+def lost_report(attempt_id: UUID) -> AttemptReport:
+    return AttemptReport(
+        attempt_id=attempt_id,
+        state=AttemptState.FAILED,
+        failure_kind=FailureKind.INTERRUPTED,
+        detail="The process or the machine that ran this attempt went away.",
+    )

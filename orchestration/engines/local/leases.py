@@ -1,0 +1,132 @@
+"""The supervisor's side of the rows: take, renew, give back. All times are the database's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from orchestration.models import Attempt
+from orchestration.models.moves import swap_state, write_events
+from orchestration.points import point
+from orchestration.states import ATTEMPT_MOVES, AttemptState, EventKind, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+LEASE: Final = timedelta(seconds=30)
+BATCH: Final = 32
+
+
+@transaction.atomic
+def take(holder: str, *, vcpus: float, memory_bytes: int, limits: tuple[float, int]) -> list[Attempt]:
+    """Lease queued attempts that fit into what is free.
+
+    An attempt that asks for more than `limits`, the whole of this machine, counts as the whole: on a
+    laptop a step for a large server runs alone rather than never.
+    """
+    due = (
+        Attempt.objects.filter(
+            state=AttemptState.QUEUED, available_at__lte=Now(), job__cancel_requested_at__isnull=True
+        )
+        .select_related("job")
+        .order_by("-priority", "item_index", "id")
+        .select_for_update(skip_locked=True, no_key=True, of=("self",))
+    )
+    taken = []
+    for attempt in due[:BATCH]:
+        attempt.vcpu = min(attempt.vcpu, limits[0])
+        attempt.memory_bytes = min(attempt.memory_bytes, limits[1])
+        if attempt.vcpu > vcpus or attempt.memory_bytes > memory_bytes:
+            break  # first come, first served: a large attempt is not starved by small ones behind it
+        vcpus -= attempt.vcpu
+        memory_bytes -= attempt.memory_bytes
+        _lease(attempt, holder)
+        taken.append(attempt)
+    return taken
+
+
+def _lease(attempt: Attempt, holder: str) -> None:
+    fence = attempt.fence + 1
+    swap_state(
+        attempt,
+        AttemptState.STARTING,
+        moves=ATTEMPT_MOVES,
+        fence=fence,
+        leased_by=holder,
+        lease_until=Now() + LEASE,
+        pid=None,
+        pid_started="",
+    )
+    job = attempt.job
+    event = job.event(
+        EventKind.ATTEMPT,
+        step=attempt.step,
+        item=attempt.item_index,
+        attempt_id=attempt.pk,
+        old=AttemptState.QUEUED,
+        new=AttemptState.STARTING,
+        data={"run": attempt.run, "number": attempt.number},
+    )
+    write_events([event])
+    if job.state == JobState.QUEUED:
+        job.move(JobState.STARTING)
+    point("lease.taken")
+
+
+def note_process(attempt_id: UUID, fence: int, pid: int, started: str) -> None:
+    Attempt.objects.held_by(attempt_id, fence).update(pid=pid, pid_started=started)
+
+
+def renew(holder: str, attempt_ids: Iterable[UUID]) -> None:
+    Attempt.objects.live().filter(leased_by=holder, pk__in=list(attempt_ids)).update(lease_until=Now() + LEASE)
+
+
+def mine(holder: str) -> list[Attempt]:
+    return list(Attempt.objects.live().filter(leased_by=holder))
+
+
+def expired() -> list[UUID]:
+    """Live attempts that nobody renews, whoever had them."""
+    return list(Attempt.objects.live().filter(lease_until__lt=Now()).values_list("pk", flat=True)[:500])
+
+
+def still_live(attempt_id: UUID, fence: int) -> Attempt | None:
+    held: Attempt | None = Attempt.objects.held_by(attempt_id, fence).select_related("job").first()
+    return held
+
+
+def canceling(attempt_ids: Iterable[UUID]) -> set[UUID]:
+    rows = Attempt.objects.filter(pk__in=list(attempt_ids), job__cancel_requested_at__isnull=False)
+    return set(rows.values_list("pk", flat=True))
+
+
+def give_back(attempt: Attempt) -> bool:
+    """STARTING → QUEUED: nothing ran. The next lease has another fence, so a late start changes nothing."""
+    with transaction.atomic():
+        if not swap_state(
+            attempt,
+            AttemptState.QUEUED,
+            moves=ATTEMPT_MOVES,
+            fence=F("fence") + 1,
+            leased_by="",
+            lease_until=None,
+            pid=None,
+            pid_started="",
+        ):
+            return False
+        event = attempt.job.event(
+            EventKind.ATTEMPT,
+            step=attempt.step,
+            item=attempt.item_index,
+            attempt_id=attempt.pk,
+            old=AttemptState.STARTING,
+            new=AttemptState.QUEUED,
+            reason="The process never started.",
+        )
+        write_events([event])
+    return True

@@ -1,0 +1,190 @@
+"""Take a job as far as it will go now, from whatever state it is found in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration.models import Attempt, Item, Job, StepRun
+from orchestration.models.moves import swap_state, write_events
+from orchestration.points import point
+from orchestration.spec.decide import job_outcome, step_outcome
+from orchestration.spec.model import PipelineSpec, StepSpec
+from orchestration.states import (
+    ATTEMPT_MOVES,
+    FINISHED,
+    UNSUCCESSFUL,
+    WORK_MOVES,
+    AttemptState,
+    EventKind,
+    FailureKind,
+    JobState,
+    WorkState,
+)
+from orchestration.wake import wake_engine
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+def advance(job_id: UUID) -> None:
+    """Settle steps whose items are all done, start steps that are ready, finish the job if nothing is left."""
+    with transaction.atomic():
+        job = (
+            Job.objects.select_for_update(no_key=True, of=("self",))
+            .select_related("pipeline_version", "workspace")
+            .get(pk=job_id)
+        )
+        if job.is_finished or (job.execution_id is None and not job.cancel_requested_at):
+            return
+        point("advance.locked")
+        if job.cancel_requested_at:
+            _cancel(job)
+        else:
+            _Schedule(job).run()
+    point("advance.committed")
+
+
+def finish_job(job: Job, to: JobState, *, kind: str = "", detail: str = "") -> None:
+    job.move(to, failure_kind=kind, failure_detail=detail[:2000])
+
+
+class _Schedule:
+    """One pass over the steps of a locked job."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.spec = PipelineSpec.from_json(job.pipeline_version.spec)
+        self.by_name: dict[str, StepSpec] = {step.name: step for step in self.spec.steps}
+        self.steps: dict[str, StepRun] = {step.name: step for step in job.steps.all()}
+        self.started = False
+
+    def run(self) -> None:
+        while self._pass():
+            pass
+        if self.started:
+            wake_engine()
+        states = {name: step.state for name, step in self.steps.items()}
+        outcome = job_outcome(list(states.values()))
+        if outcome is not None:
+            failed = next((s for s in self.steps.values() if s.state in {"FAILED", "TIMED_OUT"}), None)
+            kind = (failed.failure_kind or FailureKind.PLATFORM) if failed else ""
+            finish_job(self.job, JobState(outcome), kind=kind, detail=failed.failure_detail if failed else "")
+
+    def _pass(self) -> bool:
+        """Settle and start; whether anything moved, so that another pass may find more to do."""
+        running = [step for step in self.steps.values() if step.state == WorkState.RUNNING]
+        counts = Item.objects.counts([step.pk for step in running]) if running else {}
+        # Lists, not generators: every step gets its turn in each pass.
+        moved = any([self._settle(step, counts[step.pk]) for step in running])  # noqa: C419  every step gets its turn
+        waiting = [step for step in self.steps.values() if step.state == WorkState.WAITING]
+        return any([self._open(step) for step in waiting]) or moved  # noqa: C419  every step gets its turn
+
+    def _settle(self, step: StepRun, counts: dict[str, int]) -> bool:
+        outcome = step_outcome(counts, self.by_name[step.name].tolerate)
+        if outcome is None:
+            return False
+        changes: dict[str, Any] = {}
+        if outcome in {"FAILED", "TIMED_OUT"}:
+            kind, detail = _why(step, counts)
+            changes = {"failure_kind": kind, "failure_detail": detail}
+        return self._move(step, WorkState(outcome), **changes)
+
+    def _open(self, step: StepRun) -> bool:
+        needs = [self.steps[name].state for name in self.by_name[step.name].needs]
+        if any(state in UNSUCCESSFUL for state in needs):
+            return self._move(step, WorkState.SKIPPED, reason="A step it needs did not succeed.")
+        if any(state != WorkState.SUCCEEDED for state in needs):
+            return False
+        if not self._move(step, WorkState.RUNNING, started_at=Now()):
+            return False
+        self._make_items(step)
+        self.started = True
+        return True
+
+    def _make_items(self, step: StepRun) -> None:
+        """Items that an earlier run left are kept; those that wait get an attempt."""
+        spec = self.by_name[step.name]
+        have = set(step.items.values_list("index", flat=True))
+        Item.objects.bulk_create(
+            [Item(step_run=step, index=index) for index in range(step.items_total) if index not in have],
+            batch_size=2_000,
+        )
+        waiting = Item.objects.filter(step_run=step, state=WorkState.WAITING)
+        if spec.for_each:
+            orphans = self._items_without_source(spec)
+            if orphans:
+                waiting.filter(index__in=orphans).update(state=WorkState.SKIPPED, finished_at=Now())
+        Attempt.objects.bulk_create([new_attempt(self.job, step, item, spec) for item in waiting], batch_size=2_000)
+        waiting.update(state=WorkState.RUNNING)
+
+    def _items_without_source(self, spec: StepSpec) -> set[int]:
+        """Indexes whose item in a needed fan-out did not succeed: there is nothing to work on."""
+        needed = [self.steps[name] for name in spec.needs if self.by_name[name].for_each]
+        failed = Item.objects.filter(step_run__in=needed).exclude(state=WorkState.SUCCEEDED)
+        return set(failed.values_list("index", flat=True))
+
+    def _move(self, step: StepRun, to: WorkState, *, reason: str = "", **changes: Any) -> bool:
+        old = step.state
+        if not swap_state(step, to, moves=WORK_MOVES, **changes):
+            return False
+        data = {k: v for k, v in changes.items() if k in {"failure_kind", "failure_detail"} and v}
+        write_events([self.job.event(EventKind.STEP, step=step.name, old=old, new=to, reason=reason, data=data)])
+        return True
+
+
+def new_attempt(job: Job, step: StepRun, item: Item, spec: StepSpec, *, number: int = 1, **fields: Any) -> Attempt:
+    return Attempt(
+        job=job,
+        item=item,
+        step=step.name,
+        item_index=item.index,
+        run=job.run,
+        number=number,
+        priority=job.priority,
+        vcpu=spec.resources.vcpu,
+        memory_bytes=spec.resources.memory_bytes,
+        **fields,
+    )
+
+
+def _why(step: StepRun, counts: dict[str, int]) -> tuple[str, str]:
+    """The failure of a step, from its first failed item: kind and sentence."""
+    failed = step.items.filter(state__in=["FAILED", "TIMED_OUT"])
+    first = failed.order_by("index").first()
+    if first is None:
+        return FailureKind.PLATFORM, "The step failed without a failed item."
+    if step.items_total == 1:
+        return first.failure_kind, first.failure_detail
+    number = counts.get("FAILED", 0) + counts.get("TIMED_OUT", 0)
+    kinds = Counter(failed.values_list("failure_kind", flat=True))
+    kind = kinds.most_common(1)[0][0]
+    return (
+        kind,
+        f"{number} of {step.items_total} items failed; the first (item {first.index}): {first.failure_detail}",
+    )
+
+
+def _cancel(job: Job) -> None:
+    """Cancel what has not begun; when nothing runs any more, the job is canceled."""
+    queued = list(Attempt.objects.filter(job=job, state=AttemptState.QUEUED))
+    gone = [a for a in queued if swap_state(a, AttemptState.CANCELED, moves=ATTEMPT_MOVES)]
+    now = {"state": WorkState.CANCELED, "finished_at": Now()}
+    Item.objects.filter(pk__in=[a.item_id for a in gone]).exclude(state__in=FINISHED).update(**now)
+    write_events(
+        job.event(EventKind.ATTEMPT, step=a.step, item=a.item_index, attempt_id=a.pk, old="QUEUED", new="CANCELED")
+        for a in gone
+    )
+    if Attempt.objects.filter(job=job).live().exists():
+        wake_engine()
+        return
+    open_steps = [step for step in job.steps.all() if step.state not in FINISHED]
+    Item.objects.filter(step_run__in=open_steps).exclude(state__in=FINISHED).update(**now)
+    for step in open_steps:
+        old = step.state
+        swap_state(step, WorkState.CANCELED, moves=WORK_MOVES)
+        write_events([job.event(EventKind.STEP, step=step.name, old=old, new=WorkState.CANCELED)])
+    finish_job(job, JobState.CANCELED)

@@ -1,0 +1,138 @@
+"""From WAITING to an engine: admission, then hand-over. Claim, commit, call, record."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models.functions import Now
+
+from orchestration.engines.base import ExecutionSpec
+from orchestration.engines.registry import get_engine
+from orchestration.errors import EngineRejected, EngineUnavailable
+from orchestration.execution.advance import advance, finish_job
+from orchestration.models import Execution, Job, JobInput, Workspace
+from orchestration.points import point
+from orchestration.states import FailureKind, JobState, ScanState, WaitingReason
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 100
+CLAIM_LASTS: Final = timedelta(seconds=15)
+
+
+def dispatch() -> int:
+    """Admit and hand over whatever can be; the number of jobs handed over."""
+    handed = 0
+    while True:
+        admitted = _admit()
+        claimed = _claim()
+        for job_id in claimed:
+            _hand_over(job_id)
+        handed += len(claimed)
+        if not admitted and len(claimed) < BATCH:
+            return handed
+
+
+@transaction.atomic
+def _admit() -> int:
+    """Move jobs from WAITING to QUEUED while their workspace and the platform have slots."""
+    active = dict(
+        Job.objects.active().order_by().values_list("workspace").annotate(n=Count("pk")).values_list("workspace", "n")
+    )
+    room = settings.MAX_ACTIVE_JOBS - sum(active.values())
+    waiting = Workspace.objects.filter(Exists(Job.objects.filter(workspace=OuterRef("pk"), state=JobState.WAITING)))
+    admitted = 0
+    for workspace in waiting:
+        free = min(room, workspace.max_active_jobs - active.get(workspace.pk, 0), BATCH)
+        if free > 0:
+            moved = _admit_from(workspace, free)
+            admitted += moved
+            room -= moved
+        if free <= 0 or room <= 0:
+            _explain(workspace)
+    return admitted
+
+
+def _admit_from(workspace: Workspace, free: int) -> int:
+    ready = _waiting(workspace).filter(~Exists(_unscanned()))[:free]
+    moved = sum(job.move(JobState.QUEUED, queued_at=Now()) for job in ready)
+    held = _waiting(workspace).filter(Exists(_unscanned())).exclude(waiting_reason=WaitingReason.SCAN)
+    for job in held[:BATCH]:
+        _wait(job, WaitingReason.SCAN, "Its input files are still being checked.")
+    return moved
+
+
+def _waiting(workspace: Workspace) -> models.QuerySet[Job]:
+    return (
+        Job.objects.filter(workspace=workspace, state=JobState.WAITING, cancel_requested_at__isnull=True)
+        .order_by("-priority", "id")
+        .select_for_update(skip_locked=True, no_key=True, of=("self",))
+    )
+
+
+def _unscanned() -> models.QuerySet[JobInput]:
+    return JobInput.objects.filter(Q(job=OuterRef("pk")) & ~Q(file__scan_state=ScanState.CLEAN))
+
+
+def _explain(workspace: Workspace) -> None:
+    """Tell the jobs at the head of the line why they wait; the rest learn it when they get there."""
+    sentence = f"The workspace already has {workspace.max_active_jobs} active jobs, its limit."
+    for job in _waiting(workspace).filter(waiting_reason="")[:BATCH]:
+        _wait(job, WaitingReason.CONCURRENCY, sentence)
+
+
+def _wait(job: Job, reason: WaitingReason, detail: str) -> None:
+    Job.objects.filter(pk=job.pk, state=job.state).update(waiting_reason=reason, waiting_detail=detail)
+
+
+@transaction.atomic
+def _claim() -> list[UUID]:
+    """Take QUEUED jobs that no dispatcher has in hand, or whose dispatcher died."""
+    due = (
+        Job.objects.filter(state=JobState.QUEUED, execution__isnull=True)
+        .filter(Q(claimed_at__isnull=True) | Q(claimed_at__lt=Now() - CLAIM_LASTS))
+        .order_by("-priority", "id")
+        .select_for_update(skip_locked=True, no_key=True)
+        .values_list("pk", flat=True)[:BATCH]
+    )
+    claimed = list(due)
+    Job.objects.filter(pk__in=claimed).update(claimed_at=Now())
+    return claimed
+
+
+def _hand_over(job_id: UUID) -> None:
+    """Start the job's execution by name. A repeat adopts what an earlier try has started."""
+    point("dispatch.claimed")
+    job = Job.objects.get(pk=job_id)
+    if job.state != JobState.QUEUED or job.execution_id or job.cancel_requested_at:
+        return
+    spec = ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run)
+    try:
+        external_ref = get_engine(settings.ENGINE).start(spec)
+    except EngineUnavailable as exc:
+        log.warning("engine unavailable", extra={"job_id": str(job_id), "error": str(exc)})
+        _wait(job, WaitingReason.PLATFORM, str(exc)[:500])
+        return
+    except EngineRejected as exc:
+        finish_job(job, JobState.FAILED, kind=FailureKind.PLATFORM, detail=str(exc))
+        return
+    point("dispatch.started")
+    with transaction.atomic():
+        execution, _ = Execution.objects.get_or_create(
+            name=spec.name, defaults={"engine": settings.ENGINE, "external_ref": external_ref}
+        )
+        Job.objects.filter(pk=job_id, run=job.run, execution__isnull=True).update(
+            execution=execution,
+            waiting_reason=WaitingReason.CAPACITY,
+            waiting_detail="Waiting for room on the engine.",
+        )
+    point("dispatch.recorded")
+    advance(job_id)

@@ -1,0 +1,125 @@
+"""The one function through which runner messages and engine findings reach the rows.
+
+Duplicates, reordering and late news change nothing: a report moves an attempt only from an unfinished
+state and, where the reporter holds a fence, only if that fence is still the row's.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration.execution.advance import advance, new_attempt
+from orchestration.execution.outputs import attach_outputs
+from orchestration.models import Attempt, Item
+from orchestration.models.moves import swap_state, write_events
+from orchestration.points import point
+from orchestration.spec.decide import Retry, after_attempt
+from orchestration.spec.model import PipelineSpec
+from orchestration.states import ATTEMPT_FINISHED, ATTEMPT_MOVES, WORK_MOVES, EventKind, WorkState
+from orchestration.wake import wake_engine
+
+if TYPE_CHECKING:
+    from orchestration.engines.base import AttemptReport
+    from orchestration.models import Event
+    from orchestration.spec.model import StepSpec
+
+
+def record(report: AttemptReport) -> bool:
+    """Apply a report of an attempt's end. False: it was old news."""
+    if report.state not in ATTEMPT_FINISHED:
+        raise ValueError(f"record takes ends, not {report.state}")
+    point("record.before")
+    with transaction.atomic():
+        attempt = (
+            Attempt.objects.select_related("job__pipeline_version", "job__workspace", "item__step_run")
+            .filter(pk=report.attempt_id)
+            .first()
+        )
+        if attempt is None or not _apply(attempt, report):
+            return False
+    point("record.committed")
+    if (
+        not Item.objects.unfinished().filter(step_run=attempt.item.step_run_id).exists()
+        or attempt.job.cancel_requested_at
+    ):
+        advance(attempt.job_id)
+    return True
+
+
+def _apply(attempt: Attempt, report: AttemptReport) -> bool:
+    if attempt.state in ATTEMPT_FINISHED or (report.fence is not None and report.fence != attempt.fence):
+        return False
+    old = attempt.state
+    moved = swap_state(
+        attempt,
+        report.state,
+        moves=ATTEMPT_MOVES,
+        failure_kind=report.failure_kind,
+        detail=report.detail[:2000],
+        exit_code=report.exit_code,
+        usage=report.usage,
+        progress=1.0 if report.state == "SUCCEEDED" else attempt.progress,
+    )
+    if not moved:
+        return False
+    data = {"failure_kind": report.failure_kind, "exit_code": report.exit_code} if report.failure_kind else {}
+    ended = attempt.job.event(
+        EventKind.ATTEMPT,
+        step=attempt.step,
+        item=attempt.item_index,
+        attempt_id=attempt.pk,
+        old=old,
+        new=report.state,
+        reason=report.detail[:500],
+        data=data | {"run": attempt.run, "number": attempt.number},
+    )
+    if report.state == "SUCCEEDED":
+        attach_outputs(attempt, report.outputs)
+    write_events([ended, *_settle_item(attempt, report)])
+    return True
+
+
+def _settle_item(attempt: Attempt, report: AttemptReport) -> list[Event]:
+    """The item's next attempt, or its end."""
+    spec = PipelineSpec.from_json(attempt.job.pipeline_version.spec)
+    step = next(step for step in spec.steps if step.name == attempt.step)
+    canceling = attempt.job.cancel_requested_at is not None
+    decision = after_attempt(
+        step.retry,
+        number=attempt.number,
+        state=report.state,
+        failure_kind=report.failure_kind or None,
+        retry_requested=report.retry,
+        jitter=random.random(),  # noqa: S311  spreads retries, guards nothing
+    )
+    if isinstance(decision, Retry) and not canceling:
+        _try_again(attempt, step, decision.delay_s)
+        return []
+    state = WorkState(report.state)
+    item, old = attempt.item, attempt.item.state
+    changes = {"failure_kind": report.failure_kind, "failure_detail": report.detail[:2000]}
+    if not swap_state(item, state, moves=WORK_MOVES, **changes):
+        return []
+    data = {"failure_kind": report.failure_kind} if report.failure_kind else {}
+    return [attempt.job.event(EventKind.ITEM, step=attempt.step, item=item.index, old=old, new=state, data=data)]
+
+
+def _try_again(attempt: Attempt, step: StepSpec, delay_s: float) -> None:
+    Attempt.objects.bulk_create(
+        [
+            new_attempt(
+                attempt.job,
+                attempt.item.step_run,
+                attempt.item,
+                step,
+                number=attempt.number + 1,
+                available_at=Now() + timedelta(seconds=delay_s),
+            )
+        ]
+    )
+    wake_engine()

@@ -1,0 +1,63 @@
+"""What beat does so that the system heals by itself: every gap a lost message or a kill can leave."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from itertools import batched
+from typing import Final
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef
+
+from orchestration.engines.base import ExecutionSpec
+from orchestration.engines.registry import get_engine
+from orchestration.execution.advance import advance
+from orchestration.execution.record import record
+from orchestration.models import Attempt, File, Job
+from orchestration.states import ATTEMPT_FINISHED
+from orchestration.storage.registry import get_storage
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 100
+ORPHAN_AGE: Final = timedelta(days=1)
+
+
+def reconcile() -> int:
+    """Ask the engine about every job it has, record what was missed, advance what stands still."""
+    jobs = Job.objects.unfinished().filter(execution__isnull=False).order_by("id")
+    repairs = 0
+    for group in batched(jobs.only("pk", "run"), BATCH, strict=False):
+        specs = [ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run) for job in group]
+        repairs += sum(record(report) for report in get_engine(settings.ENGINE).report(specs))
+    return repairs + advance_stalled()
+
+
+def advance_stalled() -> int:
+    """Jobs that an engine has but where nothing is queued or running, and those that want to end."""
+    open_attempts = Attempt.objects.filter(job=OuterRef("pk")).exclude(state__in=ATTEMPT_FINISHED)
+    handed_over = Job.objects.unfinished().filter(execution__isnull=False)
+    stalled = handed_over.filter(~Exists(open_attempts))
+    canceling = Job.objects.unfinished().filter(cancel_requested_at__isnull=False)
+    found = stalled.values_list("pk").union(canceling.values_list("pk"))
+    job_ids = [row[0] for row in found[:1_000]]
+    for job_id in job_ids:
+        advance(job_id)
+    if job_ids:
+        log.info("advanced stalled jobs", extra={"count": len(job_ids)})
+    return len(job_ids)
+
+
+def sweep_storage() -> int:
+    """Delete objects that are older than a day and have no File row (their client has no 2xx) or a deleted one."""
+    removed = 0
+    for alias in ("uploads", "results"):
+        storage = get_storage(alias)
+        for keys in batched(storage.keys_older_than(ORPHAN_AGE), 500, strict=False):
+            wanted = File.objects.filter(key__in=keys, deleted_at__isnull=True)
+            known = set(wanted.values_list("key", flat=True))
+            for key in set(keys) - known:
+                storage.delete(key)
+                removed += 1
+    return removed

@@ -1,0 +1,8 @@
+from uuid import UUID
+
+import uuid_utils.compat
+
+
+def new_id() -> UUID:
+    """UUIDv7: sorts by time of creation, so it may stand for the order of rows and in cursors."""
+    return uuid_utils.compat.uuid7()

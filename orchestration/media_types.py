@@ -1,0 +1,84 @@
+"""What a file is: by its first bytes where they tell, by its name where they cannot."""
+
+from __future__ import annotations
+
+import codecs
+from typing import Final
+
+import puremagic
+
+HEAD_BYTES: Final = 16_384
+BINARY: Final = "application/octet-stream"
+
+# Text formats carry no signature, so their extension decides, provided the bytes are text.
+_TEXT: Final = {
+    "csv": "text/csv",
+    "tsv": "text/tab-separated-values",
+    "tab": "text/tab-separated-values",
+    "jsonl": "application/jsonl",
+    "ndjson": "application/jsonl",
+    "json": "application/json",
+    "html": "text/html",
+    "htm": "text/html",
+    "svg": "image/svg+xml",
+    "xml": "application/xml",
+    "yaml": "application/yaml",
+    "yml": "application/yaml",
+    "md": "text/markdown",
+    "py": "text/x-python",
+}
+_SIGNATURES: Final = (
+    (b"%PDF-", "application/pdf"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"II*\x00", "image/tiff"),
+    (b"MM\x00*", "image/tiff"),
+    (b"II+\x00", "image/tiff"),
+    (b"MM\x00+", "image/tiff"),
+    (b"PAR1", "application/vnd.apache.parquet"),
+    (b"\x1f\x8b", "application/gzip"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\x00", "application/x-xz"),
+    (b"\x28\xb5\x2f\xfd", "application/zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"BM", "image/bmp"),
+)
+_OFFICE: Final = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+}
+
+
+def detect(name: str, head: bytes) -> str:
+    """Media type from the first HEAD_BYTES bytes and the name's extension; never from what a client says."""
+    extension = name.rpartition(".")[2].lower()
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[:4] in {b"PK\x03\x04", b"PK\x05\x06"}:
+        return _OFFICE.get(extension, "application/zip") if _is_office(head, extension) else "application/zip"
+    for signature, media_type in _SIGNATURES:
+        if head.startswith(signature):
+            return media_type
+    if _is_text(head):
+        return _TEXT.get(extension, "text/plain")
+    return _by_library(head) or BINARY
+
+
+def _is_office(head: bytes, extension: str) -> bool:
+    return extension in _OFFICE and (b"[Content_Types].xml" in head or b"_rels/" in head or b"docProps/" in head)
+
+
+def _is_text(head: bytes) -> bool:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF8)):
+        return True
+    return b"\x00" not in head and sum(byte < 9 or 13 < byte < 27 for byte in head) * 50 <= len(head)  # noqa: PLR2004  the control characters that text does not have
+
+
+def _by_library(head: bytes) -> str | None:
+    try:
+        return puremagic.from_string(head, mime=True) or None
+    except (puremagic.PureError, ValueError):
+        return None

@@ -1,0 +1,86 @@
+"""Who: users, the workspaces they share, and the tokens their programs use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models.functions import Now
+
+from orchestration.ids import new_id
+from orchestration.states import ROLE_RANK, Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+
+class User(AbstractUser):
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+
+
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        if not user.is_authenticated:
+            return self.none()
+        return self if user.is_superuser else self.filter(memberships__user=user)
+
+
+class Workspace(models.Model):
+    """The tenant boundary. `max_active_jobs` bounds what is admitted at once, not what may wait."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    slug = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=200)
+    max_active_jobs = models.PositiveIntegerField(default=1_000)
+    upload_retention_days = models.PositiveIntegerField(default=365)
+    result_retention_days = models.PositiveIntegerField(default=1_826)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar = WorkspaceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def role_of(self, user: User) -> str | None:
+        if user.is_superuser:
+            return Role.MANAGER
+        return self.memberships.filter(user=user).values_list("role", flat=True).first()
+
+    def lets(self, user: User, role: Role) -> bool:
+        """Whether `user` has at least `role` here."""
+        has = self.role_of(user)
+        return has is not None and ROLE_RANK[has] >= ROLE_RANK[role]
+
+
+class Membership(models.Model):
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=[(r, r) for r in Role], default=Role.SUBMITTER)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "user"], name="membership_once"),
+            models.CheckConstraint(condition=models.Q(role__in=list(Role)), name="membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.role} of {self.workspace_id}"
+
+
+class ApiToken(models.Model):
+    """Only the hash of the secret is kept; `public_id` finds the row."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=200)
+    public_id = models.CharField(max_length=16, unique=True)
+    secret_hash = models.BinaryField(max_length=32)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.public_id})"

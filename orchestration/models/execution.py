@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from orchestration.ids import new_id
+
+
+class Execution(models.Model):
+    """What an engine was asked to do. `name` makes a repeated start harmless.
+
+    Jobs point here, not the other way, so that one execution may carry several of them; `cell` names
+    the account and region (or machine) it was given to.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    name = models.CharField(max_length=80, unique=True)
+    engine = models.CharField(max_length=32)
+    cell = models.CharField(max_length=64, default="default")
+    external_ref = models.CharField(max_length=256, blank=True)
+    requested_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from django.db import models, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from orchestration.ids import new_id
+from orchestration.models.account import User, Workspace
+from orchestration.models.event import Event
+from orchestration.models.execution import Execution
+from orchestration.models.file import File
+from orchestration.models.moves import swap_state, write_events
+from orchestration.models.pipeline import PipelineVersion
+from orchestration.models.scoping import InWorkspaceQuerySet
+from orchestration.states import (
+    JOB_FINISHED,
+    JOB_MOVES,
+    JOB_UNFINISHED,
+    EventKind,
+    FailureKind,
+    JobState,
+    WaitingReason,
+)
+
+
+class JobQuerySet(InWorkspaceQuerySet["Job"]):
+    def unfinished(self) -> Self:
+        return self.filter(state__in=JOB_UNFINISHED)
+
+    def active(self) -> Self:
+        """Jobs that take a slot of their workspace: counted from rows, never kept in a counter."""
+        return self.filter(state__in=JOB_UNFINISHED - {JobState.WAITING})
+
+
+class Job(models.Model):
+    """One user-visible run of one PipelineVersion over input Files."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="jobs")
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="jobs")
+    pipeline_version = models.ForeignKey(PipelineVersion, models.PROTECT, related_name="jobs")
+    name = models.CharField(max_length=200, blank=True)
+    params = models.JSONField(default=dict)
+    labels = models.JSONField(default=dict)
+    priority = models.SmallIntegerField(default=0)
+    inputs = models.ManyToManyField(File, through="JobInput", related_name="used_by")
+    input_count = models.PositiveIntegerField(default=0)
+
+    state = models.CharField(max_length=12, choices=[(s, s) for s in JobState], default=JobState.WAITING)
+    run = models.PositiveIntegerField(default=1)
+    waiting_reason = models.CharField(max_length=16, blank=True)
+    waiting_detail = models.CharField(max_length=500, blank=True)
+    failure_kind = models.CharField(max_length=12, blank=True)
+    failure_detail = models.CharField(max_length=2000, blank=True)
+    # A wish, not a state: the job keeps running until its engine says otherwise.
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+
+    execution = models.ForeignKey(Execution, models.PROTECT, null=True, blank=True, related_name="jobs")
+    # When a dispatcher last took the job in hand; a claim that led nowhere is taken again.
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    progress_event_at = models.DateTimeField(null=True, blank=True)
+
+    idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  unique, so "" will not do
+    request_digest = models.CharField(max_length=64, blank=True)
+    resubmitted_from = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="resubmissions")
+    created_at = models.DateTimeField(db_default=Now())
+    queued_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "idempotency_key"], name="job_once_per_key"),
+            models.CheckConstraint(condition=Q(state__in=list(JobState)), name="job_state_known"),
+            models.CheckConstraint(
+                condition=Q(state__in=JOB_FINISHED, finished_at__isnull=False)
+                | (~Q(state__in=JOB_FINISHED) & Q(finished_at__isnull=True)),
+                name="job_finished_at_iff_finished",
+            ),
+            models.CheckConstraint(
+                condition=Q(waiting_reason="") | Q(waiting_reason__in=list(WaitingReason)),
+                name="job_waiting_reason_known",
+            ),
+            models.CheckConstraint(
+                condition=(
+                    Q(state__in=[JobState.FAILED, JobState.TIMED_OUT], failure_kind__in=list(FailureKind))
+                    | (~Q(state__in=[JobState.FAILED, JobState.TIMED_OUT]) & Q(failure_kind=""))
+                ),
+                name="job_failure_kind_iff_failed",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-priority", "id"], condition=Q(state=JobState.WAITING), name="job_to_admit"),
+            models.Index(fields=["-priority", "id"], condition=Q(state=JobState.QUEUED), name="job_to_dispatch"),
+            models.Index(fields=["workspace", "state"], condition=Q(state__in=JOB_UNFINISHED), name="job_unfinished"),
+            models.Index(fields=["workspace", "-id"], name="job_by_workspace"),
+            models.Index(fields=["pipeline_version", "-id"], name="job_by_pipeline"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.pk)
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in JOB_FINISHED
+
+    @property
+    def is_canceling(self) -> bool:
+        return self.cancel_requested_at is not None and not self.is_finished
+
+    @property
+    def execution_name(self) -> str:
+        return f"{self.pk}-r{self.run}"
+
+    def event(self, kind: EventKind, **fields: Any) -> Event:
+        """An unsaved event of this job."""
+        return Event(workspace_id=self.workspace_id, job_id=self.pk, kind=kind, **fields)
+
+    def move(self, to: JobState, *, reason: str = "", **changes: Any) -> bool:
+        """Go to `to` with its event, in one transaction. False: somebody else moved the job first."""
+        old = self.state
+        if to != JobState.WAITING:
+            changes = {"waiting_reason": "", "waiting_detail": ""} | changes
+        with transaction.atomic():
+            if not swap_state(self, to, moves=JOB_MOVES, **changes):
+                return False
+            data = {k: changes[k] for k in ("failure_kind", "failure_detail", "run") if changes.get(k)}
+            write_events([self.event(EventKind.JOB, old=old, new=to, reason=reason[:500], data=data)])
+        return True
+
+
+class JobInput(models.Model):
+    """The files of a job, in the order they were given; the position is the item's index in a fan-out."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="job_inputs")
+    file = models.ForeignKey(File, models.PROTECT, related_name="+")
+    position = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["job", "position"], name="job_input_position_once")]
+
+    def __str__(self) -> str:
+        return f"{self.position}: {self.file_id}"

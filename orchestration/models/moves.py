@@ -1,0 +1,51 @@
+"""The compare-and-set under every move of a Job, StepRun, Item or Attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db.models.functions import Now
+
+from orchestration.errors import IllegalMove
+from orchestration.models.event import Event
+from orchestration.states import FINISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from django.db.models import Model
+
+
+def swap_state(
+    row: Any,
+    to: str,
+    *,
+    moves: Mapping[str, frozenset[str]],
+    finished_field: str = "finished_at",
+    **changes: Any,
+) -> bool:
+    """Set `state` to `to` provided the row still has the state this instance was loaded with.
+
+    False means somebody else moved the row first; the instance is then stale. Times are the database's.
+    """
+    if to not in moves[row.state]:
+        raise IllegalMove(f"{type(row).__name__} {row.pk} cannot go from {row.state} to {to}")
+    changes["state"] = to
+    if to in FINISHED:
+        changes[finished_field] = Now()
+    model: type[Model] = type(row)
+    manager: Any = model._default_manager  # noqa: SLF001  Django's documented name for it
+    if not manager.filter(pk=row.pk, state=row.state).update(**changes):
+        return False
+    for field, value in changes.items():
+        # An expression (Now(), F() + 1) is the database's business; drop what the instance held.
+        if hasattr(value, "resolve_expression"):
+            row.__dict__.pop(field, None)
+        else:
+            setattr(row, field, value)
+    return True
+
+
+def write_events(events: Iterable[Event]) -> None:
+    """Part of the caller's transaction: a move and its event are committed together or not at all."""
+    Event.objects.bulk_create(events)

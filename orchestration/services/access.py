@@ -1,0 +1,54 @@
+"""Finding rows for a person, and refusing in one way. Somebody else's row is as good as missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestration.errors import Forbidden, NotFound
+from orchestration.models import Attempt, File, Job, Workspace
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from orchestration.models import User
+    from orchestration.states import Role
+
+
+def find_workspace(*, user: User, slug: str = "") -> Workspace:
+    """The named workspace, or the only one (the oldest) of a user who names none."""
+    mine = Workspace.objects.visible_to(user).order_by("id")
+    workspace: Workspace | None = mine.filter(slug=slug).first() if slug else mine.first()
+    if workspace is None:
+        raise NotFound(f"There is no workspace {slug!r} that you may see." if slug else "You have no workspace yet.")
+    return workspace
+
+
+def require_role(*, user: User, workspace: Workspace, role: Role) -> None:
+    if not workspace.lets(user, role):
+        raise Forbidden(f"That needs the role {role} in workspace {workspace.slug}.")
+
+
+def find_job(*, user: User, job_id: UUID) -> Job:
+    job: Job | None = (
+        Job.objects.visible_to(user)
+        .select_related("pipeline_version__pipeline", "workspace", "created_by")
+        .filter(pk=job_id)
+        .first()
+    )
+    if job is None:
+        raise NotFound("There is no such job that you may see.")
+    return job
+
+
+def find_file(*, user: User, file_id: UUID) -> File:
+    file: File | None = File.objects.visible_to(user).filter(pk=file_id, deleted_at__isnull=True).first()
+    if file is None:
+        raise NotFound("There is no such file that you may see.")
+    return file
+
+
+def find_attempt(*, user: User, attempt_id: UUID) -> Attempt:
+    attempt: Attempt | None = Attempt.objects.visible_to(user).select_related("job").filter(pk=attempt_id).first()
+    if attempt is None:
+        raise NotFound("There is no such attempt that you may see.")
+    return attempt

@@ -1,0 +1,195 @@
+"""What people may ask of jobs: submit, cancel, retry, resubmit, rerun items."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from orchestration.errors import IdempotencyKeyReused, Invalid, JobFinished, NotFound
+from orchestration.execution.advance import advance
+from orchestration.models import File, Job, JobInput, StepRun
+from orchestration.models.moves import write_events
+from orchestration.points import point
+from orchestration.services.access import find_workspace, require_role
+from orchestration.services.pipelines import find_version
+from orchestration.spec.model import PipelineSpec
+from orchestration.spec.params import ParamsError, validate_params
+from orchestration.spec.units import format_size
+from orchestration.states import EventKind, JobState, Role
+from orchestration.tasks import nudge_dispatch
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from orchestration.models import User, Workspace
+
+MAX_LABELS = 32
+MAX_LABEL_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What somebody wants run. Equal requests under one Idempotency-Key are one job."""
+
+    pipeline: str
+    inputs: tuple[UUID, ...]
+    params: dict[str, Any]
+    name: str = ""
+    labels: dict[str, str] | None = None
+    priority: int = 0
+    workspace: str = ""
+
+    def digest(self) -> str:
+        fields = [
+            self.pipeline,
+            [str(i) for i in self.inputs],
+            self.params,
+            self.name,
+            self.labels,
+            self.priority,
+        ]
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+
+
+def submit(
+    *, user: User, request: Request, idempotency_key: str = "", resubmitted_from: Job | None = None
+) -> tuple[Job, bool]:
+    """The job and whether this call made it; False: the key had made it before.
+
+    When this returns, Job, StepRuns, first Event and the intent to dispatch are committed together.
+    """
+    workspace = find_workspace(user=user, slug=request.workspace)
+    require_role(user=user, workspace=workspace, role=Role.SUBMITTER)
+    if idempotency_key and (found := _replay(workspace, idempotency_key, request)):
+        return found, False
+    version = find_version(user=user, reference=request.pipeline)
+    spec = PipelineSpec.from_json(version.spec)
+    params = _checked_params(spec, request.params)
+    _check_labels(request.labels or {})
+    files = _checked_inputs(user, workspace, spec, request.inputs)
+    job = Job(
+        workspace=workspace,
+        created_by=user,
+        pipeline_version=version,
+        name=request.name[:200],
+        params=params,
+        labels=request.labels or {},
+        priority=request.priority,
+        input_count=len(files),
+        idempotency_key=idempotency_key or None,
+        request_digest=request.digest() if idempotency_key else "",
+        resubmitted_from=resubmitted_from,
+    )
+    try:
+        _insert(job, spec, files)
+    except IntegrityError:
+        if found := _replay(workspace, idempotency_key, request):
+            return found, False
+        raise
+    point("submit.committed")
+    nudge_dispatch()
+    return job, True
+
+
+@transaction.atomic(durable=True)
+def _insert(job: Job, spec: PipelineSpec, files: list[File]) -> None:
+    job.save(force_insert=True)
+    point("submit.job_written")
+    JobInput.objects.bulk_create(
+        [JobInput(job=job, file=file, position=position) for position, file in enumerate(files)],
+        batch_size=2_000,
+    )
+    StepRun.objects.bulk_create(
+        [
+            StepRun(job=job, name=step.name, position=position, items_total=len(files) if step.for_each else 1)
+            for position, step in enumerate(spec.steps)
+        ]
+    )
+    write_events([job.event(EventKind.JOB, new=JobState.WAITING, reason="submitted")])
+    point("submit.before_commit")
+
+
+def _replay(workspace: Workspace, key: str, request: Request) -> Job | None:
+    found: Job | None = Job.objects.filter(workspace=workspace, idempotency_key=key).first()
+    if found and found.request_digest != request.digest():
+        raise IdempotencyKeyReused
+    return found
+
+
+def _checked_params(spec: PipelineSpec, given: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return validate_params(spec.params, given)
+    except ParamsError as exc:
+        errors = [{"loc": ["params", p.key], "msg": p.message} for p in exc.problems]
+        sentence = "; ".join(p.message for p in exc.problems)
+        raise Invalid(f"Some parameters do not fit: {sentence}", errors=errors) from exc
+
+
+def _check_labels(labels: dict[str, str]) -> None:
+    if len(labels) > MAX_LABELS or any(
+        len(k) > MAX_LABEL_LENGTH or len(v) > MAX_LABEL_LENGTH for k, v in labels.items()
+    ):
+        raise Invalid(f"A job takes at most {MAX_LABELS} labels of {MAX_LABEL_LENGTH} characters.")
+
+
+def _checked_inputs(user: User, workspace: Workspace, spec: PipelineSpec, inputs: tuple[UUID, ...]) -> list[File]:
+    """The files in the order given. Nothing is run on a file that the pipeline does not accept."""
+    if len(set(inputs)) != len(inputs):
+        raise Invalid("A file is named twice among the inputs.")
+    if not spec.accepts.min_files <= len(inputs) <= spec.accepts.max_files:
+        raise Invalid(
+            f"This pipeline takes {spec.accepts.min_files} to {spec.accepts.max_files} files; you gave {len(inputs)}."
+        )
+    visible = File.objects.visible_to(user).current().filter(workspace=workspace)
+    found: dict[UUID, File] = visible.in_bulk(list(inputs))
+    if missing := [str(i) for i in inputs if i not in found]:
+        raise NotFound(f"There is no such file in workspace {workspace.slug}: {', '.join(missing[:5])}.")
+    files = [found[i] for i in inputs]
+    for file in files:
+        if not spec.accepts.accepts_type(file.media_type):
+            raise Invalid(
+                f"{file.name} is {file.media_type}; this pipeline accepts {', '.join(spec.accepts.types)}.",
+                errors=[{"loc": ["inputs", str(file.pk)], "msg": "type not accepted"}],
+            )
+        if spec.accepts.max_size_bytes is not None and file.size > spec.accepts.max_size_bytes:
+            limit = format_size(spec.accepts.max_size_bytes)
+            raise Invalid(f"{file.name} has {format_size(file.size)}; this pipeline accepts up to {limit} a file.")
+    return files
+
+
+def cancel(*, user: User, job: Job) -> Job:
+    """Record the wish; at once if nothing was handed over yet. What runs is stopped within 10 seconds."""
+    require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
+    with transaction.atomic(durable=True):
+        locked = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
+        if locked.is_finished:
+            raise JobFinished(f"The job has already finished: {locked.state}.")
+        if locked.cancel_requested_at is None:
+            Job.objects.filter(pk=job.pk).update(cancel_requested_at=Now())
+            write_events([job.event(EventKind.JOB, old=locked.state, new=locked.state, reason="cancel requested")])
+        point("cancel.before_commit")
+    point("cancel.committed")
+    advance(job.pk)
+    job.refresh_from_db()
+    return job
+
+
+def resubmit(*, user: User, job: Job, changes: dict[str, Any], idempotency_key: str = "") -> tuple[Job, bool]:
+    """A new job like `job`, with `changes` to pipeline, inputs, params, name, labels or priority."""
+    inputs = tuple(job.job_inputs.values_list("file", flat=True))
+    same: dict[str, Any] = {
+        "pipeline": str(job.pipeline_version),
+        "inputs": inputs,
+        "params": job.params,
+        "name": job.name,
+        "labels": job.labels,
+        "priority": job.priority,
+        "workspace": job.workspace.slug,
+    }
+    request = Request(**(same | {k: v for k, v in changes.items() if v is not None}))
+    return submit(user=user, request=request, idempotency_key=idempotency_key, resubmitted_from=job)

@@ -1,0 +1,142 @@
+"""Publishing and finding pipelines. A version is immutable once it is here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from django.db import transaction
+
+from orchestration.errors import Conflict, Invalid, NotFound
+from orchestration.models import Pipeline, PipelineVersion
+from orchestration.spec.bundle import BundleError, build_bundle
+from orchestration.spec.parse import parse_pipeline
+from orchestration.spec.problems import SpecError
+from orchestration.storage.registry import get_storage
+
+if TYPE_CHECKING:
+    from orchestration.models import User
+    from orchestration.spec.model import PipelineSpec
+
+BUILT_IN: Final = Path(__file__).resolve().parent.parent / "pipelines"
+STORAGE: Final = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A pipeline as it lies in a folder: its text, what that says, and the code packed beside it."""
+
+    text: str
+    spec: PipelineSpec
+    bundle: bytes
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def bundle_sha256(self) -> str:
+        return hashlib.sha256(self.bundle).hexdigest() if self.bundle else ""
+
+
+def load(path: Path) -> Source:
+    """Read `path` (a pipeline.yaml or its folder). Raises Invalid that names every problem by file and line."""
+    file = path / "pipeline.yaml" if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Invalid(f"Cannot read {file}: {exc}.") from exc
+    try:
+        # A folder of pipelines may share code that lies beside them, and nothing further away.
+        root = file.parent.resolve().parent
+        spec = parse_pipeline(text, file=str(file), folder=file.parent, root=root)
+        bundle = build_bundle(file.parent, spec.include, root=root)
+    except SpecError as exc:
+        raise Invalid(str(exc), errors=[{"loc": [p.key], "msg": p.message} for p in exc.problems]) from exc
+    except BundleError as exc:
+        raise Invalid(str(exc)) from exc
+    return Source(text=text, spec=spec, bundle=bundle)
+
+
+def bundle_key(sha256: str) -> str:
+    return f"{sha256[:2]}/{sha256}"
+
+
+def publish(*, source: Source, user: User | None = None) -> tuple[PipelineVersion, bool]:
+    """The version and whether it is new. The same name and version with other content is refused."""
+    _store_bundle(source)
+    with transaction.atomic(durable=True):
+        pipeline, _ = Pipeline.objects.select_for_update().get_or_create(name=source.spec.name)
+        found = PipelineVersion.objects.filter(pipeline=pipeline, version=source.spec.version).first()
+        if found is not None:
+            _refuse_change(found, source)
+            return found, False
+        version = PipelineVersion.objects.create(
+            pipeline=pipeline,
+            version=source.spec.version,
+            digest=source.digest,
+            yaml=source.text,
+            spec=source.spec.to_json(),
+            bundle_sha256=source.bundle_sha256,
+            bundle_size=len(source.bundle),
+            published_by=user,
+        )
+        if pipeline.latest is None or _order(version.version) > _order(pipeline.latest.version):
+            Pipeline.objects.filter(pk=pipeline.pk).update(latest=version)
+    return version, True
+
+
+def publish_built_ins() -> list[PipelineVersion]:
+    """Every built-in pipeline of this installation; those already here are left as they are."""
+    folders = sorted(file.parent for file in BUILT_IN.glob("*/pipeline.yaml"))
+    return [publish(source=load(folder))[0] for folder in folders]
+
+
+def find_version(*, user: User, reference: str) -> PipelineVersion:
+    """`name` (its latest version) or `name@version`."""
+    name, _, wanted = reference.partition("@")
+    pipeline: Pipeline | None = Pipeline.objects.visible_to(user).select_related("latest").filter(name=name).first()
+    if pipeline is None or pipeline.latest is None:
+        known = ", ".join(Pipeline.objects.visible_to(user).order_by("name").values_list("name", flat=True)[:20])
+        raise NotFound(f"There is no pipeline {name!r}. There are: {known or 'none yet'}.")
+    if not wanted:
+        version: PipelineVersion | None = pipeline.latest
+    else:
+        version = pipeline.versions.filter(version=wanted).first()
+    if version is None:
+        raise NotFound(f"Pipeline {name} has no version {wanted!r}; its latest is {pipeline.latest.version}.")
+    version.pipeline = pipeline
+    return version
+
+
+def _store_bundle(source: Source) -> None:
+    if not source.bundle:
+        return
+    storage = get_storage(STORAGE)
+    key = bundle_key(source.bundle_sha256)
+    if storage.size(key) == len(source.bundle):
+        return
+    incoming = storage.receive(key)
+    try:
+        incoming.write(source.bundle)
+        incoming.commit()
+    except FileExistsError:
+        return  # another process published the same bytes just now
+    finally:
+        incoming.discard()
+
+
+def _refuse_change(found: PipelineVersion, source: Source) -> None:
+    if (found.digest, found.bundle_sha256) == (source.digest, source.bundle_sha256):
+        return
+    what = "pipeline.yaml" if found.digest != source.digest else "the code beside pipeline.yaml"
+    raise Conflict(
+        f"{source.spec.name} {source.spec.version} is already published and {what} differs. "
+        "A published version never changes: raise `version` and publish again."
+    )
+
+
+def _order(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

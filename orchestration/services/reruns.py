@@ -1,0 +1,112 @@
+"""Going again: the only way out of a terminal state. Good outputs are kept; job.run grows by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from orchestration.errors import JobNotFinished, NothingToRetry
+from orchestration.models import File, Item, Job, StepRun
+from orchestration.models.moves import write_events
+from orchestration.points import point
+from orchestration.services.access import require_role
+from orchestration.spec.model import PipelineSpec
+from orchestration.states import UNSUCCESSFUL, EventKind, JobState, Role, WorkState
+from orchestration.tasks import nudge_dispatch
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from django.db.models import QuerySet
+
+    from orchestration.models import User
+
+
+def retry(*, user: User, job: Job) -> Job:
+    """Same inputs and version, from the failed steps on."""
+    return _go_again(user=user, job=job, reason="retry")
+
+
+def rerun_items(*, user: User, job: Job, step: str = "", items: Collection[int] = ()) -> Job:
+    """Only the failed items of fan-outs (of `step`, of `items`), and the steps that depend on them."""
+    return _go_again(user=user, job=job, reason="rerun items", only_step=step, only_items=frozenset(items))
+
+
+@transaction.atomic(durable=True)
+def _go_again(
+    *, user: User, job: Job, reason: str, only_step: str = "", only_items: frozenset[int] = frozenset()
+) -> Job:
+    require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
+    locked = Job.objects.select_for_update(no_key=True, of=("self",)).select_related("pipeline_version").get(pk=job.pk)
+    if not locked.is_finished:
+        raise JobNotFinished
+    failed = Item.objects.filter(step_run__job=locked, state__in=UNSUCCESSFUL)
+    if only_step:
+        failed = failed.filter(step_run__name=only_step)
+    if only_items:
+        failed = failed.filter(index__in=only_items)
+    if locked.state == JobState.SUCCEEDED and not failed.exists():
+        raise NothingToRetry
+    if (only_step or only_items) and not failed.exists():
+        raise NothingToRetry("None of these items failed.")
+    again = _steps_to_run(locked, set(failed.values_list("step_run__name", flat=True)))
+    _reset(locked, again, failed)
+    old = locked.state
+    Job.objects.filter(pk=locked.pk).update(
+        state=JobState.WAITING,
+        run=F("run") + 1,
+        execution=None,
+        claimed_at=None,
+        cancel_requested_at=None,
+        waiting_reason="",
+        waiting_detail="",
+        failure_kind="",
+        failure_detail="",
+        queued_at=None,
+        started_at=None,
+        finished_at=None,
+    )
+    write_events([job.event(EventKind.JOB, old=old, new=JobState.WAITING, reason=reason, data={"run": locked.run + 1})])
+    point("retry.before_commit")
+    transaction.on_commit(nudge_dispatch)
+    job.refresh_from_db()
+    return job
+
+
+def _steps_to_run(job: Job, with_failures: set[str]) -> list[StepRun]:
+    """Steps that did not succeed, those with failed items, and whatever needs one of them."""
+    steps = {step.name: step for step in job.steps.all()}
+    again = with_failures | {name for name, step in steps.items() if step.state != WorkState.SUCCEEDED}
+    spec = PipelineSpec.from_json(job.pipeline_version.spec)
+    grown = True
+    while grown:
+        dependents = {s.name for s in spec.steps if again & set(s.needs)} - again
+        again |= dependents
+        grown = bool(dependents)
+    return [step for name, step in steps.items() if name in again]
+
+
+def _reset(job: Job, again: list[StepRun], failed: QuerySet[Item]) -> None:
+    """Failed items wait again. A step without fan-out runs whole, and its earlier files give way."""
+    spec = PipelineSpec.from_json(job.pipeline_version.spec)
+    fans_out = {step.name for step in spec.steps if step.for_each}
+    chosen = list(failed.values_list("pk", flat=True))
+    whole = [step for step in again if step.name not in fans_out]
+    # Of a fan-out that depends on a failed one, the items that were skipped for it.
+    again_items = Q(pk__in=chosen) | Q(step_run__in=whole) | Q(step_run__in=again, state=WorkState.SKIPPED)
+    Item.objects.filter(again_items).update(
+        state=WorkState.WAITING, finished_at=None, failure_kind="", failure_detail=""
+    )
+    replaced = File.objects.filter(job=job, step__in=[step.name for step in whole], superseded_at__isnull=True)
+    replaced.update(superseded_at=Now())
+    StepRun.objects.filter(pk__in=[step.pk for step in again]).update(
+        state=WorkState.WAITING,
+        run=job.run + 1,
+        failure_kind="",
+        failure_detail="",
+        started_at=None,
+        finished_at=None,
+    )

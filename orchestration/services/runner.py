@@ -1,0 +1,192 @@
+"""The platform's side of the runner protocol (docs/design/0001, section 4).
+
+Every call names its attempt by a signed token that carries the fence; whoever comes with an old fence, or to
+an attempt that has ended, is refused and changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+from django.core import signing
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from orchestration.engines.base import AttemptReport, Output
+from orchestration.errors import AttemptFenced, Invalid, LogOffset
+from orchestration.execution.outputs import STORAGE as RESULTS
+from orchestration.execution.outputs import output_key
+from orchestration.execution.record import record
+from orchestration.models import Attempt, Job
+from orchestration.models.moves import swap_state, write_events
+from orchestration.points import point
+from orchestration.services.logs import STORAGE as LOGS
+from orchestration.services.logs import log_key
+from orchestration.states import ATTEMPT_MOVES, AttemptState, EventKind, FailureKind, JobState
+from orchestration.storage.registry import get_storage
+
+if TYPE_CHECKING:
+    from orchestration.storage.base import Slot
+
+LEASE: Final = timedelta(seconds=30)
+TOKEN_LASTS: Final = timedelta(days=8)
+MAX_LOG_CHUNK: Final = 256 << 10
+PROGRESS_EVENT_EVERY: Final = timedelta(seconds=1)
+_SALT: Final = "esteira.attempt"
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who a runner token says is calling."""
+
+    attempt_id: UUID
+    fence: int
+
+
+def issue_token(attempt_id: UUID, fence: int) -> str:
+    return signing.dumps([attempt_id.hex, fence], salt=_SALT)
+
+
+def read_token(token: str) -> Holder:
+    """Raises AttemptFenced for a forged, foreign or expired token."""
+    try:
+        hex_id, fence = signing.loads(token, salt=_SALT, max_age=TOKEN_LASTS)
+    except signing.BadSignature as exc:
+        raise AttemptFenced("This token is not valid here.") from exc
+    return Holder(UUID(hex=hex_id), fence)
+
+
+def _held(holder: Holder) -> Attempt:
+    attempt: Attempt | None = (
+        Attempt.objects.held_by(holder.attempt_id, holder.fence)
+        .select_related("job__pipeline_version", "job__workspace", "item__step_run")
+        .first()
+    )
+    if attempt is None:
+        raise AttemptFenced
+    return attempt
+
+
+def begin(*, holder: Holder) -> Attempt:
+    """STARTING → RUNNING, the job with it. Repeated, the same attempt."""
+    point("runner.begin")
+    with transaction.atomic(durable=True):
+        attempt = _held(holder)
+        if attempt.state == AttemptState.STARTING:
+            _running(attempt)
+    return attempt
+
+
+def _running(attempt: Attempt) -> None:
+    job: Job = attempt.job
+    moved = swap_state(
+        attempt,
+        AttemptState.RUNNING,
+        moves=ATTEMPT_MOVES,
+        started_at=Now(),
+        heartbeat_at=Now(),
+        lease_until=Now() + LEASE,
+    )
+    if not moved:
+        raise AttemptFenced
+    event = job.event(
+        EventKind.ATTEMPT,
+        step=attempt.step,
+        item=attempt.item_index,
+        attempt_id=attempt.pk,
+        old=AttemptState.STARTING,
+        new=AttemptState.RUNNING,
+        data={"run": attempt.run, "number": attempt.number},
+    )
+    write_events([event])
+    if job.state in {JobState.QUEUED, JobState.STARTING}:
+        job.move(JobState.RUNNING, started_at=Now())
+
+
+def heartbeat(*, holder: Holder, progress: float | None = None, message: str | None = None) -> bool:
+    """Renew the lease and note progress; whether the step should be canceled."""
+    changes: dict[str, Any] = {"heartbeat_at": Now(), "lease_until": Now() + LEASE}
+    if progress is not None:
+        changes["progress"] = min(max(progress, 0.0), 1.0)
+    if message is not None:
+        changes["message"] = message[:500]
+    if not Attempt.objects.held_by(holder.attempt_id, holder.fence).update(**changes):
+        raise AttemptFenced
+    attempt = Attempt.objects.select_related("job").get(pk=holder.attempt_id)
+    if progress is not None or message is not None:
+        _progress_event(attempt)
+    return attempt.job.cancel_requested_at is not None
+
+
+def _progress_event(attempt: Attempt) -> None:
+    """At most one a second for each job: screens need no more, and the table should not fill with them."""
+    job: Job = attempt.job
+    due = Q(progress_event_at__isnull=True) | Q(progress_event_at__lt=Now() - PROGRESS_EVENT_EVERY)
+    with transaction.atomic():
+        if Job.objects.filter(due, pk=job.pk).update(progress_event_at=Now()):
+            data = {"progress": attempt.progress, "message": attempt.message}
+            event = job.event(
+                EventKind.PROGRESS,
+                step=attempt.step,
+                item=attempt.item_index,
+                attempt_id=attempt.pk,
+                data=data,
+            )
+            write_events([event])
+
+
+def append_log(*, holder: Holder, offset: int, data: bytes) -> int:
+    """Write a chunk at its offset; the new end. Raises LogOffset (with `end`) when it would leave a gap."""
+    if len(data) > MAX_LOG_CHUNK:
+        raise Invalid(f"A log chunk has at most {MAX_LOG_CHUNK} bytes.")
+    attempt = _held(holder)
+    storage = get_storage(LOGS)
+    key = log_key(attempt)
+    end = storage.size(key) or 0
+    if offset > end:
+        raise LogOffset(end=end)
+    end = storage.append(key, offset, data)
+    if not Attempt.objects.held_by(holder.attempt_id, holder.fence).update(log_size=end):
+        raise AttemptFenced
+    return end
+
+
+def output_slots(*, holder: Holder, count: int, first: int = 0) -> list[Slot]:
+    attempt = _held(holder)
+    storage = get_storage(RESULTS)
+    return [storage.slot(output_key(attempt, number)) for number in range(first, first + count)]
+
+
+def finish(*, holder: Holder, outcome: str, outputs: list[dict[str, Any]], **said: Any) -> None:
+    """Record the end. A repeat with the same fence gets the same answer; anyone else is fenced."""
+    report = AttemptReport(
+        attempt_id=holder.attempt_id,
+        fence=holder.fence,
+        state=AttemptState(outcome.upper()),
+        failure_kind=_kind(outcome, said.get("failure_kind")),
+        detail=said.get("detail") or "",
+        exit_code=said.get("exit_code"),
+        retry=bool(said.get("retry")),
+        outputs=tuple(Output(number=number, **output) for number, output in enumerate(outputs)),
+        usage=said.get("usage") or {},
+    )
+    point("finish.before")
+    if not record(report):
+        _refuse_unless_repeat(report)
+
+
+def _kind(outcome: str, said: str | None) -> str:
+    if outcome in {"succeeded", "canceled"}:
+        return ""
+    return FailureKind(said) if said else FailureKind.USER_CODE
+
+
+def _refuse_unless_repeat(report: AttemptReport) -> None:
+    """The runner may not have heard our first answer."""
+    same = {"pk": report.attempt_id, "fence": report.fence, "state": report.state}
+    if not Attempt.objects.filter(**same).exists():
+        raise AttemptFenced

@@ -1,0 +1,114 @@
+"""What a job looks like right now, for a page or an answer: computed from rows, kept nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import Count, F, Q, Sum
+from django.db.models.functions import Coalesce
+
+from orchestration.models import Attempt, File, Item, Job
+from orchestration.spec.model import PipelineSpec
+from orchestration.states import FINISHED, JobState, WorkState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from django.db.models import QuerySet
+
+    from orchestration.models import StepRun
+
+
+@dataclass(frozen=True, slots=True)
+class StepStatus:
+    """`progress` from 0 to 1: finished items, plus the progress of those that run."""
+
+    name: str
+    title: str
+    state: str
+    items_total: int
+    items_succeeded: int
+    items_failed: int
+    items_running: int
+    progress: float
+    message: str
+    failure_kind: str
+    failure_detail: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    steps: tuple[StepStatus, ...]
+    progress: float
+    queue_position: int | None
+    """1 is next; None for a job that waits for nothing."""
+
+
+def job_status(job: Job) -> JobStatus:
+    """`job` with its pipeline_version loaded. Four queries."""
+    runs = list(job.steps.all())
+    titles = {step.name: step.title.text() for step in PipelineSpec.from_json(job.pipeline_version.spec).steps}
+    counts = Item.objects.counts([run.pk for run in runs])
+    running = _running(job)
+    steps = tuple(_step(run, titles.get(run.name, run.name), counts[run.pk], running) for run in runs)
+    return JobStatus(
+        steps=steps,
+        progress=1.0 if job.state == JobState.SUCCEEDED else sum(s.progress for s in steps) / max(1, len(steps)),
+        queue_position=_queue_position(job),
+    )
+
+
+def results_of(job: Job) -> QuerySet[File]:
+    """The job's result files, in the order of steps and items."""
+    files: QuerySet[File] = File.objects.results().filter(job=job).order_by("step", "item_index", "name")
+    return files
+
+
+def attempts_of(job: Job) -> QuerySet[Attempt]:
+    attempts: QuerySet[Attempt] = Attempt.objects.filter(job=job).order_by("id")
+    return attempts
+
+
+def _running(job: Job) -> dict[str, dict[str, Any]]:
+    """By step: the summed progress of running attempts, their number, and the newest message."""
+    live = Attempt.objects.live().filter(job=job)
+    rows = live.values("step").annotate(total=Coalesce(Sum("progress"), 0.0), n=Count("pk", filter=Q(state="RUNNING")))
+    found: dict[str, dict[str, Any]] = {row["step"]: dict(row) for row in rows}
+    newest = live.exclude(message="").order_by("step", F("heartbeat_at").desc(nulls_last=True)).distinct("step")
+    for step, message in newest.values_list("step", "message"):
+        found[step]["message"] = message
+    return found
+
+
+def _step(run: StepRun, title: str, counts: dict[str, int], running: dict[str, dict[str, Any]]) -> StepStatus:
+    now = running.get(run.name, {})
+    done = sum(n for state, n in counts.items() if state in FINISHED)
+    progress = 1.0 if run.state == WorkState.SUCCEEDED else (done + now.get("total", 0.0)) / max(1, run.items_total)
+    return StepStatus(
+        name=run.name,
+        title=title,
+        state=run.state,
+        items_total=run.items_total,
+        items_succeeded=counts.get(WorkState.SUCCEEDED, 0),
+        items_failed=counts.get(WorkState.FAILED, 0) + counts.get(WorkState.TIMED_OUT, 0),
+        items_running=now.get("n", 0),
+        progress=min(1.0, progress),
+        message=now.get("message", ""),
+        failure_kind=run.failure_kind,
+        failure_detail=run.failure_detail,
+        started_at=run.started_at,
+        finished_at=run.finished_at,
+    )
+
+
+def _queue_position(job: Job) -> int | None:
+    if job.state not in {JobState.WAITING, JobState.QUEUED}:
+        return None
+    ahead = Q(priority__gt=job.priority) | Q(priority=job.priority, pk__lt=job.pk)
+    in_line = Q(state=JobState.QUEUED)
+    if job.state == JobState.WAITING:
+        in_line |= Q(state=JobState.WAITING)
+    return Job.objects.filter(in_line, ahead).count() + 1

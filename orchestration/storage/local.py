@@ -1,0 +1,144 @@
+"""Files in a folder of this machine, behind a django-storages alias that names the folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from orchestration.errors import StorageFull
+from orchestration.ids import new_id
+from orchestration.points import point
+from orchestration.storage.base import Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import timedelta
+
+_KEY: Final = re.compile(r"[0-9a-f/-]+|incoming/[0-9a-f-]+[.]part")
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+@contextmanager
+def _full_disk_named() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in _FULL:
+            raise StorageFull from exc
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_folder(folder: Path, *, top: Path) -> None:
+    """Create `folder` and its parents below `top` durably: a name that is not synced can vanish."""
+    if folder.is_dir():
+        return
+    if folder != top:
+        make_folder(folder.parent, top=top)
+    folder.mkdir(mode=0o750, parents=folder == top, exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+class LocalIncoming:
+    """`.part` file, fsync, link without overwrite, fsync of the folder: in that order (SEC-053)."""
+
+    def __init__(self, target: Path, top: Path) -> None:
+        self._target = target
+        self._part = top / "incoming" / f"{new_id()}.part"
+        with _full_disk_named():
+            make_folder(self._part.parent, top=top)
+            make_folder(target.parent, top=top)
+            self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        with _full_disk_named():
+            while view:
+                view = view[os.write(self._fd, view) :]
+
+    def commit(self) -> None:
+        point("storage.before_fsync")
+        with _full_disk_named():
+            os.fsync(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+            point("storage.before_link")
+            os.link(self._part, self._target)
+            point("storage.before_folder_fsync")
+            _sync_folder(self._target.parent)
+            self._part.unlink()
+        point("storage.committed")
+
+    def discard(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        self._part.unlink(missing_ok=True)
+
+
+class LocalStorage:
+    def __init__(self, top: Path) -> None:
+        self._top = top
+
+    def path(self, key: str) -> Path:
+        """Keys are made by us; whatever else comes here is a bug or an attack."""
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"not a storage key: {key!r}")
+        return self._top / key
+
+    def receive(self, key: str) -> LocalIncoming:
+        return LocalIncoming(self.path(key), self._top)
+
+    def open(self, key: str) -> BinaryIO:
+        return self.path(key).open("rb")
+
+    def size(self, key: str) -> int | None:
+        try:
+            return self.path(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def append(self, key: str, offset: int, data: bytes) -> int:
+        path = self.path(key)
+        with _full_disk_named():
+            make_folder(path.parent, top=self._top)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(fd, data, offset)
+                return os.fstat(fd).st_size
+            finally:
+                os.close(fd)
+
+    def read_url(self, key: str) -> str:
+        return self.path(key).as_uri()
+
+    def slot(self, key: str) -> Slot:
+        path = self.path(key)
+        with _full_disk_named():
+            make_folder(path.parent, top=self._top)
+        return Slot(url=path.as_uri(), method="LINK", headers={})
+
+    def delete(self, key: str) -> None:
+        with suppress(FileNotFoundError):
+            self.path(key).unlink()
+
+    def keys_older_than(self, age: timedelta) -> Iterator[str]:
+        limit = time.time() - age.total_seconds()
+        for folder, _, names in os.walk(self._top):
+            for name in names:
+                path = Path(folder, name)
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime < limit:
+                        yield str(path.relative_to(self._top))

@@ -1,0 +1,16 @@
+from functools import cache
+from pathlib import Path
+
+from django.core.files.storage import FileSystemStorage, storages
+
+from orchestration.storage.base import Storage
+from orchestration.storage.local import LocalStorage
+
+
+@cache
+def get_storage(alias: str) -> Storage:
+    """The adapter for a django-storages alias."""
+    backend = storages[alias]
+    if isinstance(backend, FileSystemStorage):
+        return LocalStorage(Path(backend.location))
+    raise LookupError(f"no storage adapter for {type(backend).__name__} (alias {alias!r})")

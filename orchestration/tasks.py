@@ -1,0 +1,64 @@
+"""Celery entry points, one call each: short, repeatable, and safe to lose."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from celery import shared_task
+
+from orchestration.execution import dispatch as dispatching
+from orchestration.execution import sweep
+
+if TYPE_CHECKING:
+    from celery import Task
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="esteira.dispatch", soft_time_limit=50)
+def dispatch() -> None:
+    dispatching.dispatch()
+
+
+@shared_task(name="esteira.reconcile", soft_time_limit=50)
+def reconcile() -> None:
+    sweep.reconcile()
+
+
+@shared_task(name="esteira.sweep_storage", soft_time_limit=50)
+def sweep_storage() -> None:
+    sweep.sweep_storage()
+
+
+class _Nudge:
+    """Sends one message for any number of calls that come while the last one is under way.
+
+    A message says only "look now", so ten jobs submitted together need one of them; and the sender does
+    not wait for the broker. A lost message costs at most the period of the sweep in `project.celery`.
+    """
+
+    def __init__(self, task: Task[[], None]) -> None:
+        self._task = task
+        self._wanted = threading.Event()
+        self._start: Final = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def __call__(self) -> None:
+        self._wanted.set()
+        with self._start:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._send, name=f"nudge {self._task.name}", daemon=True)
+                self._thread.start()
+
+    def _send(self) -> None:
+        while self._wanted.wait(timeout=60):
+            self._wanted.clear()
+            try:
+                self._task.apply_async(retry=False)
+            except Exception as exc:  # noqa: BLE001  whatever the broker raises means the same: the sweep comes anyway
+                log.warning("nudge lost", extra={"task": self._task.name, "error": repr(exc)})
+
+
+nudge_dispatch: Any = _Nudge(dispatch)

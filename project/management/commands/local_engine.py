@@ -1,0 +1,32 @@
+"""manage.py local_engine: run attempts on this machine until told to stop."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+
+from orchestration.engines.local.supervisor import Platform, Supervisor
+from orchestration.execution.record import record
+from orchestration.execution.sweep import advance_stalled
+from orchestration.runner.build import build
+from orchestration.services.runner import issue_token
+
+
+class Command(BaseCommand):
+    help = "Run the local engine: lease attempts, start runners, re-adopt what an earlier engine left running."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        here = f"http://{settings.ESTEIRA_HOST}:{settings.ESTEIRA_PORT}"
+        parser.add_argument("--server", default=here, help="where runners reach the platform (default: %(default)s)")
+
+    def handle(self, *, server: str, **_: Any) -> None:
+        platform = Platform(
+            record=record,
+            advance_stalled=advance_stalled,
+            issue_token=issue_token,
+            database_url=settings.DATABASE_URL,
+            server=server,
+            runner=build(settings.ESTEIRA_HOME / "runner.pyz"),
+            home=settings.ESTEIRA_HOME,
+        )
+        Supervisor(platform).run()

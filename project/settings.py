@@ -1,0 +1,218 @@
+"""The one settings file. Reads of the environment go through `project.env`, which stops on a bad value."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from project import env
+from project.embedded.location import embedded_database_url
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ESTEIRA_HOME = env.folder("ESTEIRA_HOME", BASE_DIR / "var")
+ESTEIRA_HOST = env.text("ESTEIRA_HOST", "127.0.0.1")
+ESTEIRA_PORT = env.integer("ESTEIRA_PORT", 8000, least=1, most=65_535)
+
+
+def _secret_key() -> str:
+    """From the environment, else one that is made once and kept beside the data."""
+    if given := env.text("ESTEIRA_SECRET_KEY"):
+        if len(given) < 32:  # noqa: PLR2004  below 32 characters a key can be guessed
+            raise env.BadSetting("ESTEIRA_SECRET_KEY", "***", "at least 32 characters")
+        return given
+    kept = ESTEIRA_HOME / "secret_key"
+    if not kept.exists():
+        ESTEIRA_HOME.mkdir(parents=True, exist_ok=True)
+        made = kept.with_suffix(f".{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(64))
+        try:
+            os.link(made, kept)  # only one of two processes that start together may win
+        except FileExistsError:
+            pass
+        finally:
+            made.unlink()
+    return kept.read_text(encoding="utf-8")
+
+
+def _database(url: str) -> dict[str, Any]:
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as exc:
+        raise env.BadSetting("DATABASE_URL", "***", f"postgresql://user:password@host/name ({exc})") from exc
+    known = {"dbname", "user", "password", "host", "port"}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.get("dbname", ""),
+        "USER": parts.get("user", ""),
+        "PASSWORD": parts.get("password", ""),
+        "HOST": parts.get("host", ""),
+        "PORT": str(parts.get("port", "")),
+        "CONN_MAX_AGE": 0,
+        # Not optional: without it every request after a failover fails once per pooled connection.
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            "pool": {"min_size": 0, "max_size": DB_POOL_SIZE, "timeout": 10, "max_idle": 60},
+            "application_name": env.text("ESTEIRA_PROCESS", "manage"),
+            # A statement that waits longer than this for a lock gives up instead of queueing behind others.
+            "options": f"-c lock_timeout={DB_LOCK_TIMEOUT_MS} -c statement_timeout={DB_STATEMENT_TIMEOUT_MS}",
+            **{key: value for key, value in parts.items() if key not in known},
+        },
+        "TEST": {"NAME": env.text("ESTEIRA_TEST_DATABASE", "test_esteira")},
+    }
+
+
+SECRET_KEY = _secret_key()
+SECRET_KEY_FALLBACKS = env.words("ESTEIRA_SECRET_KEY_FALLBACKS", "")
+DEBUG = env.flag("ESTEIRA_DEBUG", default=False)
+ALLOWED_HOSTS = env.words("ESTEIRA_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+if "*" in ALLOWED_HOSTS:
+    raise env.BadSetting("ESTEIRA_ALLOWED_HOSTS", "*", "a comma-separated list of host names, without *")
+TRUSTED_PROXIES = env.words("ESTEIRA_TRUSTED_PROXIES", "")
+CSRF_TRUSTED_ORIGINS = env.words("ESTEIRA_TRUSTED_ORIGINS", "")
+
+DB_POOL_SIZE = env.integer("ESTEIRA_DB_POOL_SIZE", 16, least=4, most=200)
+DB_LOCK_TIMEOUT_MS = env.integer("ESTEIRA_DB_LOCK_TIMEOUT_MS", 10_000, least=100, most=600_000)
+DB_STATEMENT_TIMEOUT_MS = env.integer("ESTEIRA_DB_STATEMENT_TIMEOUT_MS", 60_000, least=0, most=3_600_000)
+# API threads never outnumber the pool: a thread that waits for a connection stalls its request.
+API_THREADS = env.integer("ESTEIRA_API_THREADS", 8, least=1, most=DB_POOL_SIZE)
+DATABASE_URL = env.text("DATABASE_URL") or embedded_database_url(ESTEIRA_HOME)
+DATABASES = {"default": _database(DATABASE_URL)}
+
+INSTALLED_APPS = [
+    "orchestration",
+    "frontend_app",
+    "project",
+    "channels",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+]
+AUTH_USER_MODEL = "orchestration.User"
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+ROOT_URLCONF = "project.urls"
+ASGI_APPLICATION = "project.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "job-list"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Cookies are Secure wherever the public address is https; on the laptop's http://127.0.0.1 they cannot be.
+HTTPS = env.flag("ESTEIRA_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# Two clones on one machine share the host name, and cookies know no ports: the port is in the name.
+_COOKIE_PREFIX = "__Host-" if HTTPS else f"esteira{ESTEIRA_PORT}-"
+SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}session"
+CSRF_COOKIE_NAME = f"{_COOKIE_PREFIX}csrf"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+CSRF_COOKIE_HTTPONLY = True
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = ESTEIRA_HOME / "static"
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
+MAX_UPLOAD_BYTES = env.integer("ESTEIRA_MAX_UPLOAD_BYTES", 5 << 40, least=1, most=48 << 40)
+
+STORAGES: dict[str, Any] = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    **{
+        alias: {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": ESTEIRA_HOME / "storage" / alias},
+        }
+        for alias in ("uploads", "results", "logs", "code")
+    },
+}
+
+ENGINE = env.choice("ESTEIRA_ENGINE", "local", allowed=("local",))
+ENGINES = {"local": "orchestration.engines.local.adapter.LocalEngine"}
+MAX_ACTIVE_JOBS = env.integer("ESTEIRA_MAX_ACTIVE_JOBS", 5_000, least=1, most=1_000_000)
+LOCAL_VCPUS = env.integer("ESTEIRA_LOCAL_VCPUS", max(4, 2 * (os.cpu_count() or 1)), least=1, most=4_096)
+LOCAL_MEMORY_MIB = env.integer("ESTEIRA_LOCAL_MEMORY_MIB", 0, least=0, most=1 << 24)
+STEP_ISOLATION = env.choice("ESTEIRA_STEP_ISOLATION", "auto", allowed=("auto", "none", "bubblewrap"))
+PUBLIC_URL = env.text("ESTEIRA_PUBLIC_URL", f"http://{ESTEIRA_HOST}:{ESTEIRA_PORT}").rstrip("/")
+
+BROKER_URL = env.text("ESTEIRA_BROKER_URL", "pgmq://")
+_PGMQ_OPTIONS = {
+    # conn_string is set on purpose: without it a DATABASE_URL in the environment would win silently.
+    "conn_string": DATABASE_URL,
+    "init_extension": False,
+    "use_notify": True,
+    # Together these two give 9 ms from message to start instead of 58 ms (docs/design/0002).
+    "wait_time_seconds": 0,
+    "notify_throttle_interval_ms": 0,
+    "polling_interval": 1,
+    # Tasks are short; what was read by a worker that died comes back after this.
+    "visibility_timeout": 60,
+    "pool_size": 4,
+}
+CELERY = {
+    "broker_url": BROKER_URL,
+    "broker_transport_options": _PGMQ_OPTIONS if BROKER_URL == "pgmq://" else {},
+    "broker_connection_retry_on_startup": True,
+    "task_default_queue": "esteira",
+    "task_ignore_result": True,
+    "task_acks_late": True,
+    "task_serializer": "json",
+    "accept_content": ["json"],
+    "worker_prefetch_multiplier": 1,
+    # The transport has no remote control: asking for it fails at start.
+    "worker_enable_remote_control": False,
+    "worker_hijack_root_logger": False,
+    "beat_schedule_filename": str(ESTEIRA_HOME / "beat-schedule"),
+    "timezone": "UTC",
+}
+
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 500}}}
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"event": {"()": "project.logs.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "event"}},
+    "root": {
+        "handlers": ["stderr"],
+        "level": env.choice("ESTEIRA_LOG_LEVEL", "INFO", allowed=("DEBUG", "INFO", "WARNING", "ERROR")),
+    },
+    "loggers": {"uvicorn.access": {"level": "WARNING"}, "celery.app.trace": {"level": "WARNING"}},
+}

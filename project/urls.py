@@ -1,0 +1,11 @@
+from django.contrib import admin
+from django.urls import include, path
+
+from project import health
+
+urlpatterns = [
+    path("health/live", health.live),
+    path("health/ready", health.ready),
+    path("admin/", admin.site.urls),
+    path("", include("frontend_app.urls")),
+]

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+from django.conf import settings
+
+from tests.factories import join, make_user, make_workspace
+
+if TYPE_CHECKING:
+    from orchestration.models import User, Workspace
+
+
+def pytest_configure() -> None:
+    # Argon2 is slow on purpose; here it would be most of the run. One test checks the real setting.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    owner: User
+    teammate: User
+    stranger: User
+    lab: Workspace
+    elsewhere: Workspace
+
+
+@pytest.fixture
+def people(db: None) -> People:
+    """Three people: the owner, a teammate of the same workspace, and a stranger."""
+    lab, elsewhere = make_workspace("lab"), make_workspace("elsewhere")
+    owner, teammate, stranger = make_user("ana"), make_user("bruno"), make_user("eva")
+    join(owner, lab)
+    join(teammate, lab)
+    join(stranger, elsewhere)
+    return People(owner, teammate, stranger, lab, elsewhere)
+
+
+@pytest.fixture
+def owner(people: People) -> User:
+    return people.owner
+
+
+@pytest.fixture
+def teammate(people: People) -> User:
+    return people.teammate
+
+
+@pytest.fixture
+def stranger(people: People) -> User:
+    return people.stranger
+
+
+@pytest.fixture
+def lab(people: People) -> Workspace:
+    return people.lab
