@@ -83,8 +83,9 @@ class Follower:
                 await asyncio.sleep(0.5)
 
     async def _follow(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        if not self._hub.released:
-            # Nobody has a bookmark yet; what is committed now is where we begin.
+        if not self.ready.is_set():
+            # Nobody has a bookmark yet: what is committed now is where we begin. After a lost connection
+            # we go on where we were.
             row = await (await connection.execute("SELECT coalesce(max(id), 0) FROM orchestration_event")).fetchone()
             self._hub.released = row[0] if row else 0
         self.ready.set()

@@ -41,7 +41,7 @@ def _die_with_parent() -> None:
 
 class Children:
     def __init__(self, folder: Path, env: dict[str, str], say: Callable[[str], None]) -> None:
-        self._folder, self._env, self._say = folder, env, say
+        self._folder, self.env, self._say = folder, env, say
         self._children: list[Child] = []
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -73,6 +73,13 @@ class Children:
     def is_alive(self, name: str) -> bool:
         return any(c.name == name and c.process is not None and c.process.poll() is None for c in self._children)
 
+    def pid(self, name: str) -> int:
+        """Of a running child; LookupError while it is down."""
+        for child in self._children:
+            if child.name == name and child.process is not None:
+                return child.process.pid
+        raise LookupError(name)
+
     def stop(self) -> None:
         """In the order they were started last: nobody loses the one it talks to."""
         for child in reversed(self._children):
@@ -97,7 +104,7 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**os.environ, **self._env, "ESTEIRA_PROCESS": child.name},
+                env={**os.environ, **self.env, "ESTEIRA_PROCESS": child.name},
                 # Ctrl-C is for `up` alone, which stops the children in order.
                 start_new_session=True,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  no threads run here

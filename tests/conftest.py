@@ -55,3 +55,14 @@ def stranger(people: People) -> User:
 @pytest.fixture
 def lab(people: People) -> Workspace:
     return people.lab
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--campaign", default="short", choices=["short", "full"], help="how much of a long campaign to run"
+    )
+
+
+@pytest.fixture(scope="session")
+def campaign(request: pytest.FixtureRequest) -> str:
+    return str(request.config.getoption("--campaign"))

@@ -163,6 +163,10 @@ def output_slots(*, holder: Holder, count: int, first: int = 0) -> list[Slot]:
 
 def finish(*, holder: Holder, outcome: str, outputs: list[dict[str, Any]], **said: Any) -> None:
     """Record the end. A repeat with the same fence gets the same answer; anyone else is fenced."""
+    if outcome == "canceled" and not _is_canceling(holder):
+        # An engine that stops in good order ends its runners so; nobody gave the work up.
+        outcome = "failed"
+        said |= {"failure_kind": FailureKind.INTERRUPTED, "detail": "The engine was stopped."}
     report = AttemptReport(
         attempt_id=holder.attempt_id,
         fence=holder.fence,
@@ -177,6 +181,10 @@ def finish(*, holder: Holder, outcome: str, outputs: list[dict[str, Any]], **sai
     point("finish.before")
     if not record(report):
         _refuse_unless_repeat(report)
+
+
+def _is_canceling(holder: Holder) -> bool:
+    return Attempt.objects.filter(pk=holder.attempt_id, job__cancel_requested_at__isnull=False).exists()
 
 
 def _kind(outcome: str, said: str | None) -> str:

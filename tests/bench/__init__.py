@@ -1,0 +1,1 @@
+"""`make bench`: the numbers of this machine, each beside its target. Ratios are taken within one run."""

@@ -1,0 +1,77 @@
+"""From the commit of an event to the frame in the browser, with many browsers watching."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import psycopg
+from websockets.asyncio.client import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from tests.live.platform import Platform
+
+SETTLE_S = 0.5
+
+
+def sign_in(platform: Platform) -> str:
+    """The Cookie header of a signed-in browser: a user of our own, through the real sign-in page."""
+    platform.manage(
+        "shell",
+        "-c",
+        "from orchestration.models import User; User.objects.filter(username='bench').exists() or "
+        "User.objects.create_superuser('bench', password='bench bench bench')",
+    )
+    with httpx.Client(base_url=platform.url, follow_redirects=True, trust_env=False) as browser:
+        page = browser.get("/login/")
+        field = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+        assert field, page.text
+        form = {"username": "bench", "password": "bench bench bench", "csrfmiddlewaretoken": field[1]}
+        browser.post(str(page.url), data=form, headers={"Origin": platform.url}).raise_for_status()
+        return "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+
+
+async def event_latencies(platform: Platform, *, watchers: int, events: int) -> list[float]:
+    """Seconds from commit to arrival, over all watchers and events."""
+    job_id, workspace_id = platform.sql("SELECT id, workspace_id FROM orchestration_job ORDER BY id DESC LIMIT 1")[0]
+    cookie = sign_in(platform)
+    address = platform.url.replace("http", "ws", 1) + f"/ws/jobs/{job_id}"
+    took: list[float] = []
+    committed = 0.0
+
+    async def watch(started: asyncio.Semaphore) -> None:
+        async with connect(address, origin=platform.url, additional_headers={"Cookie": cookie}, open_timeout=60) as socket:  # type: ignore[arg-type]
+            started.release()
+            async for _ in socket:
+                if committed:
+                    took.append(time.perf_counter() - committed)
+
+    started = asyncio.Semaphore(0)
+    tasks = [asyncio.create_task(_bounded(watch(started), gate)) for gate in [asyncio.Semaphore(50)] for _ in range(watchers)]
+    for _ in range(watchers):
+        await asyncio.wait_for(started.acquire(), 60)
+    await asyncio.sleep(1)
+    async with await psycopg.AsyncConnection.connect(platform.database_url, autocommit=True) as connection:
+        for _ in range(events):
+            await connection.execute(
+                "INSERT INTO orchestration_event (workspace_id, job_id, kind, step, old, new, reason, data)"
+                " VALUES (%s, %s, 'progress', '', '', '', '', '{}')",
+                [workspace_id, job_id],
+            )
+            committed = time.perf_counter()
+            await asyncio.sleep(SETTLE_S)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert len(took) >= watchers * events * 0.99, f"frames were lost: {len(took)} of {watchers * events}"
+    return took
+
+
+async def _bounded(work: Coroutine[Any, Any, None], _gate: asyncio.Semaphore) -> None:
+    await work

@@ -1,0 +1,1 @@
+"""The whole platform as real processes, for tests that come through its doors."""

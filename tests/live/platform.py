@@ -1,0 +1,178 @@
+"""Starts web, worker and engine as `manage.py up` does, on a database and a home of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psycopg
+
+from project.children import Children
+from project.embedded.throwaway import throwaway
+from project.management.commands.up import WORKER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from project.embedded.postgres import EmbeddedPostgres
+
+ROOT = Path(__file__).resolve().parents[2]
+TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "TIMED_OUT"})
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Platform:
+    """A running platform. `call` is a client that never gives up: it repeats what got no answer."""
+
+    home: Path
+    url: str
+    database_url: str
+    postgres: EmbeddedPostgres
+    children: Children
+    token: str
+    said: list[str] = field(default_factory=list)
+
+    def call(self, method: str, path: str, *, patience_s: float = 60, **kwargs: Any) -> httpx.Response:
+        deadline = time.monotonic() + patience_s
+        headers = {"Authorization": f"Bearer {self.token}", **kwargs.pop("headers", {})}
+        while True:
+            try:
+                answer = httpx.request(
+                    method, f"{self.url}/api/v1{path}", headers=headers, timeout=30, trust_env=False, **kwargs
+                )
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                if answer.status_code not in {429, 500, 502, 503, 504} or time.monotonic() > deadline:
+                    return answer
+            time.sleep(0.1)
+
+    def upload(self, name: str, data: bytes) -> dict[str, Any]:
+        answer = self.call("POST", "/uploads", params={"name": name}, content=data)
+        assert answer.status_code == 201, answer.text
+        file: dict[str, Any] = answer.json()["file"]
+        return file
+
+    def submit(self, pipeline: str, inputs: list[str], *, key: str, **fields: Any) -> dict[str, Any]:
+        body = {"pipeline": pipeline, "inputs": inputs, **fields}
+        answer = self.call("POST", "/jobs", json=body, headers={"Idempotency-Key": key})
+        assert answer.status_code in {200, 201}, answer.text
+        job: dict[str, Any] = answer.json()
+        return job
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        job: dict[str, Any] = self.call("GET", f"/jobs/{job_id}").json()
+        return job
+
+    def wait(self, job_id: str, *, timeout_s: float = 60) -> dict[str, Any]:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            job = self.job(job_id)
+            if job["state"] in TERMINAL:
+                return job
+            assert time.monotonic() < deadline, f"still {job['state']}: {job}"
+            time.sleep(0.05)
+
+    def sql(self, query: str, *params: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(query, params).fetchall()
+
+    def publish(self, text: str) -> None:
+        folder = Path(tempfile.mkdtemp(dir=self.home))
+        (folder / "pipeline.yaml").write_text(text)
+        self.manage("pipelines", "publish", str(folder))
+
+    def manage(self, *words: str) -> str:
+        env = {**os.environ, **environment(self.home, self.url, self.database_url)}
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *words], env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def pid(self, name: str) -> int:
+        return self.children.pid(name)
+
+    def kill(self, name: str) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid(name), signal.SIGKILL)
+
+    def logs(self) -> str:
+        parts = []
+        for log in sorted((self.home / "log").glob("*.log")):
+            parts.append(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-40:]))
+        return "\n".join(parts)
+
+
+def environment(home: Path, url: str, database_url: str) -> dict[str, str]:
+    return {
+        "ESTEIRA_HOME": str(home),
+        "ESTEIRA_PORT": url.rpartition(":")[2],
+        "DATABASE_URL": database_url,
+        "ESTEIRA_BROKER_URL": "pgmq://",
+        "ESTEIRA_SECRET_KEY": "only-for-tests-" + "1" * 32,
+        "ESTEIRA_STEP_ISOLATION": "none",
+    }
+
+
+@contextlib.contextmanager
+def running(extra: dict[str, str] | None = None, settings: dict[str, str] | None = None) -> Iterator[Platform]:
+    """The platform, ready. Everything it started is gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="esteira-live-"))
+    with throwaway(settings) as postgres:
+        url = f"http://127.0.0.1:{free_port()}"
+        env = environment(home, url, postgres.url) | (extra or {})
+        said: list[str] = []
+        children = Children(home / "log", env, said.append)
+        platform = Platform(home, url, postgres.url, postgres, children, "", said)
+        platform.manage("prepare")
+        platform.token = json.loads((home / "cli.json").read_text())["token"]
+        stop = threading.Event()
+        keeper = threading.Thread(target=_keep, args=(children, stop), daemon=True)
+        children.start("web", ["-m", "project.serve"], stop_s=8)
+        children.start("worker", WORKER, stop_s=8)
+        children.start("engine", [str(ROOT / "manage.py"), "local_engine"], stop_s=12)
+        keeper.start()
+        try:
+            _wait_until_ready(platform)
+            yield platform
+        finally:
+            stop.set()
+            keeper.join()
+            children.stop()
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _keep(children: Children, stop: threading.Event) -> None:
+    while not stop.wait(0.1):
+        children.watch()
+
+
+def _wait_until_ready(platform: Platform) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{platform.url}/health/ready", timeout=5, trust_env=False).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"the platform did not come up\n{platform.logs()}")

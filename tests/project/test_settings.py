@@ -1,0 +1,75 @@
+"""A bad setting stops the process with a sentence that names the variable, what was read and what is allowed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "import project.settings as s; print(s.ESTEIRA_PORT, s.PASSWORD_HASHERS[0])"],
+        env={"PATH": os.environ["PATH"], "ESTEIRA_HOME": str(tmp_path), **env},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("ESTEIRA_PORT", "eighty", "a whole number from 1 to 65535"),
+        ("ESTEIRA_PORT", "99999", "a whole number from 1 to 65535"),
+        ("ESTEIRA_HTTPS", "maybe", "true or false"),
+        ("ESTEIRA_ALLOWED_HOSTS", "*", "without *"),
+        ("ESTEIRA_SECRET_KEY", "short", "at least 32 characters"),
+        ("ESTEIRA_STEP_ISOLATION", "docker", "auto or none or bubblewrap"),
+        ("ESTEIRA_LOG_LEVEL", "LOUD", "DEBUG or INFO or WARNING or ERROR"),
+        ("DATABASE_URL", "postgresql://[broken", "postgresql://user:password@host/name"),
+        ("ESTEIRA_API_THREADS", "500", "a whole number from 1 to 16"),
+    ],
+)
+def test_bad_value_ends_the_process_with_a_sentence(tmp_path: Path, name: str, value: str, allowed: str) -> None:
+    done = start(tmp_path, **{name: value})
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert name in done.stderr
+    assert allowed in done.stderr
+
+
+def test_secret_is_read_from_a_file(tmp_path: Path) -> None:
+    missing = start(tmp_path, ESTEIRA_SECRET_KEY_FILE="/nowhere")
+    assert missing.returncode == 1
+    assert "ESTEIRA_SECRET_KEY_FILE" in missing.stderr
+    (tmp_path / "key").write_text("k" * 40)
+    assert start(tmp_path, ESTEIRA_SECRET_KEY_FILE=str(tmp_path / "key")).returncode == 0
+    assert not (tmp_path / "secret_key").exists()
+
+
+def test_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
+    assert start(tmp_path).returncode == 0
+    kept = tmp_path / "secret_key"
+    first = kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert len(first) > 50
+    assert start(tmp_path).returncode == 0
+    assert kept.read_text() == first
+
+
+def test_passwords_are_hashed_with_argon2(tmp_path: Path) -> None:
+    assert "Argon2PasswordHasher" in start(tmp_path).stdout
+
+
+def test_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = start(tmp_path, ESTEIRA_HOME=str(tmp_path / "file"))
+    assert done.returncode == 1
+    assert "ESTEIRA_HOME" in done.stderr
