@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,8 @@ from orchestration.storage.registry import get_storage
 if TYPE_CHECKING:
     from orchestration.models import User
     from orchestration.spec.model import PipelineSpec
+
+log = logging.getLogger(__name__)
 
 BUILT_IN: Final = Path(__file__).resolve().parent.parent / "pipelines"
 STORAGE: Final = "code"
@@ -89,9 +92,17 @@ def publish(*, source: Source, user: User | None = None) -> tuple[PipelineVersio
 
 
 def publish_built_ins() -> list[PipelineVersion]:
-    """Every built-in pipeline of this installation; those already here are left as they are."""
-    folders = sorted(file.parent for file in BUILT_IN.glob("*/pipeline.yaml"))
-    return [publish(source=load(folder))[0] for folder in folders]
+    """Every built-in pipeline of this installation; those already here are left as they are.
+
+    A changed one that kept its version (a checkout under work) must not keep the platform from starting.
+    """
+    published = []
+    for folder in sorted(file.parent for file in BUILT_IN.glob("*/pipeline.yaml")):
+        try:
+            published.append(publish(source=load(folder))[0])
+        except Conflict as exc:
+            log.warning("built-in pipeline not published", extra={"folder": folder.name, "error": str(exc)})
+    return published
 
 
 def find_version(*, user: User, reference: str) -> PipelineVersion:

@@ -26,7 +26,9 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-async def post_all(url: str, body: Callable[[int], Any], headers: Callable[[int], dict[str, str]], *, total: int, connections: int) -> Load:
+async def post_all(
+    url: str, body: Callable[[int], Any], headers: Callable[[int], dict[str, str]], *, total: int, connections: int
+) -> Load:
     """`total` POSTs over `connections` kept-alive connections; latencies in ms."""
     numbers = iter(range(total))
     took: list[float] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -94,7 +95,9 @@ def _throughput(platform: Platform, file: str, scale: int) -> list[Row]:
             connections=8,
         )
     )
-    open_jobs = "SELECT count(*) FROM orchestration_job WHERE state NOT IN ('SUCCEEDED','FAILED','CANCELED','TIMED_OUT')"
+    open_jobs = (
+        "SELECT count(*) FROM orchestration_job WHERE state NOT IN ('SUCCEEDED','FAILED','CANCELED','TIMED_OUT')"
+    )
     while platform.sql(open_jobs)[0][0]:
         time.sleep(0.1)
     per_s = total / (time.perf_counter() - begin)
@@ -150,18 +153,14 @@ def _post(url: str, body: Callable[[int], Any], headers: Callable[[int], dict[st
 def _cancel_all(platform: Platform) -> None:
     """The jobs that only creation was measured with; their end is no part of any number."""
     with psycopg.connect(platform.database_url, autocommit=True) as connection:
-        connection.execute("DELETE FROM orchestration_event WHERE job_id IN (SELECT id FROM orchestration_job WHERE state = 'WAITING')")
-        for table in ("jobinput", "steprun"):
-            connection.execute(
-                f"DELETE FROM orchestration_{table} WHERE job_id IN (SELECT id FROM orchestration_job WHERE state = 'WAITING')"  # noqa: S608
-            )
+        waiting = "job_id IN (SELECT id FROM orchestration_job WHERE state = 'WAITING')"
+        for table in ("event", "jobinput", "steprun"):
+            connection.execute(f"DELETE FROM orchestration_{table} WHERE {waiting}")  # noqa: S608  our own words
         connection.execute("DELETE FROM orchestration_job WHERE state = 'WAITING'")
 
 
 @contextlib.contextmanager
 def _halted(platform: Platform, *names: str) -> Iterator[None]:
-    import signal
-
     pids = [platform.pid(name) for name in names]
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)
@@ -231,8 +230,7 @@ def _memory(platform: Platform, _file: str, scale: int) -> list[Row]:
 def _table(rows: list[Row]) -> str:
     widths = [max(len(row.what) for row in rows), max(len(row.value) for row in rows), 12]
     lines = [f"{'what':<{widths[0]}}  {'here':>{widths[1]}}  {'target':>{widths[2]}}"]
-    lines += [
-        f"{row.what:<{widths[0]}}  {row.value:>{widths[1]}}  {row.target:>{widths[2]}}{'' if row.holds else '   ✗ not reached'}"
-        for row in rows
-    ]
+    for row in rows:
+        missed = "" if row.holds else "   ✗ not reached"
+        lines.append(f"{row.what:<{widths[0]}}  {row.value:>{widths[1]}}  {row.target:>{widths[2]}}{missed}")
     return "\n".join(lines)

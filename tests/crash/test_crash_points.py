@@ -113,8 +113,10 @@ def test_killed_at_any_point_the_platform_heals(
         try:
             check(platform, journal)
         except AssertionError as exc:
-            raise AssertionError(f"after a kill at {ordinal} ({passed[ordinal - 1]}): {exc}\n{platform.logs()}") from exc
+            raise AssertionError(
+                f"after a kill at {ordinal} ({passed[ordinal - 1]}): {exc}\n{platform.logs()}"
+            ) from exc
     points.arm(0)
     assert len(struck) == len(ordinals), "a kill that never struck proves nothing"
     record_property("struck", sorted(set(struck)))
-    print(f"{scenario}: {len(struck)} kills at {len(set(struck))} points: {', '.join(sorted(set(struck)))}")  # noqa: T201
+    print(f"{scenario}: {len(struck)} kills at {len(set(struck))} points: {', '.join(sorted(set(struck)))}")

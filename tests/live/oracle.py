@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from orchestration.engines.local.processes import _of_attempt  # noqa: PLC2701  the same look the supervisor takes
+from orchestration.engines.local.processes import _of_attempt
 
 if TYPE_CHECKING:
     from tests.live.platform import Platform
@@ -95,8 +95,8 @@ def _no_doubled_effect(platform: Platform) -> None:
     )
     assert not stray, f"I4: outputs of attempts that did not succeed: {stray}"
     executions = platform.sql(
-        "SELECT job_id, run, count(*) FROM (SELECT split_part(name, '-r', 1) AS job_id, split_part(name, '-r', 2) AS run"
-        " FROM orchestration_execution) x GROUP BY 1, 2 HAVING count(*) > 1"
+        "SELECT job_id, run, count(*) FROM (SELECT split_part(name, '-r', 1) AS job_id,"
+        " split_part(name, '-r', 2) AS run FROM orchestration_execution) x GROUP BY 1, 2 HAVING count(*) > 1"
     )
     assert not executions, f"I4: more than one execution of a run: {executions}"
 

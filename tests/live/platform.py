@@ -118,10 +118,9 @@ class Platform:
             os.kill(self.pid(name), signal.SIGKILL)
 
     def logs(self) -> str:
-        parts = []
-        for log in sorted((self.home / "log").glob("*.log")):
-            parts.append(f"--- {log.name}\n" + "\n".join(log.read_text(errors="replace").splitlines()[-40:]))
-        return "\n".join(parts)
+        logs = sorted((self.home / "log").glob("*.log"))
+        last = {log.name: log.read_text(errors="replace").splitlines()[-40:] for log in logs}
+        return "\n".join(f"--- {name}\n" + "\n".join(lines) for name, lines in last.items())
 
 
 def environment(home: Path, url: str, database_url: str) -> dict[str, str]:
@@ -148,7 +147,7 @@ def running(extra: dict[str, str] | None = None, settings: dict[str, str] | None
         platform.manage("prepare")
         platform.token = json.loads((home / "cli.json").read_text())["token"]
         stop = threading.Event()
-        keeper = threading.Thread(target=_keep, args=(children, stop), daemon=True)
+        keeper = threading.Thread(target=_keep, args=(children, postgres, stop), daemon=True)
         children.start("web", ["-m", "project.serve"], stop_s=8)
         children.start("worker", WORKER, stop_s=8)
         children.start("engine", [str(ROOT / "manage.py"), "local_engine"], stop_s=12)
@@ -163,9 +162,12 @@ def running(extra: dict[str, str] | None = None, settings: dict[str, str] | None
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _keep(children: Children, stop: threading.Event) -> None:
+def _keep(children: Children, postgres: EmbeddedPostgres, stop: threading.Event) -> None:
+    """What `manage.py up` does while it runs."""
     while not stop.wait(0.1):
         children.watch()
+        if postgres.status().state == "stopped":
+            postgres.ensure_running()
 
 
 def _wait_until_ready(platform: Platform) -> None:

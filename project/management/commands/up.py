@@ -52,7 +52,7 @@ class Command(BaseCommand):
         postgres = self._start_database()
         children = Children(settings.ESTEIRA_HOME / "log", {}, self._say)
         try:
-            self._run(children, no_sample=no_sample)
+            self._run(children, postgres, no_sample=no_sample)
         except Stopped:
             self._say("")
             self._say("Stopping …")
@@ -63,7 +63,7 @@ class Command(BaseCommand):
                 postgres.stop()
         self._say("Everything has stopped. Your data is in " + str(settings.ESTEIRA_HOME))
 
-    def _run(self, children: Children, *, no_sample: bool) -> None:
+    def _run(self, children: Children, postgres: EmbeddedPostgres | None, *, no_sample: bool) -> None:
         said = self._prepare()
         children.start("web", ["-m", "project.serve"], stop_s=8)
         children.start("worker", WORKER, stop_s=8)
@@ -75,6 +75,9 @@ class Command(BaseCommand):
         self._say("Esteira is running. Stop it with Ctrl-C.")
         while True:
             children.watch()
+            if postgres is not None and postgres.status().state == "stopped":
+                self._say("PostgreSQL stopped unexpectedly; starting it again.")
+                postgres.ensure_running()
             time.sleep(0.25)
 
     def _say(self, line: str) -> None:

@@ -1,0 +1,139 @@
+"""manage.py shots: a picture of every page, in light, in dark and on a phone, to look at before and after a change."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from orchestration.models import ApiToken, Attempt, File, Job, Pipeline
+from orchestration.states import JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+FLAGS: Final = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
+LOOKS: Final[dict[str, dict[str, Any]]] = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
+}
+
+
+class Command(BaseCommand):
+    help = "Screenshot every page as PNG with the system's Chromium."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--url", help="a running server; without it a throwaway platform is started")
+        parser.add_argument("--out", type=Path, default=settings.BASE_DIR / "build" / "shots")
+        parser.add_argument("--user", default="admin")
+        parser.add_argument("--password", default="")
+        parser.add_argument("--only", default="", help="only pages whose name holds this")
+
+    def handle(self, *, url: str | None, out: Path, user: str, password: str, only: str, **_: Any) -> None:
+        from playwright.sync_api import sync_playwright  # noqa: PLC0415  a development tool, absent in production
+
+        out.mkdir(parents=True, exist_ok=True)
+        with platform(url, user, password) as (base, name, secret):
+            # Read before the browser starts: Django refuses queries inside playwright's event loop.
+            pages = {page: path for page, path in pages_now().items() if only in page}
+            with sync_playwright() as tools:
+                browser = tools.chromium.launch(executable_path=_browser(), args=FLAGS)
+                for look, options in LOOKS.items():
+                    for made in _shoot(browser, base, (name, secret), pages, look, options, out):
+                        self.stdout.write(str(made))
+                browser.close()
+
+
+@contextmanager
+def platform(url: str | None, user: str, password: str) -> Iterator[tuple[str, str, str]]:
+    """Address, user and password of the server to look at.
+
+    HOOK: without `url` this starts a platform of its own (`manage.py up` in a temporary ESTEIRA_HOME on a free
+    port), waits for its first sample job, yields its generated password, and stops it in `finally`. The database
+    that `pages_now` reads has to be that platform's.
+    """
+    if url is None:
+        raise CommandError("Give --url of a running server; starting a throwaway platform is not wired up yet.")
+    if not password:
+        raise CommandError("Give --password of the user who signs in.")
+    yield url.rstrip("/"), user, password
+
+
+def pages_now() -> dict[str, str]:
+    """Name to path: every page, with one job of each state that there is."""
+    pages = {
+        "home": "/", "jobs": "/jobs/", "jobs-none": "/jobs/?state=TIMED_OUT", "files": "/files/",
+        "pipelines": "/pipelines/", "tokens": "/tokens/", "missing": "/nothing/here/",
+    }  # fmt: skip
+    for state in JobState:
+        if job := Job.objects.filter(state=state).order_by("-id").first():
+            pages[f"job-{state.lower()}"] = f"/jobs/{job.pk}/"
+            pages.setdefault("resubmit", f"/jobs/new/?from={job.pk}")
+    for kind in ("text/html", "image/png", "application/json", "application/vnd.apache.parquet"):
+        if file := File.objects.current().filter(media_type=kind).order_by("-id").first():
+            pages[f"file-{kind.rpartition('/')[2].rpartition('.')[2]}"] = f"/files/{file.pk}/"
+    if attempt := Attempt.objects.filter(log_size__gt=0).order_by("-id").first():
+        pages["attempt"] = f"/attempts/{attempt.pk}/"
+    for pipeline in Pipeline.objects.order_by("name"):
+        pages[f"pipeline-{pipeline.name}"] = f"/pipelines/{pipeline.name}/"
+    pages |= {"admin-jobs": "/admin/orchestration/job/"}
+    if ApiToken.objects.exists():
+        pages["admin-tokens"] = "/admin/orchestration/apitoken/"
+    return pages
+
+
+def _browser() -> str:
+    for name in BROWSERS:
+        if found := shutil.which(name):
+            return found
+    raise CommandError("There is no Chromium here. On Debian: apt-get install -y chromium")
+
+
+def _shoot(
+    browser: Browser,
+    base: str,
+    account: tuple[str, str],
+    pages: dict[str, str],
+    look: str,
+    options: dict[str, Any],
+    out: Path,
+) -> Iterator[Path]:
+    context = browser.new_context(**options)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"{base}/login/")
+    yield _save(page, out / f"login.{look}.png")
+    page.fill("#id_username", account[0])
+    page.fill("#id_password", account[1])
+    page.click("button.primary")
+    page.wait_for_load_state()
+    if page.url.startswith(f"{base}/login"):
+        raise CommandError(f"{account[0]} could not sign in at {base}.")
+    for name, path in pages.items():
+        page.goto(f"{base}{path}", wait_until="load")
+        page.wait_for_timeout(400)  # sockets open, the log's first piece arrives
+        yield _save(page, out / f"{name}.{look}.png")
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        faults = [line for line in said if "404" not in line or name != "missing"]
+        if wide > 0 or faults:
+            raise CommandError(f"{name} in {look}: {wide} px too wide; the console says {faults or 'nothing'}.")
+        said.clear()
+    context.close()
+
+
+def _save(page: Page, file: Path) -> Path:
+    page.screenshot(path=file, full_page=True)
+    return file
