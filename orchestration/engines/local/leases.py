@@ -22,9 +22,22 @@ LEASE: Final = timedelta(seconds=30)
 BATCH: Final = 32
 
 
-@transaction.atomic
 def take(holder: str, *, vcpus: float, memory_bytes: int, limits: tuple[float, int]) -> list[Attempt]:
-    """Lease queued attempts that fit into what is free.
+    """Lease queued attempts that fit into what is free, and tell their jobs.
+
+    In two transactions: whoever locks both a job and its attempts takes the job first, and here the
+    attempts come first. Killed in between, the job learns it when its runner begins.
+    """
+    taken = _take(holder, vcpus=vcpus, memory_bytes=memory_bytes, limits=limits)
+    for attempt in taken:
+        if attempt.job.state == JobState.QUEUED:
+            attempt.job.move(JobState.STARTING)
+    return taken
+
+
+@transaction.atomic
+def _take(holder: str, *, vcpus: float, memory_bytes: int, limits: tuple[float, int]) -> list[Attempt]:
+    """Lease what fits.
 
     An attempt that asks for more than `limits`, the whole of this machine, counts as the whole: on a
     laptop a step for a large server runs alone rather than never.
@@ -73,8 +86,6 @@ def _lease(attempt: Attempt, holder: str) -> None:
         data={"run": attempt.run, "number": attempt.number},
     )
     write_events([event])
-    if job.state == JobState.QUEUED:
-        job.move(JobState.STARTING)
     point("lease.taken")
 
 

@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from uuid import UUID
 
 KILL_ROUNDS: Final = 50
 
@@ -27,11 +27,11 @@ class Process:
 
     attempt_id: UUID
     fence: int
-    vcpu: float
-    memory_bytes: int
     work: Path
     pid: int
     pidfd: int
+    vcpu: float = 0.0
+    memory_bytes: int = 0
     child: subprocess.Popen[bytes] | None = None
     stopping_since: float | None = field(default=None)
 
@@ -69,6 +69,14 @@ def _signal(pidfd: int, number: signal.Signals) -> None:
 
 def work_folder(top: Path, attempt_id: UUID, fence: int) -> Path:
     return top / f"{attempt_id}-{fence}"
+
+
+def work_folders(top: Path) -> Iterator[tuple[Path, UUID, int]]:
+    """Every work folder there is, with the lease it belongs to."""
+    for work in top.iterdir() if top.is_dir() else ():
+        attempt_id, _, fence = work.name.rpartition("-")
+        with suppress(ValueError):
+            yield work, UUID(attempt_id), int(fence)
 
 
 def start(*, runner: Path, server: str, work: Path, token: str) -> subprocess.Popen[bytes]:

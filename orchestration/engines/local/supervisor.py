@@ -15,7 +15,7 @@ import signal
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from django.db import OperationalError, close_old_connections
@@ -113,16 +113,32 @@ class Supervisor:
                 log.info("adopted", extra={"attempt_id": str(attempt.pk), "pid": pid})
                 continue
             self._gone(attempt)
+        self._clear_work()
+
+    def _clear_work(self) -> None:
+        """Folders of attempts that reported their end while no supervisor was there to clear up after them."""
+        ours = {process.work for process in self._running.values()}
+        for work, attempt_id, fence in processes.work_folders(self._work):
+            if work in ours:
+                continue
+            pid = processes.find(attempt_id, fence, None, "")
+            if pid is None or not self._watch_process(attempt_id, fence, pid):
+                processes.kill_leftovers(attempt_id)
+                processes.remove_work(work)
 
     def _watch(self, attempt: Attempt, pid: int, child: subprocess.Popen[bytes] | None = None) -> bool:
+        return self._watch_process(
+            attempt.pk, attempt.fence, pid, vcpu=attempt.vcpu, memory_bytes=attempt.memory_bytes, child=child
+        )
+
+    def _watch_process(self, attempt_id: UUID, fence: int, pid: int, **fields: Any) -> bool:
+        """False: it is gone already."""
         try:
             pidfd = os.pidfd_open(pid)
         except ProcessLookupError:
             return False
-        work = processes.work_folder(self._work, attempt.pk, attempt.fence)
-        self._running[pidfd] = processes.Process(
-            attempt.pk, attempt.fence, attempt.vcpu, attempt.memory_bytes, work, pid, pidfd, child
-        )
+        work = processes.work_folder(self._work, attempt_id, fence)
+        self._running[pidfd] = processes.Process(attempt_id, fence, work, pid, pidfd, **fields)
         self._poller.register(pidfd, select.POLLIN)
         return True
 

@@ -1,0 +1,198 @@
+"""From rows to the JSON of /api/v1. Runs in a database thread: relations load on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from api_app.schemas import (
+    AcceptsOut,
+    AttemptOut,
+    EventOut,
+    FileOut,
+    JobBrief,
+    JobOut,
+    PipelineOut,
+    PipelineStepOut,
+    StepOut,
+)
+from orchestration.services.status import StepStatus, job_status, results_of
+from orchestration.spec.model import PipelineSpec
+from orchestration.states import AttemptState, EventKind, FileKind, ScanState, WorkState
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from orchestration.models import Attempt, Event, File, Job, PipelineVersion
+    from orchestration.spec.model import StepSpec
+
+
+def file_out(file: File) -> FileOut:
+    return FileOut(
+        id=file.pk,
+        name=file.name,
+        size=file.size,
+        sha256=file.sha256,
+        media_type=file.media_type,
+        kind=FileKind(file.kind),
+        scan_state=ScanState(file.scan_state),
+        created_at=file.created_at,
+        expires_at=file.expires_at,
+        job=file.job_id,
+        step=file.step or None,
+        item=file.item_index,
+    )
+
+
+def pipeline_out(version: PipelineVersion, versions: list[str]) -> PipelineOut:
+    spec = PipelineSpec.from_json(version.spec)
+    accepts = spec.accepts
+    return PipelineOut(
+        name=spec.name,
+        version=version.version,
+        versions=versions,
+        title=spec.title.text(),
+        description=spec.description.text(),
+        accepts=AcceptsOut(
+            types=list(accepts.types),
+            max_size=accepts.max_size_bytes,
+            max_files=accepts.max_files,
+            min_files=accepts.min_files,
+        ),
+        params=spec.params,
+        steps=[
+            PipelineStepOut(name=s.name, needs=list(s.needs), for_each=s.for_each, title=s.title.text())
+            for s in spec.steps
+        ],
+        digest=version.digest,
+    )
+
+
+def job_brief(job: Job, *, title: str, progress: float) -> JobBrief:
+    """For a list: the place in line is left out, it would cost a query for each job."""
+    return JobBrief(**_job_fields(job, title=title, progress=progress, queue_position=None))
+
+
+def job_out(job: Job) -> JobOut:
+    status = job_status(job)
+    title = PipelineSpec.from_json(job.pipeline_version.spec).title.text()
+    fields = _job_fields(job, title=title, progress=status.progress, queue_position=status.queue_position)
+    inputs = job.job_inputs.select_related("file") if job.input_count else ()
+    return JobOut(
+        **fields,
+        inputs=[file_out(row.file) for row in inputs],
+        steps=[step_out(step) for step in status.steps],
+        results=[file_out(file) for file in results_of(job)],
+    )
+
+
+def new_job_out(job: Job) -> JobOut:
+    """For the answer to the call that made the job: nothing of it has moved, so little has to be read.
+
+    The place in line is left out: counting those ahead is most expensive just when many come at once.
+    """
+    spec = PipelineSpec.from_json(job.pipeline_version.spec)
+    inputs = job.job_inputs.select_related("file") if job.input_count else ()
+    return JobOut(
+        **_job_fields(job, title=spec.title.text(), progress=0.0, queue_position=None),
+        inputs=[file_out(row.file) for row in inputs],
+        steps=[_untouched(step, job.input_count if step.fans_out else 1) for step in spec.steps],
+        results=[],
+    )
+
+
+def _untouched(step: StepSpec, items: int) -> StepOut:
+    return StepOut(
+        name=step.name,
+        title=step.title.text() or step.name,
+        state=WorkState.WAITING,
+        items_total=items,
+        items_succeeded=0,
+        items_failed=0,
+        items_running=0,
+        progress=0.0,
+        message=None,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def _job_fields(job: Job, *, title: str, progress: float, queue_position: int | None) -> dict[str, Any]:
+    return {
+        "id": job.pk,
+        "name": job.name,
+        "workspace": job.workspace.slug,
+        "pipeline": job.pipeline_version.pipeline.name,
+        "pipeline_version": job.pipeline_version.version,
+        "pipeline_title": title,
+        "state": job.state,
+        "canceling": job.is_canceling,
+        "waiting_reason": job.waiting_reason or None,
+        "waiting_detail": job.waiting_detail or None,
+        "queue_position": queue_position,
+        "failure_kind": job.failure_kind or None,
+        "failure_detail": job.failure_detail or None,
+        "run": job.run,
+        "params": job.params,
+        "labels": job.labels,
+        "priority": job.priority,
+        "progress": progress,
+        "created_by": job.created_by.username,
+        "created_at": job.created_at,
+        "queued_at": job.queued_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "resubmitted_from": job.resubmitted_from_id,
+        "url": f"/jobs/{job.pk}",
+    }
+
+
+def step_out(step: StepStatus) -> StepOut:
+    return StepOut(
+        name=step.name,
+        title=step.title,
+        state=WorkState(step.state),
+        items_total=step.items_total,
+        items_succeeded=step.items_succeeded,
+        items_failed=step.items_failed,
+        items_running=step.items_running,
+        progress=step.progress,
+        message=step.message or None,
+        started_at=step.started_at,
+        finished_at=step.finished_at,
+    )
+
+
+def attempt_out(attempt: Attempt, source: str | None) -> AttemptOut:
+    return AttemptOut(
+        id=attempt.pk,
+        step=attempt.step,
+        item=attempt.item_index,
+        source=source,
+        run=attempt.run,
+        number=attempt.number,
+        state=AttemptState(attempt.state),
+        exit_code=attempt.exit_code,
+        failure_kind=attempt.failure_kind or None,
+        detail=attempt.detail or None,
+        progress=attempt.progress,
+        message=attempt.message or None,
+        started_at=attempt.started_at,
+        finished_at=attempt.finished_at,
+        log_size=attempt.log_size,
+    )
+
+
+def event_out(event: Event) -> EventOut:
+    return EventOut(
+        id=event.pk,
+        job=event.job_id,
+        kind=EventKind(event.kind),
+        step=event.step or None,
+        item=event.item,
+        attempt=event.attempt_id,
+        old=event.old or None,
+        new=event.new or None,
+        reason=event.reason or None,
+        data=event.data,
+        at=event.at,
+    )

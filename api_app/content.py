@@ -1,0 +1,170 @@
+"""A file's bytes as an answer that no browser runs: attachment, sandboxed, never sniffed (SEC-081 to SEC-083)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from starlette.responses import Response
+
+from api_app.database import in_files
+from api_app.errors import problem
+from orchestration.services.files import open_content
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from starlette.types import Receive, Scope, Send
+
+    from orchestration.models import File
+
+BLOCK: Final = 1 << 20
+BINARY: Final = "application/octet-stream"
+# Nothing that a browser would run, whatever it is told: no HTML, SVG, XML or script.
+SERVED_AS_IS: Final = frozenset(
+    {
+        "application/gzip",
+        "application/json",
+        "application/jsonl",
+        "application/pdf",
+        "application/vnd.apache.parquet",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "application/zip",
+        "image/gif",
+        "image/jpeg",
+        "image/png",
+        "image/tiff",
+        "image/webp",
+        "text/csv",
+        "text/markdown",
+        "text/plain",
+        "text/tab-separated-values",
+    }
+)
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bytes from `start` up to but not including `stop`."""
+
+    start: int
+    stop: int
+
+
+class Unsatisfiable(Exception):
+    """The range lies beyond the end."""
+
+
+def parse_range(header: str, size: int) -> Span | None:
+    """The one range asked for. None: none, several, or nothing we understand, and then the whole file is right."""
+    found = _RANGE.fullmatch(header.strip())
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if not first:
+        start, stop = max(0, size - int(last)), size
+    else:
+        start, stop = int(first), min(int(last) + 1, size) if last else size
+        if last and int(last) < start:
+            return None
+    if start >= size or stop <= start:
+        raise Unsatisfiable
+    return Span(start, stop)
+
+
+def repr_digest(sha256: str) -> str:
+    """RFC 9530, of the whole file even when a part is sent."""
+    return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
+
+
+def disposition(name: str) -> str:
+    """RFC 6266, with a plain fallback for old clients. A result's folders become part of its name."""
+    flat = name.replace("/", "_")
+    plain = re.sub(r'[^\x20-\x7e]|["\\%]', "_", flat)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(flat, safe='')}"
+
+
+class FileContent(Response):
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self._etag = f'"{file.sha256}"'
+        self.background = None
+        self.status_code = HTTPStatus.OK
+        self.body = b""
+        media_type = file.media_type.partition(";")[0].strip().lower()
+        self._common = {
+            "accept-ranges": "bytes",
+            "cache-control": "private, no-store",
+            "content-disposition": disposition(file.name),
+            "content-security-policy": "sandbox; default-src 'none'",
+            "content-type": media_type if media_type in SERVED_AS_IS else BINARY,
+            "etag": self._etag,
+            "repr-digest": repr_digest(file.sha256),
+            "x-content-type-options": "nosniff",
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = {k: v.decode("latin-1") for k, v in scope["headers"]}
+        if self._etag in asked.get(b"if-none-match", ""):
+            return await _start(
+                send, HTTPStatus.NOT_MODIFIED, {"etag": self._etag, "cache-control": "private, no-store"}
+            )
+        size = self._file.size
+        try:
+            span = self._span(asked, size)
+        except Unsatisfiable:
+            refusal = problem(416, f"The file has {size} bytes.", headers={"content-range": f"bytes */{size}"})
+            return await refusal(scope, receive, send)
+        headers, status = self._common, HTTPStatus.OK
+        if span is not None:
+            headers = headers | {"content-range": f"bytes {span.start}-{span.stop - 1}/{size}"}
+            status = HTTPStatus.PARTIAL_CONTENT
+        span = span or Span(0, size)
+        headers = headers | {"content-length": str(span.stop - span.start)}
+        if scope["method"] == "HEAD":
+            return await _start(send, status, headers)
+        # Opened before the first header goes out: a missing object is an error, not a short answer.
+        content = await in_files(open_content, self._file)
+        try:
+            await _start(send, status, headers, more=True)
+            await _pour(send, content, span)
+        finally:
+            content.close()
+        return None
+
+    def _span(self, asked: dict[bytes, str], size: int) -> Span | None:
+        if b"range" not in asked or asked.get(b"if-range", self._etag) != self._etag:
+            return None
+        return parse_range(asked[b"range"], size)
+
+
+async def _start(send: Send, status: int, headers: dict[str, str], *, more: bool = False) -> None:
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": int(status), "headers": raw})
+    if not more:
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _pour(send: Send, content: BinaryIO, span: Span) -> None:
+    """A block at a time, and the next only when the last was taken: memory stays flat."""
+    position = span.start
+    while position < span.stop:
+        block = await in_files(_read, content, position, min(BLOCK, span.stop - position))
+        if not block:
+            raise OSError("a stored file is shorter than its row says")
+        position += len(block)
+        await send({"type": "http.response.body", "body": block, "more_body": position < span.stop})
+    if span.start == span.stop:
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _read(content: BinaryIO, position: int, length: int) -> bytes:
+    content.seek(position)
+    return content.read(length)

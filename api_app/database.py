@@ -1,0 +1,99 @@
+"""The one way from a route to the ORM: a fixed set of threads, and connections checked and given back each call."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+from django.db import close_old_connections
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WAITING_FOR_EACH_THREAD: Final = 4
+FILE_THREADS: Final = 4
+FILES_WAITING: Final = 4_096
+PASSWORDS_WAITING: Final = 8
+
+
+class Busy(Exception):
+    """More is waiting than can be done soon. Try again in a moment."""
+
+
+class Lane:
+    """`threads` calls run at once and `waiting` more may queue; whoever comes then hears Busy at once.
+
+    A plain `def` route would leave its connection on whatever thread it ran, and bare `sync_to_async` puts every
+    request on one thread (embedded.md, section 4).
+    """
+
+    def __init__(self, name: str, threads: int, *, waiting: int) -> None:
+        self._name, self._threads = name, threads
+        self._places = threading.BoundedSemaphore(threads + waiting)
+        self._executor: ThreadPoolExecutor | None = None
+
+    async def run[**P, T](self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if not self._places.acquire(blocking=False):
+            raise Busy
+        # The context goes along, so that a log line in the thread carries the request's id.
+        context = contextvars.copy_context()
+        work = partial(call, *args, **kwargs)
+        try:
+            future = self._open().submit(context.run, _with_connections, work)
+        except RuntimeError as exc:  # the executor is shutting down
+            self._places.release()
+            raise Busy from exc
+        future.add_done_callback(lambda _: self._places.release())
+        return await _settled(future)
+
+    def close(self) -> None:
+        """What runs goes on to its end; what waits is dropped. The next call opens the lane again."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    def _open(self) -> ThreadPoolExecutor:
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
+        return self._executor
+
+
+def _with_connections[T](call: Callable[[], T]) -> T:
+    close_old_connections()  # drops what a failover killed, in the thread that owns it
+    try:
+        return call()
+    finally:
+        close_old_connections()
+
+
+async def _settled[T](future: Future[T]) -> T:
+    """The result. Cancelled meanwhile, it still waits for a call that has begun: nobody may work beside it."""
+    wrapped = asyncio.wrap_future(future)
+    try:
+        return await asyncio.shield(wrapped)
+    except asyncio.CancelledError:
+        if not future.cancel():
+            await asyncio.wait([wrapped])
+        raise
+
+
+_db: Final = Lane("api-db", settings.API_THREADS, waiting=WAITING_FOR_EACH_THREAD * settings.API_THREADS)
+# Writing and syncing a large file takes long; it must not take the threads that answer everybody else. Each transfer
+# has at most one call here, so the number of transfers bounds the queue.
+_files: Final = Lane("api-files", FILE_THREADS, waiting=FILES_WAITING)
+# Checking a password is slow on purpose. One thread, so that guessing cannot take the whole machine.
+_passwords: Final = Lane("api-passwords", 1, waiting=PASSWORDS_WAITING)
+
+in_db: Final = _db.run
+in_files: Final = _files.run
+in_passwords: Final = _passwords.run
+
+
+def close_lanes() -> None:
+    for lane in (_db, _files, _passwords):
+        lane.close()

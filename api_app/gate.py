@@ -1,0 +1,92 @@
+"""What every request under /api must bring before a byte of its body is read: a credential, and JSON if it has a body.
+
+Cookies count for nothing here, so no page of another site can act for a signed-in user (SEC-004).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from api_app.errors import NotAuthenticated, answer, problem
+from orchestration.services.tokens import is_well_formed
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+TOKENS: Final = "/api/v1/tokens"
+UPLOADS: Final = "/api/v1/uploads"
+RUNNER: Final = "/api/runner/v1/"
+RUNNER_LOG: Final = "/api/runner/v1/log"
+RAW_BODIES: Final = frozenset({UPLOADS, RUNNER_LOG})
+_KEY: Final = "esteira.credential"
+
+
+class Credential(NamedTuple):
+    """`scheme` is bearer, runner, basic or ticket."""
+
+    scheme: str
+    secret: str
+    user: str = ""
+
+
+class Gate:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and (refusal := _refusal(scope)) is not None:
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def credential(request: Request) -> Credential:
+    found: Credential = request.scope[_KEY]
+    return found
+
+
+def _refusal(scope: Scope) -> Response | None:
+    headers = dict(scope["headers"])
+    found = _credential(headers.get(b"authorization", b"").decode("latin-1"), scope["path"], scope["method"])
+    if found is None:
+        return answer(NotAuthenticated())
+    scope[_KEY] = found
+    if _has_body(headers) and scope["path"] not in RAW_BODIES and not _is_json(headers):
+        return problem(415, "Send the body as `Content-Type: application/json`.")
+    return None
+
+
+def _credential(header: str, path: str, method: str) -> Credential | None:
+    """Only by its form. Whether it is good, the database says."""
+    scheme, _, secret = header.partition(" ")
+    match scheme.lower():
+        case "bearer" if path.startswith(RUNNER) and secret:
+            return Credential("runner", secret)
+        case "bearer" if not path.startswith(RUNNER) and is_well_formed(secret):
+            return Credential("bearer", secret)
+        case "basic" if (method, path) == ("POST", TOKENS):
+            return _basic(secret)
+        case "ticket" if (method, path) == ("POST", UPLOADS) and secret:
+            return Credential("ticket", secret)
+    return None
+
+
+def _basic(encoded: str) -> Credential | None:
+    try:
+        user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return Credential("basic", password, user) if colon and user and "\0" not in user + password else None
+
+
+def _has_body(headers: dict[bytes, bytes]) -> bool:
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+
+
+def _is_json(headers: dict[bytes, bytes]) -> bool:
+    media_type = headers.get(b"content-type", b"").partition(b";")[0]
+    return media_type.strip().lower() == b"application/json"

@@ -1,0 +1,163 @@
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api_app.answers import file_out, job_brief, job_out, new_job_out
+from api_app.auth import ask
+from api_app.paging import Cursor, Limit, page
+from api_app.schemas import FileOut, JobBrief, JobIn, JobOut, Listing, PipelineRef, RerunIn, ResubmitIn
+from orchestration.errors import Invalid
+from orchestration.models import Job, PipelineVersion, User
+from orchestration.services import jobs, reruns
+from orchestration.services.access import find_job
+from orchestration.services.progress import progress_of
+from orchestration.services.status import results_of
+from orchestration.spec.model import PipelineSpec
+from orchestration.states import JobState
+
+router = APIRouter(tags=["jobs"])
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+States = Annotated[list[JobState] | None, Query(max_length=len(JobState))]
+
+
+@router.post("/jobs", status_code=201)
+async def submit_job(
+    request: Request, response: Response, body: JobIn, idempotency_key: IdempotencyKey = None
+) -> JobOut:
+    """Start a job. Repeat the request with the same Idempotency-Key to get the same job, with status 200."""
+    job, created = await ask(request, _submit, body, idempotency_key or "")
+    return _created(response, job, created=created)
+
+
+def _submit(user: User, body: JobIn, key: str) -> tuple[JobOut, bool]:
+    wanted = jobs.Request(
+        pipeline=body.pipeline,
+        inputs=tuple(body.inputs),
+        params=body.params or {},
+        name=body.name,
+        labels=body.labels,
+        priority=body.priority,
+        workspace=body.workspace,
+    )
+    job, created = jobs.submit(user=user, request=wanted, idempotency_key=key)
+    return (new_job_out if created else job_out)(job), created
+
+
+def _created(response: Response, job: JobOut, *, created: bool) -> JobOut:
+    response.headers["location"] = f"/api/v1/jobs/{job.id}"
+    if not created:
+        response.status_code = 200
+    return job
+
+
+@router.get("/jobs")
+async def list_jobs(
+    request: Request,
+    state: States = None,
+    pipeline: Annotated[PipelineRef | None, Query()] = None,
+    created_by: Annotated[str | None, Query(max_length=150)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Listing[JobBrief]:
+    """Newest first. `state` may be repeated."""
+    wanted: dict[str, object] = {
+        "state__in": state or None,
+        "pipeline_version__pipeline__name": pipeline,
+        "created_by__username": created_by,
+    }
+    filters = {name: value for name, value in wanted.items() if value is not None}
+    return await ask(request, _list, filters, limit, cursor)
+
+
+def _list(user: User, filters: dict[str, object], limit: int, cursor: str | None) -> Listing[JobBrief]:
+    rows = Job.objects.visible_to(user).filter(**filters)
+    rows = rows.select_related("pipeline_version__pipeline", "workspace", "created_by")
+    # The text and the form of a pipeline are long, and the same for most rows: read once each below.
+    rows = rows.defer("pipeline_version__yaml", "pipeline_version__spec")
+    found = page(rows, limit=limit, cursor=cursor)
+    titles = _titles({job.pipeline_version_id for job in found.rows})
+    progress = progress_of(found.rows)
+    items = [
+        job_brief(job, title=titles[job.pipeline_version_id], progress=progress.get(job.pk, 1.0)) for job in found.rows
+    ]
+    return Listing(items=items, next_cursor=found.next_cursor)
+
+
+def _titles(version_ids: set[UUID]) -> dict[UUID, str]:
+    specs = PipelineVersion.objects.filter(pk__in=version_ids).values_list("pk", "spec")
+    return {pk: PipelineSpec.from_json(spec).title.text() for pk, spec in specs}
+
+
+@router.get("/jobs/{job_id}")
+async def show_job(request: Request, job_id: UUID) -> JobOut:
+    return await ask(request, lambda user: job_out(find_job(user=user, job_id=job_id)))
+
+
+@router.post("/jobs/{job_id}/cancel", status_code=202)
+async def cancel_job(request: Request, job_id: UUID) -> JobOut:
+    """What runs is stopped within 10 seconds."""
+    return await ask(request, lambda user: job_out(jobs.cancel(user=user, job=find_job(user=user, job_id=job_id))))
+
+
+@router.post("/jobs/{job_id}/retry", status_code=202)
+async def retry_job(request: Request, job_id: UUID) -> JobOut:
+    """Same inputs and version, from the failed steps on; good outputs are kept."""
+    return await ask(request, lambda user: job_out(reruns.retry(user=user, job=find_job(user=user, job_id=job_id))))
+
+
+@router.post("/jobs/{job_id}/resubmit", status_code=201)
+async def resubmit_job(
+    request: Request,
+    response: Response,
+    job_id: UUID,
+    body: ResubmitIn | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """A new job like this one; what is left out stays as it was."""
+    job, created = await ask(request, _resubmit, job_id, body or ResubmitIn(), idempotency_key or "")
+    return _created(response, job, created=created)
+
+
+def _resubmit(user: User, job_id: UUID, body: ResubmitIn, key: str) -> tuple[JobOut, bool]:
+    changes = body.model_dump(exclude_none=True)
+    if "inputs" in changes:
+        changes["inputs"] = tuple(changes["inputs"])
+    old = find_job(user=user, job_id=job_id)
+    job, created = jobs.resubmit(user=user, job=old, changes=changes, idempotency_key=key)
+    return (new_job_out if created else job_out)(job), created
+
+
+@router.post("/jobs/{job_id}/rerun-items", status_code=202)
+async def rerun_items(request: Request, job_id: UUID, body: RerunIn | None = None) -> JobOut:
+    """Only the failed items of fan-outs, and the steps that depend on them."""
+    return await ask(request, _rerun, job_id, body or RerunIn())
+
+
+def _rerun(user: User, job_id: UUID, body: RerunIn) -> JobOut:
+    job = find_job(user=user, job_id=job_id)
+    return job_out(reruns.rerun_items(user=user, job=job, step=body.step or "", items=body.items or ()))
+
+
+@router.get("/jobs/{job_id}/results")
+async def list_results(request: Request, job_id: UUID, limit: Limit = 50, cursor: Cursor = None) -> Listing[FileOut]:
+    """In the order of steps and items."""
+    return await ask(request, _results, job_id, limit, cursor)
+
+
+def _results(user: User, job_id: UUID, limit: int, cursor: str | None) -> Listing[FileOut]:
+    # Their order is not that of creation, so the cursor counts: a finished job's results stand still.
+    start = _count(cursor)
+    rows = list(results_of(find_job(user=user, job_id=job_id))[start : start + limit + 1])
+    following = str(start + limit) if len(rows) > limit else None
+    return Listing(items=[file_out(file) for file in rows[:limit]], next_cursor=following)
+
+
+def _count(cursor: str | None) -> int:
+    if not cursor:
+        return 0
+    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > len("1000000"):
+        raise Invalid("This cursor is not one of ours.", errors=[{"loc": ["query", "cursor"], "msg": "unknown"}])
+    return int(cursor)

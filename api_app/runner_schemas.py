@@ -1,0 +1,95 @@
+"""The JSON of /api/runner/v1 (docs/design/0001, section 4). What a runner says is checked like anybody's word."""
+
+import math
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+
+from orchestration.states import FailureKind
+
+MAX_OUTPUTS: Final = 20_000
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+# The start of a path, a step up, an empty part, a backslash or a control character.
+_BAD_PATH: Final = re.compile(r"^/|(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]")
+
+
+def _storable(text: Any) -> Any:
+    """A step prints what it likes, and its words must not end the step: what cannot be stored is replaced."""
+    return _UNSTORABLE.sub("�", text) if isinstance(text, str) else text
+
+
+def _harmless(path: str) -> str:
+    if _BAD_PATH.search(path):
+        raise ValueError("is no plain relative path")
+    return path
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is None or math.isfinite(value) else None
+
+
+Said = Annotated[str, BeforeValidator(_storable)]
+Path = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_harmless)]
+Size = Annotated[int, Field(ge=0, lt=2**63)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Progress = Annotated[float | None, AfterValidator(_finite)]
+
+
+class StartIn(BaseModel):
+    runner: Annotated[str, Field(max_length=32)] = ""
+    host: Annotated[str, Field(max_length=255)] = ""
+    pid: int = 0
+
+
+class HeartbeatIn(BaseModel):
+    progress: Progress = None
+    message: Said | None = None
+    memory_bytes: int | None = None
+
+
+class HeartbeatOut(BaseModel):
+    cancel: bool
+
+
+class LogOut(BaseModel):
+    end: int
+
+
+class SlotFile(BaseModel):
+    path: Path
+    size: Size
+    sha256: Sha256
+
+
+class SlotsIn(BaseModel):
+    """`first` is the number of the first file among all outputs, when they are asked for in several calls."""
+
+    files: Annotated[list[SlotFile], Field(max_length=MAX_OUTPUTS)]
+    first: Annotated[int, Field(ge=0, le=MAX_OUTPUTS)] = 0
+
+
+class SlotOut(BaseModel):
+    path: str
+    url: str
+    method: str
+    headers: dict[str, str]
+
+
+class SlotsOut(BaseModel):
+    slots: list[SlotOut]
+
+
+class OutputIn(SlotFile):
+    media_type: Annotated[str, Field(max_length=255, pattern=r"^[\w.+-]+/[\w.+-]+(;[ \w.+=-]*)?$")]
+
+
+class FinishIn(BaseModel):
+    outcome: Literal["succeeded", "failed", "canceled", "timed_out"]
+    exit_code: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
+    signal: int | None = None
+    failure_kind: FailureKind | None = None
+    detail: Said = ""
+    retry: bool = False
+    outputs: Annotated[list[OutputIn], Field(max_length=MAX_OUTPUTS)] = []
+    usage: Annotated[dict[Annotated[str, Field(max_length=64)], float], Field(max_length=32)] = {}

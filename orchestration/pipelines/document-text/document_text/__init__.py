@@ -1,0 +1,1 @@
+"""Text, page images and statistics of PDF documents."""

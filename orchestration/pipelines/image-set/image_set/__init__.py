@@ -1,0 +1,1 @@
+"""Sizes for the web, a contact sheet and the camera data of many images."""

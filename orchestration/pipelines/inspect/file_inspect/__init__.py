@@ -1,0 +1,1 @@
+"""What a file is: digests, true type, text, archive contents."""

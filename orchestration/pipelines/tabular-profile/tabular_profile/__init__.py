@@ -1,0 +1,1 @@
+"""Tables to Parquet, and what is in their columns."""

@@ -1,0 +1,86 @@
+"""Programs that pip cannot bring, from the machine's own packages where we may install them."""
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from project.embedded.console import say
+
+APT = (
+    "apt-get",
+    "-q",
+    "-y",
+    "-o",
+    "DPkg::Lock::Timeout=300",  # another set-up may be installing just now
+    "-o",
+    "Dpkg::Use-Pty=0",
+)
+
+
+@dataclass(frozen=True)
+class Program:
+    title: str
+    commands: tuple[str, ...]
+    package: str
+    needed_for: str
+
+    def path(self) -> str | None:
+        return next((found for command in self.commands if (found := shutil.which(command))), None)
+
+    def how_to_get(self) -> str:
+        return f"`apt-get install {self.package}` as root (or your system's package of that name) brings it."
+
+
+CHROMIUM = Program(
+    title="Chromium",
+    commands=(
+        "chromium",
+        "chromium-browser",
+        "google-chrome",
+        "google-chrome-stable",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ),
+    package="chromium",
+    needed_for="browser tests and screenshots",
+)
+BUBBLEWRAP = Program(
+    title="bubblewrap",
+    commands=("bwrap",),
+    package="bubblewrap",
+    needed_for="the isolation of steps",
+)
+PROGRAMS = {"chromium": CHROMIUM, "bubblewrap": BUBBLEWRAP}
+
+
+def ensure(program: Program) -> str | None:
+    """The program's path, installed if that is possible here, or nothing."""
+    found = program.path()
+    if found is None and can_install():
+        say(f"Installing {program.title} with apt-get, for {program.needed_for} …")
+        install(program.package)
+        found = program.path()
+    return found
+
+
+def can_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def install(package: str) -> bool:
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = (*APT, "install", "--no-install-recommends", package)
+    # A bare machine has no package lists yet, and old ones name packages that are gone.
+    for attempt in (command, (*APT, "update"), command):
+        done = subprocess.run(
+            attempt, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if done.returncode == 0 and attempt is command:
+            return True
+    say("\n".join(f"  {line}" for line in done.stderr.strip().splitlines()[-3:]))
+    return False
+
+
+def is_debian() -> bool:
+    return Path("/etc/debian_version").exists()

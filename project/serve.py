@@ -1,0 +1,176 @@
+"""python -m project.serve: the web process on one address, with every limit of the server set in one place."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle, Transport
+
+BACKLOG: Final = 2_048
+# More than the stack serves at once: whoever comes above that hears it from the stack, in our form.
+MAX_CONNECTIONS: Final = 6_000
+KEEP_ALIVE_S: Final = 75  # longer than a load balancer's 60 s, or it would meet closed connections
+GRACE_S: Final = 4
+HEAD_S: Final = 15.0
+HEAD_BYTES: Final = 128 << 10
+SOCKET_MESSAGE_BYTES: Final = 64 << 10
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn waits for a head without end and for ever; this one does neither (SEC-010)."""
+
+    _head_bytes = 0
+    _head_timer: TimerHandle | None = None
+    _in_head = True
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_done()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_timer is None:
+                self._await_head()
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse_head()
+                return
+        super().data_received(data)
+
+    def on_headers_complete(self) -> None:
+        self._head_done()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_complete()
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_S, self._head_is_late)
+
+    def _head_done(self) -> None:
+        self._in_head = False
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def _refuse_head(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.close()
+
+
+class Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Whoever watches events would otherwise hold the process up for the whole of its grace.
+        from api_app.live import stop_streams  # noqa: PLC0415  settings are ready only now
+
+        stop_streams()
+        await super().shutdown(sockets)
+
+
+def configuration(app: str | Any = "project.asgi:application") -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop",
+        http=BoundedHttp,
+        ws="websockets-sansio",
+        ws_max_size=SOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,  # a small message could unpack into a large one
+        lifespan="on",
+        log_config=None,
+        access_log=False,  # the stack writes one, without query strings
+        proxy_headers=False,  # the stack decides whom to believe
+        server_header=False,
+        limit_concurrency=MAX_CONNECTIONS,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
+def serve(host: str, port: int) -> None:
+    """Until SIGTERM or SIGINT; then at most GRACE_S for what is under way."""
+    listener = listen(host, port)
+    config = configuration()
+    server = Server(config)
+    server.run(sockets=[listener])
+    if not server.started:
+        sys.exit(uvicorn.config.STARTUP_FAILURE)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host.strip("[]"), port))
+        listener.listen(BACKLOG)
+    except OSError as exc:
+        listener.close()
+        raise SystemExit(_why(host, port, exc)) from exc
+    listener.set_inheritable(False)
+    return listener
+
+
+def _why(host: str, port: int, exc: OSError) -> str:
+    if exc.errno == errno.EADDRINUSE:
+        holder = holder_of(port)
+        by = f" by {holder}" if holder else ""
+        return f"Port {port} is taken{by}. Stop that, or choose another port: set ESTEIRA_PORT={port + 1}."
+    if exc.errno == errno.EACCES:
+        return f"Port {port} needs special rights. Choose one above 1023: set ESTEIRA_PORT=8000."
+    return f"Cannot listen on {host}, port {port}: {exc.strerror}. Check ESTEIRA_HOST and ESTEIRA_PORT."
+
+
+def holder_of(port: int) -> str:
+    """`python (pid 123)`, as far as this user may see it."""
+    inodes = _listening_inodes(port)
+    for folder in Path("/proc").iterdir() if inodes else ():
+        if folder.name.isdigit():
+            with suppress(OSError):
+                links = {str(fd.readlink()) for fd in (folder / "fd").iterdir()}
+                if links & inodes:
+                    return f"{(folder / 'comm').read_text().strip()} (pid {folder.name})"
+    return ""
+
+
+def _listening_inodes(port: int) -> set[str]:
+    found = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(OSError):
+            for line in Path(table).read_text(encoding="ascii").splitlines()[1:]:
+                fields = line.split()
+                if int(fields[1].rpartition(":")[2], 16) == port and fields[3] == "0A":
+                    found.add(f"socket:[{fields[9]}]")
+    return found
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    from project import settings  # noqa: PLC0415  a bad setting ends the process here, with a sentence
+
+    serve(settings.ESTEIRA_HOST, settings.ESTEIRA_PORT)
+
+
+if __name__ == "__main__":
+    main()

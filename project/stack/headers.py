@@ -1,0 +1,65 @@
+"""Security headers on every answer of either framework, errors and static files among them (SEC-003)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from project.stack.answers import is_api
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+APP_CSP: Final = (
+    b"default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
+    b"frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+API_CSP: Final = b"default-src 'none'; frame-ancestors 'none'"
+CSP: Final = b"content-security-policy"
+CACHE: Final = b"cache-control"
+FRAMES: Final = b"x-frame-options"
+HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+ALWAYS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"accelerometer=(), camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+)
+_SET_HERE: Final = frozenset({name for name, _ in ALWAYS} | {FRAMES, HSTS[0]})
+_STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
+
+
+class SecurityHeaders:
+    """An answer that brings a Content-Security-Policy of its own keeps it; the rest is the same for all."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def secured(message: Message) -> None:
+            if message["type"] in _STARTS:
+                message = {**message, "headers": _secured(scope, message.get("headers", ()))}
+            await send(message)
+
+        await self._app(scope, receive, secured)
+
+
+def _secured(scope: Scope, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    headers = [(name.lower(), value) for name, value in given]
+    headers = [(name, value) for name, value in headers if name not in _SET_HERE]
+    own = dict(headers)
+    api = is_api(scope)
+    if CSP not in own:
+        headers.append((CSP, API_CSP if api else APP_CSP))
+    if api and CACHE not in own:
+        headers.append((CACHE, b"no-store"))
+    in_own_page = b"frame-ancestors 'self'" in own.get(CSP, b"")
+    headers.append((FRAMES, b"SAMEORIGIN" if in_own_page else b"DENY"))
+    # The proxies' layer has told the scheme by now, in this same scope.
+    if scope.get("scheme") in {"https", "wss"}:
+        headers.append(HSTS)
+    return [*headers, *ALWAYS]

@@ -1,0 +1,114 @@
+"""An id for each request, one log line for each, and the last resort for what nobody caught."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.requests import ClientDisconnect
+
+from orchestration.ids import new_id
+from project.stack.answers import refusal
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger("project.request")
+HEADER: Final = b"x-request-id"
+LONGEST_PATH: Final = 500
+CLIENT_LEFT: Final = 499
+current_request: Final[ContextVar[str]] = ContextVar("request_id", default="")
+
+
+class ClientStalled(OSError):
+    """The client takes nothing of its answer any more."""
+
+
+def bind_log_records() -> None:
+    """Every record made while a request is served carries its id, also in the threads that work for it."""
+    make = logging.getLogRecordFactory()
+    if getattr(make, "binds_request_id", False):
+        return
+
+    def made(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        if request_id := current_request.get():
+            record.request_id = request_id
+        return record
+
+    made.binds_request_id = True  # type: ignore[attr-defined]  # so that a second call does nothing
+    logging.setLogRecordFactory(made)
+
+
+class RequestLog:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        bound = current_request.set(exchange.request_id.decode())
+        try:
+            await self._serve(scope, receive, exchange)
+        finally:
+            exchange.note()
+            current_request.reset(bound)
+
+    async def _serve(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
+        try:
+            await self._app(scope, receive, exchange.send)
+        except (ClientDisconnect, ClientStalled):
+            # There is nobody left to tell. The server closes what it finds unfinished.
+            exchange.status = exchange.status or CLIENT_LEFT
+        except Exception:
+            # The last resort of both frameworks: logged once, with the request's id, and nothing of it sent.
+            log.exception("unhandled", extra={"method": scope.get("method", ""), "path": scope["path"][:LONGEST_PATH]})
+            if not exchange.status and scope["type"] == "http":
+                detail = "Something went wrong on our side. It has been noted with the id in X-Request-Id."
+                await refusal(scope, 500, detail)(scope, receive, exchange.send)
+
+
+class _Exchange:
+    """What is known of one request by the end of it."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
+        self._began = time.perf_counter()
+        self.request_id = str(new_id()).encode()
+        self.status = 0
+        self._bytes = 0
+
+    async def send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind in {"http.response.body", "websocket.send"}:
+            self._bytes += len(message.get("body") or message.get("bytes") or message.get("text") or b"")
+        elif kind in {"http.response.start", "websocket.http.response.start"}:
+            self.status = message["status"]
+            message = _with_id(message, self.request_id)
+        elif kind == "websocket.accept":
+            self.status = 101
+            message = _with_id(message, self.request_id)
+        await self._send(message)
+
+    def note(self) -> None:
+        """No query string: it may hold what nobody should read in a log."""
+        client = self._scope.get("client")
+        said = {
+            "method": self._scope.get("method", "WEBSOCKET"),
+            "path": self._scope["path"][:LONGEST_PATH],
+            "status": self.status,
+            "ms": round((time.perf_counter() - self._began) * 1_000, 1),
+            "bytes": self._bytes,
+            "client": client[0] if client else "",
+        }
+        log.info("request", extra=said)
+
+
+def _with_id(message: Message, request_id: bytes) -> Message:
+    """An id that an app set itself gives way: there is one for each request."""
+    kept = [(name, value) for name, value in message.get("headers", ()) if name.lower() != HEADER]
+    return {**message, "headers": [*kept, (HEADER, request_id)]}

@@ -1,0 +1,68 @@
+"""Which of the frameworks answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib.staticfiles.finders import get_finders
+from starlette.exceptions import HTTPException
+from starlette.staticfiles import StaticFiles
+
+from project.stack.answers import is_api, refusal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+SOCKETS: Final = "/ws/"
+
+
+class Router:
+    def __init__(self, *, api: ASGIApp, sockets: ASGIApp, static: ASGIApp, pages: ASGIApp, static_url: str) -> None:
+        self._api, self._sockets, self._static, self._pages = api, sockets, static, pages
+        self._static_url = static_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._chosen(scope)(scope, receive, send)
+
+    def _chosen(self, scope: Scope) -> ASGIApp:
+        path = scope["path"]
+        if scope["type"] == "websocket":
+            return self._sockets if path.startswith(SOCKETS) else _nothing_here
+        if is_api(scope):
+            return self._api
+        return self._static if path.startswith(self._static_url) else self._pages
+
+
+async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
+    await refusal(scope, 404, "There is no live connection at this address.")(scope, receive, send)
+
+
+class Static:
+    """Django's static files straight from where the apps keep them: nothing to collect first."""
+
+    def __init__(self, url: str, root: Path) -> None:
+        self._root_path = url.rstrip("/")
+        self._files = _Files(check_dir=False)
+        self._files.all_directories = [*_finder_folders(), *([root] if root.is_dir() else [])]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._files({**scope, "root_path": self._root_path}, receive, send)
+        except HTTPException as exc:
+            await refusal(scope, exc.status_code, "There is no such file.")(scope, receive, send)
+
+
+class _Files(StaticFiles):
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        # Names carry no digest, so a browser asks each time, and mostly hears 304.
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+def _finder_folders() -> list[str]:
+    storages = [getattr(finder, "storages", {}) for finder in get_finders()]
+    return [storage.location for by_name in storages for storage in by_name.values()]
