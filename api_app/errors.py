@@ -10,6 +10,7 @@ from django.db import DataError, InterfaceError, OperationalError
 from fastapi.exceptions import RequestValidationError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from api_app.database import Busy
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = 1
+CLIENT_LEFT: Final = 499
 
 
 class NotAuthenticated(Exception):
@@ -153,6 +155,11 @@ async def _validation(_request: Request, exc: Exception) -> Response:
     return problem(422, f"The request does not fit: {places}.", errors=errors)
 
 
+async def _left(_request: Request, _exc: Exception) -> Response:
+    """Nobody reads this; the number is for the log."""
+    return Response(status_code=CLIENT_LEFT)
+
+
 def _first(errors: Sequence[Any], most: int = 50) -> Sequence[Any]:
     return errors[:most]
 
@@ -166,5 +173,6 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(cls, _answer)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(ClientDisconnect, _left)
     # Answers in our form; Starlette raises the exception on, and the outermost stack logs it once.
     app.add_exception_handler(Exception, _answer)

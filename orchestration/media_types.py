@@ -45,6 +45,7 @@ _SIGNATURES: Final = (
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
     (b"BM", "image/bmp"),
 )
+_OFFICE_MARKS: Final = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"word/", b"ppt/")
 _OFFICE: Final = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
@@ -68,7 +69,8 @@ def detect(name: str, head: bytes) -> str:
 
 
 def _is_office(head: bytes, extension: str) -> bool:
-    return extension in _OFFICE and (b"[Content_Types].xml" in head or b"_rels/" in head or b"docProps/" in head)
+    """By the names of the first entries: which of them come first is up to the program that wrote it."""
+    return extension in _OFFICE and any(mark in head for mark in _OFFICE_MARKS)
 
 
 def _is_text(head: bytes) -> bool:

@@ -5,435 +5,1220 @@ import django.contrib.auth.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
-import orchestration.ids
-import orchestration.states
 from django.conf import settings
 from django.db import migrations, models
 
+import orchestration.ids
+import orchestration.states
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Execution',
+            name="Execution",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('engine', models.CharField(max_length=32)),
-                ('cell', models.CharField(default='default', max_length=64)),
-                ('external_ref', models.CharField(blank=True, max_length=256)),
-                ('requested_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True)),
+                ("engine", models.CharField(max_length=32)),
+                ("cell", models.CharField(default="default", max_length=64)),
+                ("external_ref", models.CharField(blank=True, max_length=256)),
+                ("requested_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Pipeline',
+            name="Pipeline",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.SlugField(max_length=63, unique=True)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.SlugField(max_length=63, unique=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Workspace',
+            name="Workspace",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('slug', models.SlugField(max_length=63, unique=True)),
-                ('name', models.CharField(max_length=200)),
-                ('max_active_jobs', models.PositiveIntegerField(default=1000)),
-                ('upload_retention_days', models.PositiveIntegerField(default=365)),
-                ('result_retention_days', models.PositiveIntegerField(default=1826)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("slug", models.SlugField(max_length=63, unique=True)),
+                ("name", models.CharField(max_length=200)),
+                ("max_active_jobs", models.PositiveIntegerField(default=1000)),
+                ("upload_retention_days", models.PositiveIntegerField(default=365)),
+                ("result_retention_days", models.PositiveIntegerField(default=1826)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('username', models.CharField(error_messages={'unique': 'A user with that username already exists.'}, help_text='Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.', max_length=150, unique=True, validators=[django.contrib.auth.validators.UnicodeUsernameValidator()], verbose_name='username')),
-                ('first_name', models.CharField(blank=True, max_length=150, verbose_name='first name')),
-                ('last_name', models.CharField(blank=True, max_length=150, verbose_name='last name')),
-                ('email', models.EmailField(blank=True, max_length=254, verbose_name='email address')),
-                ('is_staff', models.BooleanField(default=False, help_text='Designates whether the user can log into this admin site.', verbose_name='staff status')),
-                ('is_active', models.BooleanField(default=True, help_text='Designates whether this user should be treated as active. Unselect this instead of deleting accounts.', verbose_name='active')),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "username",
+                    models.CharField(
+                        error_messages={"unique": "A user with that username already exists."},
+                        help_text="Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only.",
+                        max_length=150,
+                        unique=True,
+                        validators=[django.contrib.auth.validators.UnicodeUsernameValidator()],
+                        verbose_name="username",
+                    ),
+                ),
+                ("first_name", models.CharField(blank=True, max_length=150, verbose_name="first name")),
+                ("last_name", models.CharField(blank=True, max_length=150, verbose_name="last name")),
+                ("email", models.EmailField(blank=True, max_length=254, verbose_name="email address")),
+                (
+                    "is_staff",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates whether the user can log into this admin site.",
+                        verbose_name="staff status",
+                    ),
+                ),
+                (
+                    "is_active",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Designates whether this user should be treated as active. Unselect this instead of deleting accounts.",
+                        verbose_name="active",
+                    ),
+                ),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now, verbose_name="date joined")),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'user',
-                'verbose_name_plural': 'users',
-                'abstract': False,
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+                "abstract": False,
             },
             managers=[
-                ('objects', django.contrib.auth.models.UserManager()),
+                ("objects", django.contrib.auth.models.UserManager()),
             ],
         ),
         migrations.CreateModel(
-            name='ApiToken',
+            name="ApiToken",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('public_id', models.CharField(max_length=16, unique=True)),
-                ('secret_hash', models.BinaryField(max_length=32)),
-                ('scopes', models.JSONField(default=list)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('expires_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=200)),
+                ("public_id", models.CharField(max_length=16, unique=True)),
+                ("secret_hash", models.BinaryField(max_length=32)),
+                ("scopes", models.JSONField(default=list)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("expires_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="tokens", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('workspace_id', models.UUIDField()),
-                ('job_id', models.UUIDField()),
-                ('kind', models.CharField(choices=[(orchestration.states.EventKind['JOB'], orchestration.states.EventKind['JOB']), (orchestration.states.EventKind['STEP'], orchestration.states.EventKind['STEP']), (orchestration.states.EventKind['ITEM'], orchestration.states.EventKind['ITEM']), (orchestration.states.EventKind['ATTEMPT'], orchestration.states.EventKind['ATTEMPT']), (orchestration.states.EventKind['PROGRESS'], orchestration.states.EventKind['PROGRESS'])], max_length=10)),
-                ('step', models.CharField(blank=True, max_length=63)),
-                ('item', models.PositiveIntegerField(blank=True, null=True)),
-                ('attempt_id', models.UUIDField(blank=True, null=True)),
-                ('old', models.CharField(blank=True, max_length=12)),
-                ('new', models.CharField(blank=True, max_length=12)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('data', models.JSONField(default=dict)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("workspace_id", models.UUIDField()),
+                ("job_id", models.UUIDField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            (orchestration.states.EventKind["JOB"], orchestration.states.EventKind["JOB"]),
+                            (orchestration.states.EventKind["STEP"], orchestration.states.EventKind["STEP"]),
+                            (orchestration.states.EventKind["ITEM"], orchestration.states.EventKind["ITEM"]),
+                            (orchestration.states.EventKind["ATTEMPT"], orchestration.states.EventKind["ATTEMPT"]),
+                            (orchestration.states.EventKind["PROGRESS"], orchestration.states.EventKind["PROGRESS"]),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("step", models.CharField(blank=True, max_length=63)),
+                ("item", models.PositiveIntegerField(blank=True, null=True)),
+                ("attempt_id", models.UUIDField(blank=True, null=True)),
+                ("old", models.CharField(blank=True, max_length=12)),
+                ("new", models.CharField(blank=True, max_length=12)),
+                ("reason", models.CharField(blank=True, max_length=500)),
+                ("data", models.JSONField(default=dict)),
             ],
             options={
-                'indexes': [models.Index(fields=['job_id', 'id'], name='event_by_job')],
+                "indexes": [models.Index(fields=["job_id", "id"], name="event_by_job")],
             },
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('params', models.JSONField(default=dict)),
-                ('labels', models.JSONField(default=dict)),
-                ('priority', models.SmallIntegerField(default=0)),
-                ('input_count', models.PositiveIntegerField(default=0)),
-                ('state', models.CharField(choices=[(orchestration.states.JobState['WAITING'], orchestration.states.JobState['WAITING']), (orchestration.states.JobState['QUEUED'], orchestration.states.JobState['QUEUED']), (orchestration.states.JobState['STARTING'], orchestration.states.JobState['STARTING']), (orchestration.states.JobState['RUNNING'], orchestration.states.JobState['RUNNING']), (orchestration.states.JobState['SUCCEEDED'], orchestration.states.JobState['SUCCEEDED']), (orchestration.states.JobState['FAILED'], orchestration.states.JobState['FAILED']), (orchestration.states.JobState['CANCELED'], orchestration.states.JobState['CANCELED']), (orchestration.states.JobState['TIMED_OUT'], orchestration.states.JobState['TIMED_OUT'])], default=orchestration.states.JobState['WAITING'], max_length=12)),
-                ('run', models.PositiveIntegerField(default=1)),
-                ('waiting_reason', models.CharField(blank=True, max_length=16)),
-                ('waiting_detail', models.CharField(blank=True, max_length=500)),
-                ('failure_kind', models.CharField(blank=True, max_length=12)),
-                ('failure_detail', models.CharField(blank=True, max_length=2000)),
-                ('cancel_requested_at', models.DateTimeField(blank=True, null=True)),
-                ('claimed_at', models.DateTimeField(blank=True, null=True)),
-                ('progress_event_at', models.DateTimeField(blank=True, null=True)),
-                ('idempotency_key', models.CharField(blank=True, max_length=64, null=True)),
-                ('request_digest', models.CharField(blank=True, max_length=64)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('queued_at', models.DateTimeField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to=settings.AUTH_USER_MODEL)),
-                ('execution', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='orchestration.execution')),
-                ('resubmitted_from', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='resubmissions', to='orchestration.job')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("params", models.JSONField(default=dict)),
+                ("labels", models.JSONField(default=dict)),
+                ("priority", models.SmallIntegerField(default=0)),
+                ("input_count", models.PositiveIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            (orchestration.states.JobState["WAITING"], orchestration.states.JobState["WAITING"]),
+                            (orchestration.states.JobState["QUEUED"], orchestration.states.JobState["QUEUED"]),
+                            (orchestration.states.JobState["STARTING"], orchestration.states.JobState["STARTING"]),
+                            (orchestration.states.JobState["RUNNING"], orchestration.states.JobState["RUNNING"]),
+                            (orchestration.states.JobState["SUCCEEDED"], orchestration.states.JobState["SUCCEEDED"]),
+                            (orchestration.states.JobState["FAILED"], orchestration.states.JobState["FAILED"]),
+                            (orchestration.states.JobState["CANCELED"], orchestration.states.JobState["CANCELED"]),
+                            (orchestration.states.JobState["TIMED_OUT"], orchestration.states.JobState["TIMED_OUT"]),
+                        ],
+                        default=orchestration.states.JobState["WAITING"],
+                        max_length=12,
+                    ),
+                ),
+                ("run", models.PositiveIntegerField(default=1)),
+                ("waiting_reason", models.CharField(blank=True, max_length=16)),
+                ("waiting_detail", models.CharField(blank=True, max_length=500)),
+                ("failure_kind", models.CharField(blank=True, max_length=12)),
+                ("failure_detail", models.CharField(blank=True, max_length=2000)),
+                ("cancel_requested_at", models.DateTimeField(blank=True, null=True)),
+                ("claimed_at", models.DateTimeField(blank=True, null=True)),
+                ("progress_event_at", models.DateTimeField(blank=True, null=True)),
+                ("idempotency_key", models.CharField(blank=True, max_length=64, null=True)),
+                ("request_digest", models.CharField(blank=True, max_length=64)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("queued_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="jobs", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "execution",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="jobs",
+                        to="orchestration.execution",
+                    ),
+                ),
+                (
+                    "resubmitted_from",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="resubmissions",
+                        to="orchestration.job",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='File',
+            name="File",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[(orchestration.states.FileKind['UPLOAD'], orchestration.states.FileKind['UPLOAD']), (orchestration.states.FileKind['RESULT'], orchestration.states.FileKind['RESULT']), (orchestration.states.FileKind['INTERMEDIATE'], orchestration.states.FileKind['INTERMEDIATE'])], max_length=12)),
-                ('name', models.CharField(max_length=1024)),
-                ('size', models.BigIntegerField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('media_type', models.CharField(max_length=255)),
-                ('scan_state', models.CharField(choices=[(orchestration.states.ScanState['PENDING'], orchestration.states.ScanState['PENDING']), (orchestration.states.ScanState['CLEAN'], orchestration.states.ScanState['CLEAN']), (orchestration.states.ScanState['QUARANTINED'], orchestration.states.ScanState['QUARANTINED'])], max_length=12)),
-                ('storage', models.CharField(max_length=16)),
-                ('key', models.CharField(max_length=255, unique=True)),
-                ('step', models.CharField(blank=True, max_length=63)),
-                ('item_index', models.PositiveIntegerField(blank=True, null=True)),
-                ('attempt_id', models.UUIDField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('expires_at', models.DateTimeField()),
-                ('hold', models.BooleanField(default=False)),
-                ('superseded_at', models.DateTimeField(blank=True, null=True)),
-                ('deleted_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='outputs', to='orchestration.job')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            (orchestration.states.FileKind["UPLOAD"], orchestration.states.FileKind["UPLOAD"]),
+                            (orchestration.states.FileKind["RESULT"], orchestration.states.FileKind["RESULT"]),
+                            (
+                                orchestration.states.FileKind["INTERMEDIATE"],
+                                orchestration.states.FileKind["INTERMEDIATE"],
+                            ),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("name", models.CharField(max_length=1024)),
+                ("size", models.BigIntegerField()),
+                ("sha256", models.CharField(max_length=64)),
+                ("media_type", models.CharField(max_length=255)),
+                (
+                    "scan_state",
+                    models.CharField(
+                        choices=[
+                            (orchestration.states.ScanState["PENDING"], orchestration.states.ScanState["PENDING"]),
+                            (orchestration.states.ScanState["CLEAN"], orchestration.states.ScanState["CLEAN"]),
+                            (
+                                orchestration.states.ScanState["QUARANTINED"],
+                                orchestration.states.ScanState["QUARANTINED"],
+                            ),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("storage", models.CharField(max_length=16)),
+                ("key", models.CharField(max_length=255, unique=True)),
+                ("step", models.CharField(blank=True, max_length=63)),
+                ("item_index", models.PositiveIntegerField(blank=True, null=True)),
+                ("attempt_id", models.UUIDField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("expires_at", models.DateTimeField()),
+                ("hold", models.BooleanField(default=False)),
+                ("superseded_at", models.DateTimeField(blank=True, null=True)),
+                ("deleted_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="outputs",
+                        to="orchestration.job",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='JobInput',
+            name="JobInput",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('file', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orchestration.file')),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='job_inputs', to='orchestration.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveIntegerField()),
+                (
+                    "file",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="orchestration.file"
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="job_inputs", to="orchestration.job"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.AddField(
-            model_name='job',
-            name='inputs',
-            field=models.ManyToManyField(related_name='used_by', through='orchestration.JobInput', to='orchestration.file'),
+            model_name="job",
+            name="inputs",
+            field=models.ManyToManyField(
+                related_name="used_by", through="orchestration.JobInput", to="orchestration.file"
+            ),
         ),
         migrations.CreateModel(
-            name='PipelineVersion',
+            name="PipelineVersion",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('version', models.CharField(max_length=64)),
-                ('digest', models.CharField(max_length=64)),
-                ('yaml', models.TextField()),
-                ('spec', models.JSONField()),
-                ('bundle_sha256', models.CharField(blank=True, max_length=64)),
-                ('bundle_size', models.BigIntegerField(default=0)),
-                ('published_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('pipeline', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='orchestration.pipeline')),
-                ('published_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("version", models.CharField(max_length=64)),
+                ("digest", models.CharField(max_length=64)),
+                ("yaml", models.TextField()),
+                ("spec", models.JSONField()),
+                ("bundle_sha256", models.CharField(blank=True, max_length=64)),
+                ("bundle_size", models.BigIntegerField(default=0)),
+                ("published_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "pipeline",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="versions",
+                        to="orchestration.pipeline",
+                    ),
+                ),
+                (
+                    "published_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='pipeline',
-            name='latest',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orchestration.pipelineversion'),
+            model_name="pipeline",
+            name="latest",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="orchestration.pipelineversion",
+            ),
         ),
         migrations.AddField(
-            model_name='job',
-            name='pipeline_version',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='orchestration.pipelineversion'),
+            model_name="job",
+            name="pipeline_version",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="jobs", to="orchestration.pipelineversion"
+            ),
         ),
         migrations.CreateModel(
-            name='StepRun',
+            name="StepRun",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=63)),
-                ('position', models.PositiveSmallIntegerField()),
-                ('state', models.CharField(choices=[(orchestration.states.WorkState['WAITING'], orchestration.states.WorkState['WAITING']), (orchestration.states.WorkState['RUNNING'], orchestration.states.WorkState['RUNNING']), (orchestration.states.WorkState['SUCCEEDED'], orchestration.states.WorkState['SUCCEEDED']), (orchestration.states.WorkState['FAILED'], orchestration.states.WorkState['FAILED']), (orchestration.states.WorkState['CANCELED'], orchestration.states.WorkState['CANCELED']), (orchestration.states.WorkState['TIMED_OUT'], orchestration.states.WorkState['TIMED_OUT']), (orchestration.states.WorkState['SKIPPED'], orchestration.states.WorkState['SKIPPED'])], default=orchestration.states.WorkState['WAITING'], max_length=12)),
-                ('run', models.PositiveIntegerField(default=1)),
-                ('items_total', models.PositiveIntegerField(default=1)),
-                ('failure_kind', models.CharField(blank=True, max_length=12)),
-                ('failure_detail', models.CharField(blank=True, max_length=2000)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='orchestration.job')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("name", models.CharField(max_length=63)),
+                ("position", models.PositiveSmallIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            (orchestration.states.WorkState["WAITING"], orchestration.states.WorkState["WAITING"]),
+                            (orchestration.states.WorkState["RUNNING"], orchestration.states.WorkState["RUNNING"]),
+                            (orchestration.states.WorkState["SUCCEEDED"], orchestration.states.WorkState["SUCCEEDED"]),
+                            (orchestration.states.WorkState["FAILED"], orchestration.states.WorkState["FAILED"]),
+                            (orchestration.states.WorkState["CANCELED"], orchestration.states.WorkState["CANCELED"]),
+                            (orchestration.states.WorkState["TIMED_OUT"], orchestration.states.WorkState["TIMED_OUT"]),
+                            (orchestration.states.WorkState["SKIPPED"], orchestration.states.WorkState["SKIPPED"]),
+                        ],
+                        default=orchestration.states.WorkState["WAITING"],
+                        max_length=12,
+                    ),
+                ),
+                ("run", models.PositiveIntegerField(default=1)),
+                ("items_total", models.PositiveIntegerField(default=1)),
+                ("failure_kind", models.CharField(blank=True, max_length=12)),
+                ("failure_detail", models.CharField(blank=True, max_length=2000)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="steps", to="orchestration.job"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='Item',
+            name="Item",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('index', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[(orchestration.states.WorkState['WAITING'], orchestration.states.WorkState['WAITING']), (orchestration.states.WorkState['RUNNING'], orchestration.states.WorkState['RUNNING']), (orchestration.states.WorkState['SUCCEEDED'], orchestration.states.WorkState['SUCCEEDED']), (orchestration.states.WorkState['FAILED'], orchestration.states.WorkState['FAILED']), (orchestration.states.WorkState['CANCELED'], orchestration.states.WorkState['CANCELED']), (orchestration.states.WorkState['TIMED_OUT'], orchestration.states.WorkState['TIMED_OUT']), (orchestration.states.WorkState['SKIPPED'], orchestration.states.WorkState['SKIPPED'])], default=orchestration.states.WorkState['WAITING'], max_length=12)),
-                ('failure_kind', models.CharField(blank=True, max_length=12)),
-                ('failure_detail', models.CharField(blank=True, max_length=2000)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('step_run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='orchestration.steprun')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("index", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            (orchestration.states.WorkState["WAITING"], orchestration.states.WorkState["WAITING"]),
+                            (orchestration.states.WorkState["RUNNING"], orchestration.states.WorkState["RUNNING"]),
+                            (orchestration.states.WorkState["SUCCEEDED"], orchestration.states.WorkState["SUCCEEDED"]),
+                            (orchestration.states.WorkState["FAILED"], orchestration.states.WorkState["FAILED"]),
+                            (orchestration.states.WorkState["CANCELED"], orchestration.states.WorkState["CANCELED"]),
+                            (orchestration.states.WorkState["TIMED_OUT"], orchestration.states.WorkState["TIMED_OUT"]),
+                            (orchestration.states.WorkState["SKIPPED"], orchestration.states.WorkState["SKIPPED"]),
+                        ],
+                        default=orchestration.states.WorkState["WAITING"],
+                        max_length=12,
+                    ),
+                ),
+                ("failure_kind", models.CharField(blank=True, max_length=12)),
+                ("failure_detail", models.CharField(blank=True, max_length=2000)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "step_run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="items", to="orchestration.steprun"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['index'],
+                "ordering": ["index"],
             },
         ),
         migrations.CreateModel(
-            name='Upload',
+            name="Upload",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[(orchestration.states.UploadState['OPEN'], orchestration.states.UploadState['OPEN']), (orchestration.states.UploadState['COMPLETING'], orchestration.states.UploadState['COMPLETING']), (orchestration.states.UploadState['COMPLETE'], orchestration.states.UploadState['COMPLETE']), (orchestration.states.UploadState['ABORTED'], orchestration.states.UploadState['ABORTED']), (orchestration.states.UploadState['EXPIRED'], orchestration.states.UploadState['EXPIRED']), (orchestration.states.UploadState['FAILED'], orchestration.states.UploadState['FAILED'])], default=orchestration.states.UploadState['OPEN'], max_length=12)),
-                ('name', models.CharField(max_length=1024)),
-                ('size', models.BigIntegerField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('created_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='uploads', to='orchestration.workspace')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            (orchestration.states.UploadState["OPEN"], orchestration.states.UploadState["OPEN"]),
+                            (
+                                orchestration.states.UploadState["COMPLETING"],
+                                orchestration.states.UploadState["COMPLETING"],
+                            ),
+                            (
+                                orchestration.states.UploadState["COMPLETE"],
+                                orchestration.states.UploadState["COMPLETE"],
+                            ),
+                            (orchestration.states.UploadState["ABORTED"], orchestration.states.UploadState["ABORTED"]),
+                            (orchestration.states.UploadState["EXPIRED"], orchestration.states.UploadState["EXPIRED"]),
+                            (orchestration.states.UploadState["FAILED"], orchestration.states.UploadState["FAILED"]),
+                        ],
+                        default=orchestration.states.UploadState["OPEN"],
+                        max_length=12,
+                    ),
+                ),
+                ("name", models.CharField(max_length=1024)),
+                ("size", models.BigIntegerField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="uploads",
+                        to="orchestration.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='file',
-            name='upload',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='file', to='orchestration.upload'),
+            model_name="file",
+            name="upload",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="file",
+                to="orchestration.upload",
+            ),
         ),
         migrations.AddField(
-            model_name='pipeline',
-            name='workspace',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='pipelines', to='orchestration.workspace'),
+            model_name="pipeline",
+            name="workspace",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="pipelines",
+                to="orchestration.workspace",
+            ),
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[(orchestration.states.Role['VIEWER'], orchestration.states.Role['VIEWER']), (orchestration.states.Role['SUBMITTER'], orchestration.states.Role['SUBMITTER']), (orchestration.states.Role['MANAGER'], orchestration.states.Role['MANAGER'])], default=orchestration.states.Role['SUBMITTER'], max_length=16)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='orchestration.workspace')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            (orchestration.states.Role["VIEWER"], orchestration.states.Role["VIEWER"]),
+                            (orchestration.states.Role["SUBMITTER"], orchestration.states.Role["SUBMITTER"]),
+                            (orchestration.states.Role["MANAGER"], orchestration.states.Role["MANAGER"]),
+                        ],
+                        default=orchestration.states.Role["SUBMITTER"],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="orchestration.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='job',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='orchestration.workspace'),
+            model_name="job",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="jobs", to="orchestration.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='file',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='files', to='orchestration.workspace'),
+            model_name="file",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="files", to="orchestration.workspace"
+            ),
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.UUIDField(default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False)),
-                ('step', models.CharField(max_length=63)),
-                ('item_index', models.PositiveIntegerField(default=0)),
-                ('run', models.PositiveIntegerField()),
-                ('number', models.PositiveIntegerField()),
-                ('priority', models.SmallIntegerField(default=0)),
-                ('vcpu', models.FloatField(default=1.0)),
-                ('memory_bytes', models.BigIntegerField(default=1073741824)),
-                ('state', models.CharField(choices=[(orchestration.states.AttemptState['QUEUED'], orchestration.states.AttemptState['QUEUED']), (orchestration.states.AttemptState['STARTING'], orchestration.states.AttemptState['STARTING']), (orchestration.states.AttemptState['RUNNING'], orchestration.states.AttemptState['RUNNING']), (orchestration.states.AttemptState['SUCCEEDED'], orchestration.states.AttemptState['SUCCEEDED']), (orchestration.states.AttemptState['FAILED'], orchestration.states.AttemptState['FAILED']), (orchestration.states.AttemptState['CANCELED'], orchestration.states.AttemptState['CANCELED']), (orchestration.states.AttemptState['TIMED_OUT'], orchestration.states.AttemptState['TIMED_OUT'])], default=orchestration.states.AttemptState['QUEUED'], max_length=12)),
-                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('fence', models.PositiveIntegerField(default=0)),
-                ('leased_by', models.CharField(blank=True, max_length=100)),
-                ('lease_until', models.DateTimeField(blank=True, null=True)),
-                ('pid', models.PositiveIntegerField(blank=True, null=True)),
-                ('pid_started', models.CharField(blank=True, max_length=64)),
-                ('exit_code', models.IntegerField(blank=True, null=True)),
-                ('failure_kind', models.CharField(blank=True, max_length=12)),
-                ('detail', models.CharField(blank=True, max_length=2000)),
-                ('progress', models.FloatField(default=0.0)),
-                ('message', models.CharField(blank=True, max_length=500)),
-                ('log_size', models.BigIntegerField(default=0)),
-                ('usage', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='orchestration.item')),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='attempts', to='orchestration.job')),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=orchestration.ids.new_id, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("step", models.CharField(max_length=63)),
+                ("item_index", models.PositiveIntegerField(default=0)),
+                ("run", models.PositiveIntegerField()),
+                ("number", models.PositiveIntegerField()),
+                ("priority", models.SmallIntegerField(default=0)),
+                ("vcpu", models.FloatField(default=1.0)),
+                ("memory_bytes", models.BigIntegerField(default=1073741824)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            (orchestration.states.AttemptState["QUEUED"], orchestration.states.AttemptState["QUEUED"]),
+                            (
+                                orchestration.states.AttemptState["STARTING"],
+                                orchestration.states.AttemptState["STARTING"],
+                            ),
+                            (
+                                orchestration.states.AttemptState["RUNNING"],
+                                orchestration.states.AttemptState["RUNNING"],
+                            ),
+                            (
+                                orchestration.states.AttemptState["SUCCEEDED"],
+                                orchestration.states.AttemptState["SUCCEEDED"],
+                            ),
+                            (orchestration.states.AttemptState["FAILED"], orchestration.states.AttemptState["FAILED"]),
+                            (
+                                orchestration.states.AttemptState["CANCELED"],
+                                orchestration.states.AttemptState["CANCELED"],
+                            ),
+                            (
+                                orchestration.states.AttemptState["TIMED_OUT"],
+                                orchestration.states.AttemptState["TIMED_OUT"],
+                            ),
+                        ],
+                        default=orchestration.states.AttemptState["QUEUED"],
+                        max_length=12,
+                    ),
+                ),
+                ("available_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("fence", models.PositiveIntegerField(default=0)),
+                ("leased_by", models.CharField(blank=True, max_length=100)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("pid", models.PositiveIntegerField(blank=True, null=True)),
+                ("pid_started", models.CharField(blank=True, max_length=64)),
+                ("exit_code", models.IntegerField(blank=True, null=True)),
+                ("failure_kind", models.CharField(blank=True, max_length=12)),
+                ("detail", models.CharField(blank=True, max_length=2000)),
+                ("progress", models.FloatField(default=0.0)),
+                ("message", models.CharField(blank=True, max_length=500)),
+                ("log_size", models.BigIntegerField(default=0)),
+                ("usage", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attempts", to="orchestration.item"
+                    ),
+                ),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="attempts", to="orchestration.job"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', orchestration.states.AttemptState['QUEUED'])), fields=['-priority', 'item_index', 'id'], name='attempt_to_lease'), models.Index(condition=models.Q(('state__in', frozenset([orchestration.states.AttemptState['RUNNING'], orchestration.states.AttemptState['STARTING']]))), fields=['lease_until'], name='attempt_leased'), models.Index(fields=['job', 'id'], name='attempt_by_job')],
-                'constraints': [models.UniqueConstraint(fields=('item', 'run', 'number'), name='attempt_once_per_number'), models.UniqueConstraint(condition=models.Q(('state__in', frozenset([orchestration.states.AttemptState['CANCELED'], orchestration.states.AttemptState['FAILED'], orchestration.states.AttemptState['SUCCEEDED'], orchestration.states.AttemptState['TIMED_OUT']])), _negated=True), fields=('item',), name='attempt_one_open_per_item'), models.CheckConstraint(condition=models.Q(('state__in', [orchestration.states.AttemptState['QUEUED'], orchestration.states.AttemptState['STARTING'], orchestration.states.AttemptState['RUNNING'], orchestration.states.AttemptState['SUCCEEDED'], orchestration.states.AttemptState['FAILED'], orchestration.states.AttemptState['CANCELED'], orchestration.states.AttemptState['TIMED_OUT']])), name='attempt_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', frozenset([orchestration.states.AttemptState['CANCELED'], orchestration.states.AttemptState['FAILED'], orchestration.states.AttemptState['SUCCEEDED'], orchestration.states.AttemptState['TIMED_OUT']]))), models.Q(models.Q(('state__in', frozenset([orchestration.states.AttemptState['CANCELED'], orchestration.states.AttemptState['FAILED'], orchestration.states.AttemptState['SUCCEEDED'], orchestration.states.AttemptState['TIMED_OUT']])), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='attempt_finished_at_iff_finished'), models.CheckConstraint(condition=models.Q(models.Q(('state__in', frozenset([orchestration.states.AttemptState['RUNNING'], orchestration.states.AttemptState['STARTING']])), _negated=True), models.Q(models.Q(('leased_by', ''), _negated=True), ('lease_until__isnull', False)), _connector='OR'), name='attempt_live_has_lease')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", orchestration.states.AttemptState["QUEUED"])),
+                        fields=["-priority", "item_index", "id"],
+                        name="attempt_to_lease",
+                    ),
+                    models.Index(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                frozenset(
+                                    [
+                                        orchestration.states.AttemptState["RUNNING"],
+                                        orchestration.states.AttemptState["STARTING"],
+                                    ]
+                                ),
+                            )
+                        ),
+                        fields=["lease_until"],
+                        name="attempt_leased",
+                    ),
+                    models.Index(fields=["job", "id"], name="attempt_by_job"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("item", "run", "number"), name="attempt_once_per_number"),
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                frozenset(
+                                    [
+                                        orchestration.states.AttemptState["CANCELED"],
+                                        orchestration.states.AttemptState["FAILED"],
+                                        orchestration.states.AttemptState["SUCCEEDED"],
+                                        orchestration.states.AttemptState["TIMED_OUT"],
+                                    ]
+                                ),
+                            ),
+                            _negated=True,
+                        ),
+                        fields=("item",),
+                        name="attempt_one_open_per_item",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "state__in",
+                                [
+                                    orchestration.states.AttemptState["QUEUED"],
+                                    orchestration.states.AttemptState["STARTING"],
+                                    orchestration.states.AttemptState["RUNNING"],
+                                    orchestration.states.AttemptState["SUCCEEDED"],
+                                    orchestration.states.AttemptState["FAILED"],
+                                    orchestration.states.AttemptState["CANCELED"],
+                                    orchestration.states.AttemptState["TIMED_OUT"],
+                                ],
+                            )
+                        ),
+                        name="attempt_state_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("finished_at__isnull", False),
+                                (
+                                    "state__in",
+                                    frozenset(
+                                        [
+                                            orchestration.states.AttemptState["CANCELED"],
+                                            orchestration.states.AttemptState["FAILED"],
+                                            orchestration.states.AttemptState["SUCCEEDED"],
+                                            orchestration.states.AttemptState["TIMED_OUT"],
+                                        ]
+                                    ),
+                                ),
+                            ),
+                            models.Q(
+                                models.Q(
+                                    (
+                                        "state__in",
+                                        frozenset(
+                                            [
+                                                orchestration.states.AttemptState["CANCELED"],
+                                                orchestration.states.AttemptState["FAILED"],
+                                                orchestration.states.AttemptState["SUCCEEDED"],
+                                                orchestration.states.AttemptState["TIMED_OUT"],
+                                            ]
+                                        ),
+                                    ),
+                                    _negated=True,
+                                ),
+                                ("finished_at__isnull", True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="attempt_finished_at_iff_finished",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                (
+                                    "state__in",
+                                    frozenset(
+                                        [
+                                            orchestration.states.AttemptState["RUNNING"],
+                                            orchestration.states.AttemptState["STARTING"],
+                                        ]
+                                    ),
+                                ),
+                                _negated=True,
+                            ),
+                            models.Q(models.Q(("leased_by", ""), _negated=True), ("lease_until__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="attempt_live_has_lease",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='jobinput',
-            constraint=models.UniqueConstraint(fields=('job', 'position'), name='job_input_position_once'),
+            model_name="jobinput",
+            constraint=models.UniqueConstraint(fields=("job", "position"), name="job_input_position_once"),
         ),
         migrations.AddConstraint(
-            model_name='pipelineversion',
-            constraint=models.UniqueConstraint(fields=('pipeline', 'version'), name='pipeline_version_once'),
+            model_name="pipelineversion",
+            constraint=models.UniqueConstraint(fields=("pipeline", "version"), name="pipeline_version_once"),
         ),
         migrations.AddConstraint(
-            model_name='steprun',
-            constraint=models.UniqueConstraint(fields=('job', 'name'), name='step_once_per_job'),
+            model_name="steprun",
+            constraint=models.UniqueConstraint(fields=("job", "name"), name="step_once_per_job"),
         ),
         migrations.AddConstraint(
-            model_name='steprun',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [orchestration.states.WorkState['WAITING'], orchestration.states.WorkState['RUNNING'], orchestration.states.WorkState['SUCCEEDED'], orchestration.states.WorkState['FAILED'], orchestration.states.WorkState['CANCELED'], orchestration.states.WorkState['TIMED_OUT'], orchestration.states.WorkState['SKIPPED']])), name='step_state_known'),
+            model_name="steprun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            orchestration.states.WorkState["WAITING"],
+                            orchestration.states.WorkState["RUNNING"],
+                            orchestration.states.WorkState["SUCCEEDED"],
+                            orchestration.states.WorkState["FAILED"],
+                            orchestration.states.WorkState["CANCELED"],
+                            orchestration.states.WorkState["TIMED_OUT"],
+                            orchestration.states.WorkState["SKIPPED"],
+                        ],
+                    )
+                ),
+                name="step_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='steprun',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', frozenset(['CANCELED', 'FAILED', 'SKIPPED', 'SUCCEEDED', 'TIMED_OUT']))), models.Q(models.Q(('state__in', frozenset(['CANCELED', 'FAILED', 'SKIPPED', 'SUCCEEDED', 'TIMED_OUT'])), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='step_finished_at_iff_finished'),
+            model_name="steprun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("finished_at__isnull", False),
+                        ("state__in", frozenset(["CANCELED", "FAILED", "SKIPPED", "SUCCEEDED", "TIMED_OUT"])),
+                    ),
+                    models.Q(
+                        models.Q(
+                            ("state__in", frozenset(["CANCELED", "FAILED", "SKIPPED", "SUCCEEDED", "TIMED_OUT"])),
+                            _negated=True,
+                        ),
+                        ("finished_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="step_finished_at_iff_finished",
+            ),
         ),
         migrations.AddIndex(
-            model_name='item',
-            index=models.Index(condition=models.Q(('state__in', frozenset(['CANCELED', 'FAILED', 'SKIPPED', 'SUCCEEDED', 'TIMED_OUT'])), _negated=True), fields=['step_run'], name='item_unfinished'),
+            model_name="item",
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", frozenset(["CANCELED", "FAILED", "SKIPPED", "SUCCEEDED", "TIMED_OUT"])), _negated=True
+                ),
+                fields=["step_run"],
+                name="item_unfinished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.UniqueConstraint(fields=('step_run', 'index'), name='item_once_per_step'),
+            model_name="item",
+            constraint=models.UniqueConstraint(fields=("step_run", "index"), name="item_once_per_step"),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [orchestration.states.WorkState['WAITING'], orchestration.states.WorkState['RUNNING'], orchestration.states.WorkState['SUCCEEDED'], orchestration.states.WorkState['FAILED'], orchestration.states.WorkState['CANCELED'], orchestration.states.WorkState['TIMED_OUT'], orchestration.states.WorkState['SKIPPED']])), name='item_state_known'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            orchestration.states.WorkState["WAITING"],
+                            orchestration.states.WorkState["RUNNING"],
+                            orchestration.states.WorkState["SUCCEEDED"],
+                            orchestration.states.WorkState["FAILED"],
+                            orchestration.states.WorkState["CANCELED"],
+                            orchestration.states.WorkState["TIMED_OUT"],
+                            orchestration.states.WorkState["SKIPPED"],
+                        ],
+                    )
+                ),
+                name="item_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='item',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', frozenset(['CANCELED', 'FAILED', 'SKIPPED', 'SUCCEEDED', 'TIMED_OUT']))), models.Q(models.Q(('state__in', frozenset(['CANCELED', 'FAILED', 'SKIPPED', 'SUCCEEDED', 'TIMED_OUT'])), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='item_finished_at_iff_finished'),
+            model_name="item",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("finished_at__isnull", False),
+                        ("state__in", frozenset(["CANCELED", "FAILED", "SKIPPED", "SUCCEEDED", "TIMED_OUT"])),
+                    ),
+                    models.Q(
+                        models.Q(
+                            ("state__in", frozenset(["CANCELED", "FAILED", "SKIPPED", "SUCCEEDED", "TIMED_OUT"])),
+                            _negated=True,
+                        ),
+                        ("finished_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="item_finished_at_iff_finished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [orchestration.states.UploadState['OPEN'], orchestration.states.UploadState['COMPLETING'], orchestration.states.UploadState['COMPLETE'], orchestration.states.UploadState['ABORTED'], orchestration.states.UploadState['EXPIRED'], orchestration.states.UploadState['FAILED']])), name='upload_state_known'),
+            model_name="upload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            orchestration.states.UploadState["OPEN"],
+                            orchestration.states.UploadState["COMPLETING"],
+                            orchestration.states.UploadState["COMPLETE"],
+                            orchestration.states.UploadState["ABORTED"],
+                            orchestration.states.UploadState["EXPIRED"],
+                            orchestration.states.UploadState["FAILED"],
+                        ],
+                    )
+                ),
+                name="upload_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('completed_at__isnull', False), ('state', orchestration.states.UploadState['COMPLETE'])), models.Q(models.Q(('state', orchestration.states.UploadState['COMPLETE']), _negated=True), ('completed_at__isnull', True)), _connector='OR'), name='upload_completed_at_iff_complete'),
+            model_name="upload",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("completed_at__isnull", False), ("state", orchestration.states.UploadState["COMPLETE"])),
+                    models.Q(
+                        models.Q(("state", orchestration.states.UploadState["COMPLETE"]), _negated=True),
+                        ("completed_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="upload_completed_at_iff_complete",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('workspace', 'user'), name='membership_once'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("workspace", "user"), name="membership_once"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('role__in', [orchestration.states.Role['VIEWER'], orchestration.states.Role['SUBMITTER'], orchestration.states.Role['MANAGER']])), name='membership_role_known'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "role__in",
+                        [
+                            orchestration.states.Role["VIEWER"],
+                            orchestration.states.Role["SUBMITTER"],
+                            orchestration.states.Role["MANAGER"],
+                        ],
+                    )
+                ),
+                name="membership_role_known",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state', orchestration.states.JobState['WAITING'])), fields=['-priority', 'id'], name='job_to_admit'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("state", orchestration.states.JobState["WAITING"])),
+                fields=["-priority", "id"],
+                name="job_to_admit",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state', orchestration.states.JobState['QUEUED'])), fields=['-priority', 'id'], name='job_to_dispatch'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(("state", orchestration.states.JobState["QUEUED"])),
+                fields=["-priority", "id"],
+                name="job_to_dispatch",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(condition=models.Q(('state__in', frozenset([orchestration.states.JobState['QUEUED'], orchestration.states.JobState['RUNNING'], orchestration.states.JobState['STARTING'], orchestration.states.JobState['WAITING']]))), fields=['workspace', 'state'], name='job_unfinished'),
+            model_name="job",
+            index=models.Index(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        frozenset(
+                            [
+                                orchestration.states.JobState["QUEUED"],
+                                orchestration.states.JobState["RUNNING"],
+                                orchestration.states.JobState["STARTING"],
+                                orchestration.states.JobState["WAITING"],
+                            ]
+                        ),
+                    )
+                ),
+                fields=["workspace", "state"],
+                name="job_unfinished",
+            ),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['workspace', '-id'], name='job_by_workspace'),
+            model_name="job",
+            index=models.Index(fields=["workspace", "-id"], name="job_by_workspace"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['pipeline_version', '-id'], name='job_by_pipeline'),
+            model_name="job",
+            index=models.Index(fields=["pipeline_version", "-id"], name="job_by_pipeline"),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(fields=('workspace', 'idempotency_key'), name='job_once_per_key'),
+            model_name="job",
+            constraint=models.UniqueConstraint(fields=("workspace", "idempotency_key"), name="job_once_per_key"),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', [orchestration.states.JobState['WAITING'], orchestration.states.JobState['QUEUED'], orchestration.states.JobState['STARTING'], orchestration.states.JobState['RUNNING'], orchestration.states.JobState['SUCCEEDED'], orchestration.states.JobState['FAILED'], orchestration.states.JobState['CANCELED'], orchestration.states.JobState['TIMED_OUT']])), name='job_state_known'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            orchestration.states.JobState["WAITING"],
+                            orchestration.states.JobState["QUEUED"],
+                            orchestration.states.JobState["STARTING"],
+                            orchestration.states.JobState["RUNNING"],
+                            orchestration.states.JobState["SUCCEEDED"],
+                            orchestration.states.JobState["FAILED"],
+                            orchestration.states.JobState["CANCELED"],
+                            orchestration.states.JobState["TIMED_OUT"],
+                        ],
+                    )
+                ),
+                name="job_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', frozenset([orchestration.states.JobState['CANCELED'], orchestration.states.JobState['FAILED'], orchestration.states.JobState['SUCCEEDED'], orchestration.states.JobState['TIMED_OUT']]))), models.Q(models.Q(('state__in', frozenset([orchestration.states.JobState['CANCELED'], orchestration.states.JobState['FAILED'], orchestration.states.JobState['SUCCEEDED'], orchestration.states.JobState['TIMED_OUT']])), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='job_finished_at_iff_finished'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("finished_at__isnull", False),
+                        (
+                            "state__in",
+                            frozenset(
+                                [
+                                    orchestration.states.JobState["CANCELED"],
+                                    orchestration.states.JobState["FAILED"],
+                                    orchestration.states.JobState["SUCCEEDED"],
+                                    orchestration.states.JobState["TIMED_OUT"],
+                                ]
+                            ),
+                        ),
+                    ),
+                    models.Q(
+                        models.Q(
+                            (
+                                "state__in",
+                                frozenset(
+                                    [
+                                        orchestration.states.JobState["CANCELED"],
+                                        orchestration.states.JobState["FAILED"],
+                                        orchestration.states.JobState["SUCCEEDED"],
+                                        orchestration.states.JobState["TIMED_OUT"],
+                                    ]
+                                ),
+                            ),
+                            _negated=True,
+                        ),
+                        ("finished_at__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="job_finished_at_iff_finished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(('waiting_reason', ''), ('waiting_reason__in', [orchestration.states.WaitingReason['SCAN'], orchestration.states.WaitingReason['QUOTA'], orchestration.states.WaitingReason['CONCURRENCY'], orchestration.states.WaitingReason['CAPACITY'], orchestration.states.WaitingReason['IMAGE'], orchestration.states.WaitingReason['MISCONFIGURED'], orchestration.states.WaitingReason['SCHEDULE'], orchestration.states.WaitingReason['PLATFORM']]), _connector='OR'), name='job_waiting_reason_known'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("waiting_reason", ""),
+                    (
+                        "waiting_reason__in",
+                        [
+                            orchestration.states.WaitingReason["SCAN"],
+                            orchestration.states.WaitingReason["QUOTA"],
+                            orchestration.states.WaitingReason["CONCURRENCY"],
+                            orchestration.states.WaitingReason["CAPACITY"],
+                            orchestration.states.WaitingReason["IMAGE"],
+                            orchestration.states.WaitingReason["MISCONFIGURED"],
+                            orchestration.states.WaitingReason["SCHEDULE"],
+                            orchestration.states.WaitingReason["PLATFORM"],
+                        ],
+                    ),
+                    _connector="OR",
+                ),
+                name="job_waiting_reason_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('failure_kind__in', [orchestration.states.FailureKind['USER_CODE'], orchestration.states.FailureKind['INPUT'], orchestration.states.FailureKind['RESOURCES'], orchestration.states.FailureKind['INTERRUPTED'], orchestration.states.FailureKind['PLATFORM']]), ('state__in', [orchestration.states.JobState['FAILED'], orchestration.states.JobState['TIMED_OUT']])), models.Q(models.Q(('state__in', [orchestration.states.JobState['FAILED'], orchestration.states.JobState['TIMED_OUT']]), _negated=True), ('failure_kind', '')), _connector='OR'), name='job_failure_kind_iff_failed'),
+            model_name="job",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        (
+                            "failure_kind__in",
+                            [
+                                orchestration.states.FailureKind["USER_CODE"],
+                                orchestration.states.FailureKind["INPUT"],
+                                orchestration.states.FailureKind["RESOURCES"],
+                                orchestration.states.FailureKind["INTERRUPTED"],
+                                orchestration.states.FailureKind["PLATFORM"],
+                            ],
+                        ),
+                        (
+                            "state__in",
+                            [orchestration.states.JobState["FAILED"], orchestration.states.JobState["TIMED_OUT"]],
+                        ),
+                    ),
+                    models.Q(
+                        models.Q(
+                            (
+                                "state__in",
+                                [orchestration.states.JobState["FAILED"], orchestration.states.JobState["TIMED_OUT"]],
+                            ),
+                            _negated=True,
+                        ),
+                        ("failure_kind", ""),
+                    ),
+                    _connector="OR",
+                ),
+                name="job_failure_kind_iff_failed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='file',
-            index=models.Index(fields=['workspace', '-id'], name='file_by_workspace'),
+            model_name="file",
+            index=models.Index(fields=["workspace", "-id"], name="file_by_workspace"),
         ),
         migrations.AddIndex(
-            model_name='file',
-            index=models.Index(condition=models.Q(('deleted_at__isnull', True)), fields=['expires_at'], name='file_to_expire'),
+            model_name="file",
+            index=models.Index(
+                condition=models.Q(("deleted_at__isnull", True)), fields=["expires_at"], name="file_to_expire"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(('size__gte', 0)), name='file_size_not_negative'),
+            model_name="file",
+            constraint=models.CheckConstraint(condition=models.Q(("size__gte", 0)), name="file_size_not_negative"),
         ),
         migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', [orchestration.states.FileKind['UPLOAD'], orchestration.states.FileKind['RESULT'], orchestration.states.FileKind['INTERMEDIATE']])), name='file_kind_known'),
+            model_name="file",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "kind__in",
+                        [
+                            orchestration.states.FileKind["UPLOAD"],
+                            orchestration.states.FileKind["RESULT"],
+                            orchestration.states.FileKind["INTERMEDIATE"],
+                        ],
+                    )
+                ),
+                name="file_kind_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(('scan_state__in', [orchestration.states.ScanState['PENDING'], orchestration.states.ScanState['CLEAN'], orchestration.states.ScanState['QUARANTINED']])), name='file_scan_state_known'),
+            model_name="file",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "scan_state__in",
+                        [
+                            orchestration.states.ScanState["PENDING"],
+                            orchestration.states.ScanState["CLEAN"],
+                            orchestration.states.ScanState["QUARANTINED"],
+                        ],
+                    )
+                ),
+                name="file_scan_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='file',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', orchestration.states.FileKind['UPLOAD']), ('job__isnull', True)), models.Q(models.Q(('kind', orchestration.states.FileKind['UPLOAD']), _negated=True), ('job__isnull', False)), _connector='OR'), name='file_of_a_job_iff_not_upload'),
+            model_name="file",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", orchestration.states.FileKind["UPLOAD"]), ("job__isnull", True)),
+                    models.Q(
+                        models.Q(("kind", orchestration.states.FileKind["UPLOAD"]), _negated=True),
+                        ("job__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="file_of_a_job_iff_not_upload",
+            ),
         ),
     ]

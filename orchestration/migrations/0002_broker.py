@@ -1,7 +1,9 @@
+from typing import Any
+
 from django.db import migrations
 
 
-def install_queues(apps, schema_editor):
+def install_queues(_apps: Any, schema_editor: Any) -> None:
     """The message queue's tables and functions, from the wheel's SQL: no extension, so any server will do."""
     from pgmq.install import get_embedded_install_sql
 

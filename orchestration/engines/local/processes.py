@@ -58,7 +58,10 @@ class Process:
         os.close(self.pidfd)
         if self.child is not None:
             self.child.wait()
-        kill_leftovers(self.attempt_id)
+        if not self.exit_report():
+            # A runner that came to its end has ended the step's processes before; looking again at every
+            # process of the machine would cost more than the rest of a short attempt.
+            kill_leftovers(self.attempt_id)
         remove_work(self.work)
 
 

@@ -1,0 +1,62 @@
+# Every target sets up what it needs first; on a set-up clone that takes a blink.
+
+# The first Python that really runs and is new enough: one on PATH may be a pyenv shim that does not work.
+PYTHON ?= $(shell for p in .venv/bin/python python3 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; \
+	do "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; done)
+BOOTSTRAP = $(or $(PYTHON),$(error Esteira needs Python 3.11 or newer to set itself up; install python3, or call make PYTHON=/path/of/python3)) \
+	-m project.embedded.bootstrap
+BIN = .venv/bin
+ARGS ?=
+
+# What a person's shell may carry for other projects would lead ours astray.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check bench shots crash pins clean
+
+help: ## Print this list
+	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1#\2/p' Makefile | column -s '#' -t 2>/dev/null \
+		|| sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1: \2/p' Makefile
+	@echo
+	@echo "Start with: make run. ARGS=… is handed on, as in: make test ARGS='-k upload'"
+
+setup: ## Fill .venv with the pinned packages (uv and Python 3.13 are found or fetched)
+	@$(BOOTSTRAP) setup
+
+run: setup ## Start the platform on this machine and open the door
+	@exec $(BIN)/python manage.py up $(ARGS)
+
+test: setup ## Run every test, with the database and browser they need
+	@$(BOOTSTRAP) ensure --optional chromium bubblewrap
+	@echo "Running the tests …"
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: setup ## Lint, types, layers, pins and migrations: what a commit must pass
+	@echo "Style …" && $(BIN)/ruff check --quiet .
+	@echo "Format …" && $(BIN)/ruff format --check --quiet .
+	@echo "Types …" && $(BIN)/mypy .
+	@echo "Types of the built-in pipelines, each on its own as it runs …" && for p in orchestration/pipelines/[a-z]*/; do \
+		( cd $$p && MYPYPATH=../_kit:. ../../../$(BIN)/mypy --config-file /dev/null --strict --explicit-package-bases \
+		--no-error-summary */*.py ../_kit/esteira_kit/*.py ) || exit 1; done
+	@echo "Layers …" && $(BIN)/lint-imports
+	@echo "Pinned packages …" && $(BIN)/python -m project.embedded.pins
+	@echo "Migrations …" && $(BIN)/python manage.py makemigrations --check --dry-run
+
+bench: setup ## Measure speed on this machine and print the ratios
+	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+shots: setup ## Take screenshots of every page, light and dark
+	@$(BOOTSTRAP) ensure chromium
+	@exec $(BIN)/python manage.py shots $(ARGS)
+
+crash: setup ## Kill the platform at every step of a job and check what is left (long)
+	@echo "Enumerating crashes …"
+	@exec $(BIN)/python -m pytest tests/crash --campaign=full $(ARGS)
+
+pins: setup ## Write deploy/requirements anew from pyproject.toml (needs the package index)
+	@$(BIN)/python -m project.embedded.pins write
+
+clean: ## Remove .venv, build and caches; your data in var/ stays
+	@$(BOOTSTRAP) clean

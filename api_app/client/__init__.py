@@ -1,0 +1,18 @@
+"""The Python client of Esteira: `from api_app.client import Client`. It talks HTTP and nothing else."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from api_app.client.client import Client
+    from api_app.client.errors import EsteiraError, ProblemError, UnreachableError
+
+__all__ = ["Client", "EsteiraError", "ProblemError", "UnreachableError"]
+
+
+def __getattr__(name: str) -> object:
+    # On first use only: httpx takes longer to import than `esteira --help` may take altogether.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = "client" if name == "Client" else "errors"
+    return getattr(import_module(f"{__name__}.{home}"), name)

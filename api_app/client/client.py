@@ -1,0 +1,243 @@
+"""The client: one method for each thing the platform can be asked."""
+
+import math
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self, cast
+
+import httpx
+
+from api_app.client import credentials, downloads, events, uploads
+from api_app.client.errors import RequestError
+from api_app.client.shapes import FINISHED, Attempt, Event, File, Job, LogChunk, Me, Pipeline, Token
+from api_app.client.transport import Notice, Repeat, Transport
+from api_app.client.uploads import Progress, no_progress
+
+PAGE = 200
+LOG_CHUNK_BYTES = 1024 * 1024
+
+
+class Client:
+    """All of the platform, from any number of threads.
+
+    Without arguments it finds the platform as the command does: ESTEIRA_URL and ESTEIRA_TOKEN, the login of
+    `esteira login`, the platform that `make run` started on this machine.
+
+    >>> with Client() as client:
+    ...     file = client.upload(Path("sales.csv"))
+    ...     job = client.wait(client.submit("tabular-profile", [file["id"]])["id"])
+    ...     client.download_results(job["id"], Path("out"))
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        patience_s: float = 60,
+        notice: Notice = lambda _sentence: None,
+    ) -> None:
+        self.login = credentials.find(url, token)
+        self._transport = Transport(self.login, patience_s=patience_s, notice=notice)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    # Who I am
+
+    def me(self) -> Me:
+        return cast("Me", self._transport.json("GET", "me"))
+
+    def revoke_token(self, token_id: str) -> None:
+        self._transport.send("DELETE", f"tokens/{token_id}")
+
+    # Pipelines
+
+    def pipelines(self) -> list[Pipeline]:
+        return list(self._pages("pipelines", {}, limit=None))
+
+    def pipeline(self, name: str) -> Pipeline:
+        """`inspect` is its newest version, `inspect@1.0.0` that one."""
+        return cast("Pipeline", self._transport.json("GET", f"pipelines/{_segment(name)}"))
+
+    # Files
+
+    def upload(
+        self,
+        path: Path,
+        *,
+        name: str | None = None,
+        workspace: str | None = None,
+        progress: Progress = no_progress,
+    ) -> File:
+        return uploads.upload(self._transport, path, name=name or path.name, workspace=workspace, progress=progress)
+
+    def files(self, *, limit: int | None = None) -> Iterator[File]:
+        return self._pages("files", {}, limit=limit)
+
+    def fetch(self, place: downloads.Place, folder: Path, *, progress: Progress = no_progress) -> Path:
+        """One of the places of `downloads.plan`. An interrupted fetch goes on where it stopped."""
+        return downloads.fetch(self._transport, place, folder, progress)
+
+    def download_results(self, job_id: str, folder: Path, *, progress: Progress = no_progress) -> list[Path]:
+        places = downloads.plan(self.results(job_id), folder)
+        return [self.fetch(place, folder, progress=progress) for place in places]
+
+    # Jobs
+
+    def submit(
+        self,
+        pipeline: str,
+        inputs: Sequence[str],
+        *,
+        params: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        priority: int | None = None,
+        workspace: str | None = None,
+        key: str | None = None,
+    ) -> Job:
+        """Give the same `key` again and it is the same job, however often the connection breaks."""
+        body = {
+            "pipeline": pipeline,
+            "inputs": list(inputs),
+            "params": params,
+            "name": name,
+            "labels": labels,
+            "priority": priority,
+            "workspace": workspace,
+        }
+        return self._create("jobs", body, key)
+
+    def resubmit(
+        self,
+        job_id: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        inputs: Sequence[str] | None = None,
+        pipeline: str | None = None,
+        key: str | None = None,
+    ) -> Job:
+        """A new job like that one; what is left out stays as it was."""
+        body = {"params": params, "inputs": inputs, "pipeline": pipeline}
+        return self._create(f"jobs/{_segment(job_id)}/resubmit", body, key)
+
+    def jobs(
+        self,
+        *,
+        state: str | None = None,
+        pipeline: str | None = None,
+        created_by: str | None = None,
+        limit: int | None = None,
+    ) -> Iterator[Job]:
+        """Newest first, without inputs, steps and results."""
+        wanted = {"state": state, "pipeline": pipeline, "created_by": created_by}
+        return self._pages("jobs", wanted, limit=limit)
+
+    def job(self, job_id: str) -> Job:
+        return cast("Job", self._transport.json("GET", f"jobs/{_segment(job_id)}"))
+
+    def cancel(self, job_id: str) -> Job:
+        return self._move(job_id, "cancel", {}, repeat=Repeat.ALWAYS)
+
+    def retry(self, job_id: str) -> Job:
+        return self._move(job_id, "retry", {}, repeat=Repeat.UNDONE)
+
+    def rerun_items(self, job_id: str, *, step: str | None = None, items: Sequence[int] | None = None) -> Job:
+        """Only the failed items of a fan-out: all of them, or those named."""
+        body = {"step": step, "items": list(items) if items else None}
+        return self._move(job_id, "rerun-items", body, repeat=Repeat.UNDONE)
+
+    def watch(self, job_id: str) -> Iterator[Job]:
+        """The job now and after every change, until it has ended."""
+        return events.watch(self._transport, _segment(job_id))
+
+    def wait(self, job_id: str, *, timeout_s: float | None = None) -> Job:
+        deadline = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        for job in events.watch(self._transport, _segment(job_id), deadline=deadline):
+            last = job
+        if last["state"] not in FINISHED:
+            raise TimeoutError(f"Job {job_id} is still {last['state']} after {timeout_s} s. It goes on.")
+        return last
+
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """Each event once, live, until the job has ended or you stop."""
+        stream = events.EventStream(
+            self._transport, _segment(job_id), after=after, patience_s=self._transport.patience_s
+        )
+        try:
+            yield from (event for event in stream if event is not None)
+        finally:
+            stream.close()
+
+    def attempts(self, job_id: str) -> list[Attempt]:
+        return list(self._pages(f"jobs/{_segment(job_id)}/attempts", {}, limit=None))
+
+    def results(self, job_id: str) -> list[File]:
+        return list(self._pages(f"jobs/{_segment(job_id)}/results", {}, limit=None))
+
+    def log(self, attempt_id: str, *, offset: int = 0, limit: int = LOG_CHUNK_BYTES) -> LogChunk:
+        answer = self._transport.send(
+            "GET", f"attempts/{_segment(attempt_id)}/log", params={"offset": offset, "limit": limit}
+        )
+        end = answer.headers.get("esteira-log-end", "")
+        reached = offset + len(answer.content)
+        is_complete = answer.headers.get("esteira-log-complete") == "true"
+        return {
+            "data": answer.content,
+            "end": reached,
+            # "Complete" speaks of the log; this chunk may still end before it does.
+            "complete": is_complete and (not end.isdigit() or reached >= int(end)),
+        }
+
+    def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> Job:
+        # Made before the first try, so that every further try is the same request.
+        headers = {"Idempotency-Key": key or secrets.token_urlsafe(24)}
+        return cast("Job", self._transport.json("POST", path, json=_said(body), headers=headers))
+
+    def _move(self, job_id: str, verb: str, body: Mapping[str, Any], *, repeat: Repeat) -> Job:
+        return cast(
+            "Job",
+            self._transport.json("POST", f"jobs/{_segment(job_id)}/{verb}", json=_said(body), repeat=repeat),
+        )
+
+    def _pages(self, path: str, wanted: Mapping[str, str | None], *, limit: int | None) -> Iterator[Any]:
+        params = {name: value for name, value in wanted.items() if value is not None}
+        left = limit
+        while left is None or left > 0:
+            page = self._transport.json("GET", path, params=params | {"limit": min(PAGE, left or PAGE)})
+            yield from page["items"][:left]
+            if page["next_cursor"] is None:
+                return
+            params["cursor"] = page["next_cursor"]
+            left = None if left is None else left - len(page["items"])
+
+
+def log_in(url: str, user: str, password: str, *, name: str) -> Token:
+    """Change a password for a token."""
+    nobody = credentials.Credentials(credentials.normal_url(url), token="", source="login")
+    with Transport(nobody, patience_s=1, notice=lambda _sentence: None) as transport:
+        answer = transport.json(
+            "POST", "tokens", json={"name": name}, auth=httpx.BasicAuth(user, password), repeat=Repeat.NEVER
+        )
+    return cast("Token", answer)
+
+
+def _segment(text: str) -> str:
+    # One segment of a path and nothing more: an id with a slash or `..` would ask for something else.
+    if not text or text in {".", ".."} or any(sign in text for sign in "/\\?#% ") or not text.isprintable():
+        raise RequestError(f"{text!r} is neither an id nor a name.")
+    return text
+
+
+def _said(body: Mapping[str, Any]) -> dict[str, Any]:
+    # What nobody chose is left out, so that the platform's own default holds.
+    return {field: value for field, value in body.items() if value is not None}

@@ -1,0 +1,72 @@
+"""download, files."""
+
+from pathlib import Path
+
+import click
+
+from api_app.client import lookup
+from api_app.client.errors import EXIT_SUCCEEDED
+from api_app.client.following import fetch_all
+from api_app.client.names import safe_parts
+from api_app.client.options import Connection, as_json, connection
+from api_app.client.screen.words import ago, short, size
+from api_app.client.session import session
+from api_app.client.shapes import FINISHED
+
+
+@click.command
+@click.argument("job")
+@click.option(
+    "--output",
+    "-o",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to put them. Without it, a new folder PIPELINE-ID here.",
+)
+@as_json
+@connection
+@click.pass_obj
+def download(connected: Connection, *, job: str, folder: Path | None, is_json: bool) -> int:
+    """Fetch the results of a JOB. What is there already is not fetched again."""
+    with session(connected, is_json=is_json) as current:
+        found = current.client.job(lookup.job_id(current.client, job))
+        results = current.client.results(found["id"])
+        folder = folder or Path(f"{safe_parts(found['pipeline'])[-1]}-{short(found['id'])}")
+        if not results:
+            not_yet = " yet; it still runs" if found["state"] not in FINISHED else ""
+            current.screen.note(f"Job {lookup.told(found)} has no results{not_yet}.")
+        paths = fetch_all(current, results, folder) if results else []
+        if is_json:
+            current.screen.json([str(path) for path in paths])
+    return EXIT_SUCCEEDED
+
+
+@click.command
+@click.option("--limit", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
+@as_json
+@connection
+@click.pass_obj
+def files(connected: Connection, *, limit: int, is_json: bool) -> None:
+    """List files, newest first."""
+    with session(connected, is_json=is_json) as current:
+        found = list(current.client.files(limit=limit))
+        if is_json:
+            current.screen.json(found)
+            return
+        whole = not current.screen.out.is_terminal
+        current.screen.table(
+            ("FILE", "SIZE", "KIND", "TYPE", "CREATED", "NAME"),
+            [
+                (
+                    one["id"] if whole else short(one["id"]),
+                    size(one["size"]),
+                    one["kind"],
+                    one["media_type"],
+                    ago(one["created_at"]),
+                    one["name"],
+                )
+                for one in found
+            ],
+            right=("SIZE",),
+        )

@@ -1,0 +1,116 @@
+"""The command `run`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from api_app.client import lookup, params
+from api_app.client.errors import EXIT_INTERRUPTED
+from api_app.client.following import follow
+from api_app.client.inputs import Input, accepted, collect
+from api_app.client.options import Connection, as_json, connection, pair, watch
+from api_app.client.options import params as params_option
+from api_app.client.screen.neutral import one_line
+from api_app.client.screen.transfers import Transfers
+from api_app.client.screen.words import count, size
+from api_app.client.session import Session, session
+from api_app.client.shapes import File, Job
+
+MOST_NAMED = 3
+
+
+@click.command
+@click.argument("pipeline")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@params_option
+@click.option("--name", help="Name of the job, to find it again.")
+@click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Mark the job. Repeatable.")
+@click.option("--workspace", metavar="SLUG", help="Workspace to run in, when you are in several.")
+@watch
+@click.option(
+    "--download",
+    "folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Stay until the end and put the results in DIR.",
+)
+@as_json
+@connection
+@click.pass_obj
+def run(
+    connected: Connection,
+    *,
+    pipeline: str,
+    files: tuple[Path, ...],
+    params: tuple[str, ...],
+    name: str | None,
+    labels: tuple[str, ...],
+    workspace: str | None,
+    is_watched: bool,
+    folder: Path | None,
+    is_json: bool,
+) -> int:
+    """Upload files and run a pipeline over them: one job for all FILEs.
+
+    Folders are walked, hidden files in them left out. PIPELINE is a name, or NAME@VERSION.
+
+    With --watch the exit code is that of the job: 0 SUCCEEDED, 1 FAILED or TIMED_OUT, 3 CANCELED.
+    With --json the last line on stdout is the job.
+    """
+    given = [pair(one, "--param") for one in params]
+    marks = dict(pair(one, "--label") for one in labels)
+    inputs = collect(files)
+    with session(connected, is_json=is_json) as current:
+        job = _submit(current, pipeline, inputs, given=given, name=name, labels=marks, workspace=workspace)
+        return follow(current, job, is_watched=is_watched, folder=folder)
+
+
+def _submit(
+    current: Session,
+    wanted: str,
+    inputs: Sequence[Input],
+    *,
+    given: Sequence[tuple[str, str]],
+    name: str | None,
+    labels: dict[str, str],
+    workspace: str | None,
+) -> Job:
+    pipeline = lookup.pipeline(current.client, wanted)
+    values = params.parse(given, pipeline["params"], pipeline["name"])
+    kept, left_out = accepted(inputs, pipeline)
+    _tell_left_out(current, left_out, pipeline["name"])
+    try:
+        uploaded = _upload(current, kept, workspace)
+        return current.client.submit(
+            wanted,
+            [file["id"] for file in uploaded],
+            params=values or None,
+            name=name,
+            labels=labels or None,
+            workspace=workspace,
+        )
+    except KeyboardInterrupt:
+        current.screen.note("Stopped before the job was submitted: nothing runs.")
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+
+
+def _tell_left_out(current: Session, left_out: Sequence[Input], pipeline: str) -> None:
+    if left_out:
+        names = ", ".join(one_line(one.path.name) for one in left_out[:MOST_NAMED])
+        more = ", …" if len(left_out) > MOST_NAMED else ""
+        told = count(len(left_out), "file")
+        current.screen.note(f"Left out {told} that {pipeline} does not take: {names}{more}")
+
+
+def _upload(current: Session, inputs: Sequence[Input], workspace: str | None) -> list[File]:
+    total = sum(one.size for one in inputs)
+    with Transfers(current.screen, "Uploading", total, is_counted=lambda phase: phase == "sending") as transfers:
+
+        def send(one: Input) -> File:
+            with transfers.bar(one.path.name) as bar:
+                return current.client.upload(one.path, workspace=workspace, progress=bar)
+
+        files = transfers.run([lambda one=one: send(one) for one in inputs])  # type: ignore[misc]
+    current.screen.note(f"Uploaded {count(len(files), 'file')} ({size(total)}).")
+    return files

@@ -1,0 +1,66 @@
+"""What can go wrong: a sentence for people, a stable code for programs, an exit code for scripts."""
+
+from collections.abc import Sequence
+
+EXIT_SUCCEEDED = 0
+EXIT_FAILED = 1
+EXIT_REFUSED = 2
+EXIT_CANCELED = 3
+EXIT_UNREACHABLE = 4
+EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
+
+
+class EsteiraError(Exception):
+    """Something went wrong."""
+
+    code = "error"
+    exit_code = EXIT_REFUSED
+
+    def __init__(self, sentence: str, *, code: str | None = None) -> None:
+        super().__init__(sentence)
+        self.code = code or self.code
+
+
+class RequestError(EsteiraError):
+    """What was asked for cannot be done as asked."""
+
+    code = "bad_request"
+
+
+class LocalFileError(EsteiraError):
+    """A file or folder of this machine cannot be read or written."""
+
+    code = "local_file"
+
+
+class NotLoggedInError(EsteiraError):
+    """No address or token of a platform is known."""
+
+    code = "not_logged_in"
+    exit_code = EXIT_UNREACHABLE
+
+
+class UnreachableError(EsteiraError):
+    """The platform does not answer, or what answers is no platform."""
+
+    code = "unreachable"
+    exit_code = EXIT_UNREACHABLE
+
+
+class DamagedTransferError(EsteiraError):
+    """Bytes arrived that are not the bytes that were sent."""
+
+    code = "damaged_transfer"
+    exit_code = EXIT_UNREACHABLE
+
+
+class ProblemError(EsteiraError):
+    """The platform said no (RFC 9457). `code` is the platform's own."""
+
+    def __init__(self, sentence: str, *, code: str, status: int, errors: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(sentence, code=code)
+        self.status = status
+        self.errors = list(errors)
+        # Who you are and whether the platform works are one question for a script: "can I talk to it at all?"
+        self.exit_code = EXIT_UNREACHABLE if status in {401, 403} or status >= 500 else EXIT_REFUSED  # noqa: PLR2004

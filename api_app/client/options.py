@@ -1,0 +1,59 @@
+"""Options that many commands share. Nothing heavy may be imported here: `esteira --help` reads this file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+type Command = Callable[..., Any]
+
+
+@dataclass
+class Connection:
+    url: str | None = None
+    token: str | None = None
+
+
+def _keep(field: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
+    def keep(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            setattr(context.find_root().ensure_object(Connection), field, value)
+
+    return keep
+
+
+def connection(command: Command) -> Command:
+    """--url and --token, before or after the name of the command."""
+    for option in (
+        click.option(
+            "--token",
+            metavar="TOKEN",
+            expose_value=False,
+            callback=_keep("token"),
+            help="Token to use. Others can read it in the list of processes; ESTEIRA_TOKEN is better.",
+        ),
+        click.option(
+            "--url",
+            metavar="URL",
+            expose_value=False,
+            callback=_keep("url"),
+            help="Address of the platform, such as https://esteira.example.org.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+as_json = click.option("--json", "is_json", is_flag=True, help="Print JSON in one line on stdout, all else on stderr.")
+watch = click.option("--watch", "-w", "is_watched", is_flag=True, help="Stay and show progress until the end.")
+params = click.option(
+    "--param", "-p", "params", multiple=True, metavar="KEY=VALUE", help="A parameter of the pipeline. Repeatable."
+)
+
+
+def pair(text: str, option: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise click.UsageError(f"{option} takes KEY=VALUE, not {text!r}.")
+    return key.strip(), value

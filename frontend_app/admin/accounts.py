@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+
+from frontend_app.admin.read_only import ReadOnlyAdmin
+from orchestration.errors import OrchestrationError
+from orchestration.models import ApiToken, Membership, User, Workspace
+from orchestration.services.tokens import revoke
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+
+
+class MembershipOfUser(admin.TabularInline):  # type: ignore[type-arg]
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["workspace"]
+
+
+class MembershipOfWorkspace(admin.TabularInline):  # type: ignore[type-arg]
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user"]
+
+
+class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
+    class Meta(AdminUserCreationForm.Meta):
+        model = User
+
+
+class ChangedUserForm(UserChangeForm):  # type: ignore[type-arg]
+    class Meta(UserChangeForm.Meta):
+        model = User
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+    form = ChangedUserForm
+    add_form = NewUserForm
+    inlines = [MembershipOfUser]
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ["slug", "name", "max_active_jobs", "upload_retention_days", "result_retention_days", "created_at"]
+    search_fields = ["slug", "name"]
+    ordering = ["slug"]
+    readonly_fields = ["created_at"]
+    inlines = [MembershipOfWorkspace]
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ["name", "user", "public_id", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"]
+    list_filter = ["revoked_at"]
+    list_select_related = ["user"]
+    search_fields = ["name", "user__username", "public_id"]
+    exclude = ["secret_hash"]
+    ordering = ["-id"]
+    actions = ["revoke_tokens"]
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orchestration.change_apitoken")
+
+    @admin.action(description="Revoke selected tokens", permissions=["operate"])
+    def revoke_tokens(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
+        for token in queryset.select_related("user"):
+            try:
+                revoke(user=token.user, token_id=token.pk)
+            except OrchestrationError:
+                self.message_user(request, f"{token}: was revoked before.", messages.WARNING)
+            else:
+                self.message_user(request, f"{token}: revoked.", messages.SUCCESS)

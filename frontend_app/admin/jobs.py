@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib import admin, messages
+from django.db.models import Q
+from django.utils.html import format_html_join
+
+from frontend_app import words
+from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from frontend_app.http import uuid_or_none
+from orchestration.errors import OrchestrationError
+from orchestration.models import Attempt, Event, Job, StepRun
+from orchestration.services.jobs import cancel
+from orchestration.services.reruns import retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.db.models import QuerySet
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+MOST_EVENTS: Final = 200
+MOST_ATTEMPTS: Final = 100
+
+
+class StepInline(ReadOnlyInline):
+    model = StepRun
+    fields = ["position", "name", "state", "run", "items_total", "failure_kind", "started_at", "finished_at"]
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = ["short_id", "name", "state", "failure_kind", "pipeline", "workspace", "created_by", "created_at"]
+    list_filter = ["state", "failure_kind", "workspace", "pipeline_version__pipeline"]
+    list_select_related = ["pipeline_version__pipeline", "workspace", "created_by"]
+    search_fields = ["name", "created_by__username"]
+    search_help_text = "Id (whole), name or user."
+    ordering = ["-id"]
+    exclude = ["inputs", "request_digest"]
+    readonly_fields = ["input_names", "attempts_shown", "events_shown"]
+    inlines = [StepInline]
+    actions = ["cancel_jobs", "retry_jobs"]
+
+    @admin.display(description="Id")
+    def short_id(self, job: Job) -> str:
+        return str(job.pk)[-12:]
+
+    @admin.display(description="Pipeline")
+    def pipeline(self, job: Job) -> str:
+        return str(job.pipeline_version)
+
+    @admin.display(description="Inputs")
+    def input_names(self, job: Job) -> SafeString | str:
+        return _lines((i.file.name,) for i in job.job_inputs.select_related("file")[:MOST_ATTEMPTS])
+
+    @admin.display(description="Attempts, the newest first")
+    def attempts_shown(self, job: Job) -> SafeString | str:
+        rows: QuerySet[Attempt] = Attempt.objects.filter(job=job).order_by("-id")[:MOST_ATTEMPTS]
+        return _lines(
+            (f"{a.step}[{a.item_index}] run {a.run} try {a.number}", a.state, a.failure_kind, a.detail) for a in rows
+        )
+
+    @admin.display(description="Events, the newest first")
+    def events_shown(self, job: Job) -> SafeString | str:
+        rows = Event.objects.filter(job_id=job.pk).exclude(kind="progress").order_by("-id")[:MOST_EVENTS]
+        return _lines(
+            (f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, e.step, f"{e.old} → {e.new}" if e.old else e.new, e.reason)
+            for e in rows
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
+    ) -> tuple[QuerySet[Job], bool]:
+        """An id is looked up as such; a scan for its text would read every row."""
+        if job_id := uuid_or_none(search_term.strip()):
+            return queryset.filter(Q(pk=job_id)), False
+        return super().get_search_results(request, queryset, search_term)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orchestration.change_job")
+
+    @admin.action(description="Cancel selected jobs", permissions=["operate"])
+    def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        self._each(request, queryset, cancel, "canceling")
+
+    @admin.action(description="Retry selected jobs", permissions=["operate"])
+    def retry_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
+        self._each(request, queryset, retry, "trying again")
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Job], service: Callable[..., Job], done: str) -> None:
+        """One outcome a job: the refusal of one does not stop the others."""
+        for job in queryset.select_related("workspace", "pipeline_version"):
+            label = f"{job} ({words.state_word(job.state)})"
+            try:
+                service(user=request.user, job=job)
+            except OrchestrationError as exc:
+                self.message_user(request, f"{label}: {exc}", messages.WARNING)
+            else:
+                self.message_user(request, f"{label}: {done}.", messages.SUCCESS)
+
+
+def _lines(rows: Any) -> SafeString | str:
+    """Each row's cells joined and escaped, one row a line."""
+    joined = ((" · ".join(cell for cell in row if cell),) for row in rows)
+    return format_html_join("", "<div>{}</div>", joined) or "—"

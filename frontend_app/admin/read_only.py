@@ -1,0 +1,35 @@
+"""Rows that the admin shows and never edits, adds or deletes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+class Untouchable:
+    """A row's state belongs to the services: even a superuser gets no field and no delete button here."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        return False
+
+
+class ReadOnlyAdmin(Untouchable, admin.ModelAdmin):  # type: ignore[type-arg]  # no [M] at run time
+    # A count of every row costs more than the page at ten million rows.
+    show_full_result_count = False
+    list_per_page = 50
+
+
+class ReadOnlyInline(Untouchable, admin.TabularInline):  # type: ignore[type-arg]  # the same
+    extra = 0
+    can_delete = False
+    show_change_link = False

@@ -1,0 +1,79 @@
+"""What the views share: who asks, in which workspace, and how a domain error is answered."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from django.shortcuts import render
+
+from orchestration.errors import Forbidden, NotFound
+from orchestration.models import User, Workspace
+from orchestration.states import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpResponse
+    from django.http.response import HttpResponseBase
+
+CHOSEN = "workspace"
+
+
+class Request(HttpRequest):
+    """LoginRequiredMiddleware lets nobody else through."""
+
+    user: User
+    mine: list[Workspace]
+
+
+def answers_errors[**P, R: HttpResponseBase](
+    view: Callable[Concatenate[Request, P], R],
+) -> Callable[Concatenate[Request, P], R]:
+    """The one table from domain errors to HTTP for pages; the others become messages where they occur."""
+
+    @wraps(view)
+    def answered(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return view(request, *args, **kwargs)
+        except NotFound as exc:
+            raise Http404(str(exc)) from exc
+        except Forbidden as exc:
+            raise PermissionDenied(str(exc)) from exc
+
+    return answered
+
+
+def workspaces_of(request: Request) -> list[Workspace]:
+    """Asked of the database once a request: the page's frame needs them too."""
+    if not hasattr(request, "mine"):
+        request.mine = list(Workspace.objects.visible_to(request.user).order_by("id"))
+    return request.mine
+
+
+def workspace_of(request: Request) -> Workspace | None:
+    """The workspace chosen in this session, else the first; None for somebody who is in none."""
+    mine = workspaces_of(request)
+    chosen = request.session.get(CHOSEN)
+    return next((w for w in mine if w.slug == chosen), mine[0] if mine else None)
+
+
+def page(request: Request, template: str, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
+    """A page with what its frame needs: the reader's workspaces and what they may do here."""
+    here = workspace_of(request)
+    frame = {
+        "workspaces": workspaces_of(request),
+        "workspace": here,
+        "can_submit": here is not None and here.lets(request.user, Role.SUBMITTER),
+    }
+    return render(request, template, frame | (context or {}), status=status)
+
+
+def uuid_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

@@ -1,0 +1,97 @@
+// Keeps the parts of a page that carry data-live as the server would draw them now. The socket says only "changed";
+// what is shown always comes from the page's own address, so the reader sees nothing that they may not.
+"use strict";
+
+(() => {
+  const main = document.querySelector("[data-live-url]");
+  if (!main) return;
+  const POLL_MS = 3000;
+  const light = document.querySelector("[data-live-status]");
+  const drawn = new Map(); // what the server last said, by id: scripts change the page afterwards
+  for (const part of main.querySelectorAll("[data-live]")) drawn.set(part.id, part.outerHTML);
+
+  let isBusy = false;
+  let isStale = false;
+  let failures = 0;
+  let poll = null;
+
+  function isOpen(part) {
+    return Array.from(part.querySelectorAll("details[open]"), (node) => node.id).filter(Boolean);
+  }
+
+  function swap(old, fresh) {
+    const open = isOpen(old);
+    const scrolled = Array.from(old.querySelectorAll("[data-keep-scroll]"), (node) => [node.id, node.scrollTop]);
+    const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    old.replaceWith(fresh);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    for (const [id, top] of scrolled) document.getElementById(id)?.scrollTo(0, top);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+
+  function draw(html) {
+    const fresh = new DOMParser().parseFromString(html, "text/html");
+    let hasChanged = false;
+    for (const part of fresh.querySelectorAll("[data-live]")) {
+      const old = document.getElementById(part.id);
+      if (!old || drawn.get(part.id) === part.outerHTML) continue;
+      drawn.set(part.id, part.outerHTML);
+      swap(old, document.importNode(part, true));
+      hasChanged = true;
+    }
+    if (hasChanged) document.dispatchEvent(new Event("esteira:swapped"));
+  }
+
+  async function refresh() {
+    if (document.hidden || isBusy) {
+      isStale = true; // one more look when this one is done, however many changes came meanwhile
+      return;
+    }
+    isBusy = true;
+    isStale = false;
+    try {
+      const answer = await fetch(main.dataset.liveUrl + location.search, { credentials: "same-origin" });
+      if (answer.redirected || answer.status === 403 || answer.status === 404) location.reload();
+      else if (answer.ok) draw(await answer.text());
+    } catch {
+      // The network is away: the poll or the next socket tries again.
+    }
+    isBusy = false;
+    if (isStale) refresh();
+  }
+
+  function show(isLive) {
+    if (light) {
+      light.textContent = isLive ? "Live" : "Reconnecting";
+      light.toggleAttribute("data-on", isLive);
+    }
+    clearInterval(poll);
+    poll = isLive ? null : setInterval(refresh, POLL_MS);
+  }
+
+  function connect() {
+    const address = new URL(main.dataset.liveSocket, location.href);
+    address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    const socket = new WebSocket(address);
+    socket.addEventListener("open", () => {
+      failures = 0;
+      show(true);
+      refresh(); // whatever happened while nobody listened
+    });
+    socket.addEventListener("message", refresh);
+    socket.addEventListener("close", (event) => {
+      if (event.code === 1008) {
+        location.reload(); // no longer allowed to look: let the server say so
+        return;
+      }
+      show(false);
+      failures += 1;
+      const wait = Math.min(30000, 500 * 2 ** Math.min(failures, 6));
+      setTimeout(connect, wait * (0.5 + Math.random() / 2)); // not all at once after a restart
+    });
+  }
+
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && isStale) refresh(); });
+  if (main.dataset.liveSocket) connect();
+  else show(false);
+})();

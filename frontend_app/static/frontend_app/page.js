@@ -1,0 +1,93 @@
+// On every page: times in the reader's own zone, running clocks, questions before what cannot be taken back.
+"use strict";
+
+(() => {
+  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+
+  function spoken(at) {
+    const seconds = (Date.now() - at) / 1000;
+    if (seconds < 45) return "just now";
+    if (seconds < 3600) return ago.format(-Math.max(1, Math.round(seconds / 60)), "minute");
+    if (seconds < 22 * 3600) return ago.format(-Math.round(seconds / 3600), "hour");
+    return day.format(at);
+  }
+
+  function elapsed(from) {
+    const s = Math.max(0, Math.floor((Date.now() - from) / 1000));
+    if (s < 60) return `${s} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
+    if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+    return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
+  }
+
+  function say(node, text) {
+    if (node.textContent !== text) node.textContent = text;
+  }
+
+  function tellTimes() {
+    for (const node of document.querySelectorAll("time[datetime]")) {
+      const at = new Date(node.dateTime);
+      if (!node.title) node.title = full.format(at);
+      say(node, spoken(at));
+    }
+  }
+
+  function tickClocks() {
+    for (const node of document.querySelectorAll("[data-since]")) say(node, elapsed(new Date(node.dataset.since)));
+  }
+
+  function tell() {
+    tellTimes();
+    tickClocks();
+  }
+  tell();
+  setInterval(tickClocks, 1000);
+  setInterval(tellTimes, 30000);
+  document.addEventListener("esteira:swapped", tell);
+
+  // A button with data-confirm asks first; without this script it simply does what it says.
+  const dialog = document.getElementById("confirm");
+  let asked = null;
+  document.addEventListener("submit", (event) => {
+    const button = event.submitter;
+    if (!dialog || !button || !button.dataset.confirm || button === asked) return;
+    event.preventDefault();
+    document.getElementById("confirm-title").textContent = button.dataset.confirm;
+    document.getElementById("confirm-text").textContent = button.dataset.text || "";
+    document.getElementById("confirm-yes").textContent = button.dataset.yes || "Yes";
+    dialog.returnValue = "no";
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue !== "yes") return;
+      asked = button;
+      // The button may have been swapped away while the question stood; its form and address still hold.
+      const form = document.getElementById("act");
+      const copy = button.isConnected ? button : form.appendChild(button);
+      form.requestSubmit(copy);
+    }, { once: true });
+    dialog.showModal();
+  });
+
+  for (const form of document.querySelectorAll("form[data-autosubmit]")) {
+    const button = form.querySelector("button");
+    if (button) button.hidden = true;
+    form.addEventListener("change", () => form.requestSubmit());
+  }
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      button.textContent = "Copied";
+    });
+  }
+
+  const use = document.getElementById("use-button");
+  if (use) {
+    const count = () => document.querySelectorAll('input[name="file"]:checked').length;
+    const show = () => { use.disabled = count() === 0; };
+    document.addEventListener("change", show);
+    show();
+  }
+})();

@@ -1,0 +1,75 @@
+"""What templates say the same way everywhere: states, sizes, times."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django import template
+from django.utils.html import format_html
+
+from frontend_app import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from django.utils.safestring import SafeString
+
+register = template.Library()
+
+register.filter("size", words.size_words)
+register.filter("type_word", words.type_word)
+register.filter("failure", words.failure_of)
+register.filter("waiting", words.waiting_sentence)
+
+
+@register.simple_tag
+def chip(state: str, *, is_canceling: bool = False) -> SafeString:
+    """The state as a word with its colour; colour is never the only sign."""
+    shown = "CANCELING" if is_canceling else state
+    word = words.state_word(state, is_canceling=is_canceling)
+    return format_html('<span class="chip" data-state="{}">{}</span>', shown, word)
+
+
+@register.simple_tag
+def when(at: datetime | None) -> SafeString | str:
+    """UTC here; the page's script says it in the reader's own time."""
+    if at is None:
+        return "—"
+    utc = at.astimezone(UTC)
+    stamp = utc.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return format_html('<time datetime="{}">{}</time>', stamp, f"{utc:%Y-%m-%d %H:%M} UTC")
+
+
+@register.simple_tag
+def took(start: datetime | None, end: datetime | None) -> SafeString | str:
+    """How long it took; a clock that the page's script keeps running when it has not ended."""
+    if start is None:
+        return "—"
+    if end is not None:
+        return words.took(start, end)
+    stamp = start.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return format_html('<span data-since="{}">since {} UTC</span>', stamp, f"{start:%H:%M}")
+
+
+@register.filter
+def type_words(media_types: Iterable[str]) -> str:
+    """`CSV, TSV and Excel`, each once."""
+    names = list(dict.fromkeys(words.type_word(t) for t in media_types))
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+@register.filter
+def word(state: str) -> str:
+    return words.state_word(state)
+
+
+@register.filter
+def percent(share: float) -> int:
+    return int(share * 100)
+
+
+@register.filter
+def tail(identifier: Any) -> str:
+    """The end of an id: a UUIDv7 begins with the time, the same for everything of one minute."""
+    return str(identifier).replace("-", "")[-8:]

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.utils.http import content_disposition_header
+from django.views.decorators.http import require_safe
+
+from frontend_app.http import Request, answers_errors, page
+from frontend_app.log_text import TAIL, log_text
+from frontend_app.streaming import blocks
+from frontend_app.views.job_parts import source_names
+from orchestration.services.access import find_attempt, find_job
+from orchestration.services.logs import STORAGE, log_key
+from orchestration.storage.registry import get_storage
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from django.http.response import HttpResponseBase
+
+MAX_OFFSET_DIGITS = 18
+
+
+@require_safe
+@answers_errors
+def attempt_detail(request: Request, attempt_id: UUID) -> HttpResponse:
+    """One try of one item, with the end of its log; the page's script goes on from there."""
+    attempt = find_attempt(user=request.user, attempt_id=attempt_id)
+    job = find_job(user=request.user, job_id=attempt.job_id)
+    text, end, is_complete = log_text(attempt=attempt, offset=-TAIL)
+    context = {
+        "attempt": attempt,
+        "job": job,
+        "source": source_names(job, [(attempt.step, attempt.item_index)]).get((attempt.step, attempt.item_index), ""),
+        "log": text,
+        "log_end": end,
+        "log_complete": is_complete,
+        "log_cut": end > TAIL,
+    }
+    return page(request, "frontend_app/attempts/detail.html", context)
+
+
+@require_safe
+@answers_errors
+def attempt_log(request: Request, attempt_id: UUID) -> HttpResponse:
+    """The next piece of the log as plain text. Without `?offset=`, the end of it."""
+    attempt = find_attempt(user=request.user, attempt_id=attempt_id)
+    given = request.GET.get("offset", "")
+    is_number = given.isascii() and given.isdigit() and len(given) <= MAX_OFFSET_DIGITS
+    text, end, is_complete = log_text(attempt=attempt, offset=int(given) if is_number else -TAIL)
+    response = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    response["Esteira-Log-End"] = str(end)
+    response["Esteira-Log-Complete"] = "true" if is_complete else "false"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+@require_safe
+@answers_errors
+def attempt_log_download(request: Request, attempt_id: UUID) -> HttpResponseBase:
+    """The bytes as the step wrote them, terminal codes and all."""
+    attempt = find_attempt(user=request.user, attempt_id=attempt_id)
+    storage, key = get_storage(STORAGE), log_key(attempt)
+    name = f"{attempt.step}-{attempt.item_index}-run{attempt.run}-try{attempt.number}.log"
+    size = storage.size(key)
+    response: HttpResponseBase = (
+        StreamingHttpResponse(blocks(storage.open(key), size), content_type="application/octet-stream")
+        if size
+        else HttpResponse(b"", content_type="application/octet-stream")
+    )
+    response["Content-Length"] = str(size or 0)
+    response["Content-Disposition"] = content_disposition_header(True, name)
+    response["Cache-Control"] = "no-store"
+    return response

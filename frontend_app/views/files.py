@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.clickjacking import xframe_options_exempt
+from django.views.decorators.http import require_POST, require_safe
+
+from frontend_app.http import Request, answers_errors, page, uuid_or_none, workspace_of
+from frontend_app.preview import POLICY, TEXT_SHOWN, preview_kind
+from frontend_app.streaming import attachment, blocks
+from orchestration.errors import Conflict
+from orchestration.models import File
+from orchestration.services.access import find_file, find_job
+from orchestration.services.files import delete_file, open_content
+from orchestration.states import FileKind, ScanState
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+    from uuid import UUID
+
+    from django.http import HttpResponse
+    from django.http.response import HttpResponseBase
+
+PAGE: Final = 100
+KINDS: Final = (FileKind.UPLOAD, FileKind.RESULT)
+
+
+@require_safe
+@answers_errors
+def file_list(request: Request) -> HttpResponse:
+    """Newest first; `?kind=`, `?job=` and the keyset cursor `?before=`."""
+    files = File.objects.visible_to(request.user).current().filter(workspace=workspace_of(request))
+    kind = request.GET.get("kind", "")
+    files = files.filter(kind=kind) if kind in KINDS else files.filter(kind__in=KINDS)
+    job_id = uuid_or_none(request.GET.get("job", ""))
+    job = find_job(user=request.user, job_id=job_id) if job_id else None
+    if job is not None:
+        files = File.objects.results().filter(job=job)
+    if before := uuid_or_none(request.GET.get("before", "")):
+        files = files.filter(pk__lt=before)
+    rows = list(files.select_related("job__pipeline_version__pipeline", "created_by").order_by("-id")[: PAGE + 1])
+    context = {
+        "files": [(file, preview_kind(file)) for file in rows[:PAGE]],
+        "kinds": KINDS,
+        "kind": kind,
+        "job": job,
+        "is_first": before is None,
+        "next": rows[PAGE - 1].pk if len(rows) > PAGE else None,
+    }
+    return page(request, "frontend_app/files/list.html", context)
+
+
+@require_safe
+@answers_errors
+def file_detail(request: Request, file_id: UUID) -> HttpResponse:
+    file = find_file(user=request.user, file_id=file_id)
+    context = {"file": file, "kind": preview_kind(file)}
+    return page(request, "frontend_app/files/detail.html", context)
+
+
+@require_safe
+@answers_errors
+def file_content(request: Request, file_id: UUID) -> HttpResponseBase:
+    file = find_file(user=request.user, file_id=file_id)
+    source = _open(file)
+    return attachment(request, source, name=file.name.rpartition("/")[2], size=file.size, sha256=file.sha256)
+
+
+@require_safe
+@answers_errors
+@xframe_options_exempt
+def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
+    """The bytes as an image or a page, or the beginning of a text, under a policy that lets nothing run."""
+    file = find_file(user=request.user, file_id=file_id)
+    kind = preview_kind(file)
+    if not kind:
+        raise Http404("This kind of file has no preview.")
+    response: HttpResponseBase
+    if kind == "text":
+        with _open(file) as source:
+            text = source.read(TEXT_SHOWN).decode("utf-8", "replace")
+        context = {"file": file, "text": text, "is_cut": file.size > TEXT_SHOWN}
+        response = render(request, "frontend_app/files/text.html", context)
+    else:
+        media_type = "text/html; charset=utf-8" if kind == "page" else file.media_type
+        response = StreamingHttpResponse(blocks(_open(file), file.size), content_type=media_type)
+        response["Content-Length"] = str(file.size)
+    response["Content-Security-Policy"] = POLICY
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+def _open(file: File) -> BinaryIO:
+    if file.scan_state != ScanState.CLEAN:
+        raise PermissionDenied("This file has not passed its malware check, so it is kept back.")
+    try:
+        return open_content(file)
+    except FileNotFoundError as exc:
+        raise Http404("The bytes of this file are gone.") from exc
+
+
+@require_POST
+@answers_errors
+def file_delete(request: Request, file_id: UUID) -> HttpResponse:
+    file = find_file(user=request.user, file_id=file_id)
+    try:
+        delete_file(user=request.user, file=file)
+    except Conflict as exc:
+        messages.error(request, str(exc))
+    else:
+        messages.success(request, f"{file.name} is deleted.")
+    return redirect("file-list")

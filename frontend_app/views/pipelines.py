@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.views.decorators.http import require_safe
+
+from frontend_app.http import Request, answers_errors, page
+from orchestration.models import Pipeline
+from orchestration.services.pipelines import find_version
+from orchestration.spec.model import PipelineSpec
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+
+@require_safe
+def pipeline_list(request: Request) -> HttpResponse:
+    pipelines = Pipeline.objects.visible_to(request.user).select_related("latest")
+    latest = [p.latest for p in pipelines.order_by("name") if p.latest]
+    cards = [
+        {
+            "name": spec.name,
+            "version": version.version,
+            "title": spec.title.text(),
+            "description": spec.description.text(),
+            "types": spec.accepts.types,
+            "steps": [step.title.text() for step in spec.steps],
+        }
+        for version, spec in ((v, PipelineSpec.from_json(v.spec)) for v in latest)
+    ]
+    return page(request, "frontend_app/pipelines/list.html", {"pipelines": cards})
+
+
+@require_safe
+@answers_errors
+def pipeline_detail(request: Request, name: str) -> HttpResponse:
+    """`?version=` shows an earlier one."""
+    wanted = request.GET.get("version", "")
+    version = find_version(user=request.user, reference=f"{name}@{wanted}" if wanted else name)
+    spec = PipelineSpec.from_json(version.spec)
+    context = {
+        "version": version,
+        "spec": spec,
+        "title": spec.title.text(),
+        "description": spec.description.text(),
+        "versions": version.pipeline.versions.order_by("-published_at", "-id"),
+        "params": [
+            {
+                "name": name,
+                "rule": rule,
+                "has_default": "default" in rule,
+                "limits": _limits(rule),
+                "is_required": name in spec.params.get("required", ()),
+            }
+            for name, rule in spec.params["properties"].items()
+        ],
+        "steps": [{"step": step, "title": step.title.text()} for step in spec.steps],
+    }
+    return page(request, "frontend_app/pipelines/detail.html", context)
+
+
+def _limits(rule: dict[str, object]) -> str:
+    """`100 to 1000000`, in the words of the table."""
+    if choices := rule.get("enum"):
+        return "one of " + ", ".join(str(c) for c in choices) if isinstance(choices, list) else ""
+    low, high = rule.get("minimum", rule.get("minLength")), rule.get("maximum", rule.get("maxLength"))
+    unit = " characters" if rule["type"] == "string" else ""
+    if low is not None and high is not None:
+        return f"{low} to {high}{unit}"
+    if high is not None:
+        return f"up to {high}{unit}"
+    return f"from {low}{unit}" if low is not None else ""

@@ -1,0 +1,145 @@
+"""States, reasons, sizes and times in plain words, for pages and admin alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from orchestration.states import FailureKind, Role, WaitingReason
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from orchestration.models import Job
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
+KIB = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """`headline` says what, `fault` whose it is, `advice` what to do about it."""
+
+    headline: str
+    fault: str
+    advice: str
+
+
+FAILURES: Final = {
+    FailureKind.USER_CODE: Failure(
+        "The pipeline's own code failed",
+        "The pipeline's fault",
+        "A step ended with an error. Its log says more; whoever maintains the pipeline can mend it.",
+    ),
+    FailureKind.INPUT: Failure(
+        "An input cannot be processed",
+        "The file's fault",
+        "The step refused a file. Correct it, upload it again and resubmit.",
+    ),
+    FailureKind.RESOURCES: Failure(
+        "A limit was reached",
+        "Too big for the step's limits",
+        "The step needed more time, memory or space than its pipeline allows. Try smaller files, or ask for more room.",
+    ),
+    FailureKind.INTERRUPTED: Failure(
+        "The machine was interrupted",
+        "Our fault, not yours",
+        "The work was cut off from outside and ran out of tries. Retry: what was finished is kept.",
+    ),
+    FailureKind.PLATFORM: Failure(
+        "The platform failed",
+        "Our fault, not yours",
+        "Nothing is wrong with your files. Retry; if it happens again, tell your administrator.",
+    ),
+}
+
+WAITING: Final = {
+    WaitingReason.SCAN: "Its files are being checked.",
+    WaitingReason.QUOTA: "The workspace's quota is used up.",
+    WaitingReason.CONCURRENCY: "Other jobs of the workspace run first.",
+    WaitingReason.CAPACITY: "All machines are busy.",
+    WaitingReason.IMAGE: "The software of a step is being fetched.",
+    WaitingReason.MISCONFIGURED: "An administrator has to repair the set-up first.",
+    WaitingReason.SCHEDULE: "Its time has not come yet.",
+    WaitingReason.PLATFORM: "The platform is catching up.",
+}
+
+ROLES: Final = {
+    Role.VIEWER: "may look, not submit",
+    Role.SUBMITTER: "may upload and submit",
+    Role.MANAGER: "manages the workspace",
+}
+
+TYPES: Final = {
+    "*/*": "any file",
+    "image/*": "images",
+    "text/*": "text",
+    "text/csv": "CSV",
+    "application/csv": "CSV",
+    "text/tab-separated-values": "TSV",
+    "text/plain": "text",
+    "text/html": "HTML",
+    "text/markdown": "Markdown",
+    "application/json": "JSON",
+    "application/jsonl": "JSON Lines",
+    "application/x-ndjson": "JSON Lines",
+    "application/vnd.apache.parquet": "Parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint",
+    "application/pdf": "PDF",
+    "application/zip": "ZIP",
+    "application/gzip": "gzip",
+    "application/octet-stream": "binary",
+    "application/xml": "XML",
+    "application/yaml": "YAML",
+    "image/png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/gif": "GIF",
+    "image/webp": "WebP",
+    "image/tiff": "TIFF",
+    "image/bmp": "BMP",
+    "image/x-ms-bmp": "BMP",
+    "image/svg+xml": "SVG",
+}
+
+
+def state_word(state: str, *, is_canceling: bool = False) -> str:
+    return "Canceling" if is_canceling else state.replace("_", " ").capitalize()
+
+
+def type_word(media_type: str) -> str:
+    return TYPES.get(media_type.partition(";")[0].strip().lower(), media_type)
+
+
+def waiting_sentence(job: Job) -> str:
+    """Why a job does not run yet: "" for one that does."""
+    if not job.waiting_reason:
+        return ""
+    return job.waiting_detail or WAITING.get(WaitingReason(job.waiting_reason), "")
+
+
+def failure_of(kind: str) -> Failure | None:
+    return FAILURES[FailureKind(kind)] if kind in set(FailureKind) else None
+
+
+def size_words(size_bytes: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size_bytes < KIB:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= KIB
+    return f"{size_bytes:.1f} TiB"
+
+
+def duration_words(duration_s: float) -> str:
+    if duration_s < MINUTE_S:
+        return f"{max(0.0, duration_s):.1f} s"
+    if duration_s < HOUR_S:
+        return f"{duration_s // MINUTE_S:.0f} min {duration_s % MINUTE_S:.0f} s"
+    if duration_s < DAY_S:
+        return f"{duration_s // HOUR_S:.0f} h {duration_s % HOUR_S // MINUTE_S:.0f} min"
+    return f"{duration_s // DAY_S:.0f} d {duration_s % DAY_S // HOUR_S:.0f} h"
+
+
+def took(start: datetime | None, end: datetime | None) -> str:
+    return duration_words((end - start).total_seconds()) if start and end else ""

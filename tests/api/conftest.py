@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connections
+
+from api_app import database, passwords
+from tests.api.door import Door, Visitor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from orchestration.models import User
+
+
+@pytest.fixture
+def door(people: object, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
+    """The API's threads use this test's own connection, so that they see its open transaction: 10 ms, not 100."""
+    from project.asgi import application
+
+    here = connections["default"]
+    here.inc_thread_sharing()
+
+    def share() -> None:
+        connections["default"] = here
+
+    # It would close the connection under the test; tests/asgi/test_failover.py watches over the real one.
+    monkeypatch.setattr(database, "close_old_connections", lambda: None)
+    lanes = (database._db, database._files, database._passwords)
+    for lane in lanes:
+        monkeypatch.setattr(lane, "_executor", ThreadPoolExecutor(1, initializer=share))
+    opened = Door(application)
+    yield opened
+    opened.close()
+    for lane in lanes:
+        executor = lane._executor
+        if executor is not None:
+            executor.shutdown()
+    here.dec_thread_sharing()
+
+
+@pytest.fixture
+def ana(door: Door, owner: User) -> Visitor:
+    """The owner, in workspace lab."""
+    return door.as_(owner)
+
+
+@pytest.fixture
+def bruno(door: Door, teammate: User) -> Visitor:
+    return door.as_(teammate)
+
+
+@pytest.fixture
+def eva(door: Door, stranger: User) -> Visitor:
+    """A stranger: she may see nothing of lab."""
+    return door.as_(stranger)
+
+
+@pytest.fixture(autouse=True)
+def unbraked() -> None:
+    passwords.brake._failures.clear()

@@ -1,0 +1,106 @@
+"""Who may call what: every route there is, against nobody, a cookie, a token without the scope, and a stranger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from fastapi.routing import iter_route_contexts
+
+from api_app.auth import SCOPE
+from api_app.main import app
+from tests.api.door import ALL_SCOPES
+from tests.factories import make_job
+
+if TYPE_CHECKING:
+    from orchestration.models import User, Workspace
+    from tests.api.door import Door, Visitor
+
+pytestmark = pytest.mark.django_db
+
+
+def routes() -> list[tuple[str, str, str]]:
+    """(method, path with made-up ids, name) of every route of the API."""
+    found = []
+    for context in iter_route_contexts(app.routes):
+        path, route = context.path or "", context.name or ""
+        for name in ("job_id", "file_id", "attempt_id", "token_id"):
+            path = path.replace(f"{{{name}}}", str(uuid4()))
+        path = path.replace("{name}", "noop")
+        found += [(method, path, route) for method in sorted(context.methods or ())]
+    return found
+
+
+ROUTES = routes()
+V1 = [r for r in ROUTES if r[1].startswith("/api/v1")]
+
+
+BODIES = {"submit_job": {"pipeline": "noop"}, "create_token": {"name": "x"}}
+
+
+def ids(route: tuple[str, str, str]) -> str:
+    return f"{route[0]} {route[2]}"
+
+
+def test_all_routes_are_known() -> None:
+    assert len(V1) == 24
+    assert len(ROUTES) == 29
+    assert {name for _, _, name in V1} == set(SCOPE), "a route without a row in SCOPE, or a row without a route"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=ids)
+def test_nobody_and_a_cookie_get_401(door: Door, owner: User, route: tuple[str, str, str]) -> None:
+    method, path, _ = route
+    assert door.send(method, path, json={}).status_code == 401
+    browser = Client()
+    browser.force_login(owner)
+    cookie = browser.cookies[settings.SESSION_COOKIE_NAME].value
+    headers = {"Cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}", "Origin": "http://localhost"}
+    answer = door.send(method, path, headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("route", V1, ids=ids)
+def test_token_without_the_scope_gets_403(door: Door, owner: User, route: tuple[str, str, str]) -> None:
+    method, path, name = route
+    without = tuple(scope for scope in ALL_SCOPES if scope != SCOPE[name])
+    options = {"json": BODIES[name]} if name in BODIES else {}
+    answer = door.as_(owner, without)(method, path.removeprefix("/api/v1"), **options)
+    assert answer.status_code == 403, answer.text
+
+
+@pytest.mark.parametrize("route", [r for r in V1 if "-" in r[1].removeprefix("/api/v1")], ids=ids)
+def test_id_that_is_not_there_is_404(ana: Visitor, route: tuple[str, str, str]) -> None:
+    assert ana(route[0], route[1].removeprefix("/api/v1")).status_code == 404
+
+
+def test_job_of_another_workspace_is_as_good_as_missing(eva: Visitor, owner: User, lab: Workspace) -> None:
+    job = make_job(owner, lab)
+    for method, _, name in V1:
+        verb = {"show_job": "", "cancel_job": "/cancel", "retry_job": "/retry", "resubmit_job": "/resubmit",
+                "rerun_items": "/rerun-items", "list_events": "/events", "list_attempts": "/attempts",
+                "list_results": "/results"}.get(name)  # fmt: skip
+        if verb is not None:
+            real = eva(method, f"/jobs/{job.pk}{verb}").json()
+            missing = eva(method, f"/jobs/{uuid4()}{verb}").json()
+            assert real == missing, name
+            assert real["status"] == 404
+    live = {"Accept": "text/event-stream"}
+    assert eva("GET", f"/jobs/{job.pk}/events", headers=live).status_code == 404
+
+
+def test_id_that_is_no_uuid_is_refused(ana: Visitor) -> None:
+    assert ana("GET", "/jobs/1%20OR%201=1").status_code == 422
+
+
+def test_openapi_is_for_token_holders_and_names_operations_by_their_function(ana: Visitor, door: Door) -> None:
+    spec = ana.json("GET", "/openapi.json")
+    operations = {op["operationId"] for path in spec["paths"].values() for op in path.values()}
+    assert {"submit_job", "list_events", "append_log"} <= operations
+    for path in ("/api/docs", "/api/redoc", "/api/openapi.json", "/docs", "/redoc", "/openapi.json", "/metrics"):
+        assert door.send("GET", path).status_code in {401, 404, 302}, path
+        assert ana.door.send("GET", path, ana.token).status_code in {404, 302}, path

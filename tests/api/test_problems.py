@@ -1,0 +1,195 @@
+"""Errors: one form, one table, and nothing of our insides (SEC-013)."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import OperationalError
+from psycopg_pool import PoolTimeout
+
+from api_app import database
+from api_app.database import Busy, Lane
+from api_app.errors import STATUS, answer
+from orchestration import errors as domain
+from orchestration.services import access
+
+if TYPE_CHECKING:
+    from tests.api.door import Door, Visitor
+
+CANARY = "canary-3141592"
+
+
+def every_error() -> list[type[domain.OrchestrationError]]:
+    found, todo = [], [domain.OrchestrationError]
+    while todo:
+        cls = todo.pop()
+        found.append(cls)
+        todo += cls.__subclasses__()
+    return found
+
+
+@pytest.mark.parametrize("cls", every_error(), ids=lambda cls: cls.__name__)
+def test_every_domain_error_has_its_answer(cls: type[domain.OrchestrationError]) -> None:
+    said = answer(cls(CANARY, secret=CANARY, end=5, errors=[]))
+    assert said.media_type == "application/problem+json"
+    assert 400 <= said.status_code < 600
+    shown = bytes(said.body).decode()
+    if said.status_code == 500:
+        assert CANARY not in shown, "a bug's own words are for the log"
+    else:
+        assert f'"code": "{cls.code}"' in shown or said.status_code == 502
+        assert "secret" not in shown
+
+
+def test_table_holds_what_clients_are_promised() -> None:
+    assert {cls.__name__: STATUS[cls] for cls in (domain.NotFound, domain.Forbidden, domain.Invalid)} == {
+        "NotFound": 404,
+        "Forbidden": 403,
+        "Invalid": 422,
+    }
+    assert answer(domain.IllegalMove("x")).status_code == 500
+    assert answer(domain.TooLarge()).status_code == 413
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("exc", [OperationalError(CANARY), PoolTimeout(CANARY), Busy(CANARY)])
+def test_database_that_is_away_is_503_with_when_to_come_back(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch, exc: Exception
+) -> None:
+    def away(**_: object) -> None:
+        raise exc
+
+    monkeypatch.setattr("api_app.auth.authenticate", away)
+    said = ana("GET", "/me")
+    assert (said.status_code, said.headers["retry-after"]) == (503, "1")
+    assert said.json()["code"] == "unavailable"
+    assert CANARY not in said.text or isinstance(exc, Busy)
+
+
+@pytest.mark.django_db
+def test_unknown_exception_is_logged_once_and_shown_never(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError(CANARY)
+
+    monkeypatch.setattr("api_app.auth.authenticate", broken)
+    said = ana("GET", "/me")
+    assert (said.status_code, said.json()["code"]) == (500, "internal")
+    assert CANARY not in said.text + str(said.headers)
+    records = [r for r in caplog.records if r.exc_info and CANARY in str(r.exc_info[1])]
+    assert len(records) == 1
+    assert records[0].__dict__["request_id"] == said.headers["x-request-id"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "options", "status", "code"),
+    [
+        ("GET", "/nowhere", {}, 404, "not_found"),
+        ("GET", "/jobs/", {}, 404, "not_found"),
+        ("PUT", "/jobs", {"json": {}}, 405, "method_not_allowed"),
+        ("POST", "/jobs", {"content": b"{}", "headers": {"Content-Type": "text/plain"}}, 415, "unsupported_media_type"),
+        ("POST", "/jobs", {"content": b"{}"}, 415, "unsupported_media_type"),
+        ("POST", "/jobs", {"content": b"a=b", "headers": {"Content-Type": "application/x-www-form-urlencoded"}}, 415,
+         "unsupported_media_type"),
+        ("POST", "/jobs", {"content": b"{", "headers": {"Content-Type": "application/json"}}, 422, "invalid"),
+        ("POST", "/jobs", {"json": []}, 422, "invalid"),
+        ("POST", "/jobs", {"json": {"name": "x" * 1_100_000}}, 413, "too_large"),
+    ],
+)  # fmt: skip
+def test_refusals_have_one_form(
+    ana: Visitor, method: str, path: str, options: dict[str, object], status: int, code: str
+) -> None:
+    said = ana(method, path, **options)
+    assert said.status_code == status, said.text
+    problem = said.json()
+    assert said.headers["content-type"] == "application/problem+json"
+    assert problem.keys() >= {"type", "title", "status", "detail", "code"}
+    assert (problem["status"], problem["code"]) == (status, code)
+
+
+@pytest.mark.django_db
+def test_wrong_method_says_which_are_right(ana: Visitor) -> None:
+    assert ana("PATCH", "/jobs/rerun").headers["allow"] == "GET"
+
+
+@pytest.mark.django_db
+def test_when_too_much_waits_the_next_hears_it_at_once(
+    door: Door, ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = Lane("full", 1, waiting=0)
+    release = threading.Event()
+    monkeypatch.setattr("api_app.auth.in_db", full.run)
+    monkeypatch.setattr(access, "find_workspace", lambda **_: release.wait(5))
+
+    async def crowd() -> list[int]:
+        import asyncio
+
+        holding = asyncio.ensure_future(full.run(release.wait, 5))
+        await asyncio.sleep(0.05)
+        said = await door._client.get("/api/v1/me", headers={"Authorization": f"Bearer {ana.token}"})
+        release.set()
+        await holding
+        return [said.status_code, int(said.headers["retry-after"])]
+
+    assert door.run(crowd()) == [503, 1]
+    full.close()
+
+
+def test_places_are_given_back_whatever_happens() -> None:
+    import asyncio
+
+    lane = Lane("small", 1, waiting=1)
+
+    def fail() -> None:
+        raise ValueError
+
+    async def use() -> None:
+        for _ in range(5):
+            with pytest.raises(ValueError):  # noqa: PT011  any will do
+                await lane.run(fail)
+        waiting = threading.Event()
+        first = asyncio.ensure_future(lane.run(waiting.wait, 5))
+        second = asyncio.ensure_future(lane.run(waiting.wait, 5))
+        await asyncio.sleep(0.05)
+        with pytest.raises(Busy):
+            await lane.run(waiting.wait, 5)
+        second.cancel()
+        await asyncio.sleep(0.01)
+        third = asyncio.ensure_future(lane.run(int, "3"))
+        waiting.set()
+        assert await third == 3
+        assert await first
+
+    asyncio.run(use())
+    lane.close()
+
+
+def test_call_that_has_begun_is_waited_for_when_its_request_is_cancelled() -> None:
+    import asyncio
+
+    lane = Lane("one", 1, waiting=1)
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        go_on.wait(5)
+        ended.set()
+
+    async def use() -> None:
+        task = asyncio.ensure_future(lane.run(work))
+        await asyncio.to_thread(begun.wait, 5)
+        task.cancel()
+        await asyncio.sleep(0.05)
+        assert not task.done(), "nobody may work beside the call"
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended.is_set()
+
+    asyncio.run(use())
+    lane.close()
+    assert database.in_db is not None

@@ -1,0 +1,206 @@
+from pathlib import Path
+
+import pytest
+
+from api_app.client import Client, EsteiraError
+from api_app.client.downloads import plan
+from api_app.client.shapes import File
+from tests.client.fake_faults import answer, hang_up, send_damaged, send_half
+from tests.client.fake_server import Platform
+from tests.client.fake_shapes import file as file_of
+
+BIG = bytes(range(256)) * 12_000  # 3 MiB
+
+
+def as_file(value: object) -> File:
+    return value  # type: ignore[return-value]
+
+
+def test_upload_sends_name_length_and_digest(client: Client, platform: Platform, tmp_path: Path) -> None:
+    path = tmp_path / "relatório “1”.txt"
+    path.write_bytes(BIG)
+    seen: list[tuple[str, int, int]] = []
+
+    file = client.upload(path, progress=lambda *step: seen.append(step))
+
+    assert file["name"] == path.name
+    assert platform.contents[file["id"]] == BIG
+    (headers,) = platform.calls("POST", "/uploads")
+    assert headers["content-length"] == str(len(BIG))
+    assert "transfer-encoding" not in headers
+    assert headers["repr-digest"].startswith("sha-256=:")
+    assert seen[0] == ("reading", 0, len(BIG))
+    assert seen[-1] == ("sending", len(BIG), len(BIG))
+
+
+def test_upload_of_an_empty_file(client: Client, platform: Platform, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+
+    file = client.upload(tmp_path / "empty")
+
+    assert platform.contents[file["id"]] == b""
+    assert platform.calls("POST", "/uploads")[0]["content-length"] == "0"
+
+
+@pytest.mark.parametrize("fault", [hang_up(1_000_000), answer(503)])
+def test_upload_starts_again_after_trouble(client: Client, platform: Platform, tmp_path: Path, fault: object) -> None:
+    (tmp_path / "big.bin").write_bytes(BIG)
+    platform.fail("POST /uploads", fault)  # type: ignore[arg-type]
+
+    file = client.upload(tmp_path / "big.bin")
+
+    assert platform.contents[file["id"]] == BIG
+
+
+def test_upload_of_a_file_that_changes_is_refused(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "growing.bin"
+    path.write_bytes(BIG)
+
+    def tamper(phase: str, done: int, _total: int) -> None:
+        if phase == "sending" and done == 0:
+            with path.open("r+b") as file:
+                file.seek(-1, 2)
+                file.write(b"!")
+
+    with pytest.raises(EsteiraError) as caught:
+        client.upload(path, progress=tamper)
+
+    assert caught.value.code == "digest_mismatch"
+
+
+def test_upload_of_a_file_that_shrinks_is_refused(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "shrinking.bin"
+    path.write_bytes(BIG)
+
+    def tamper(phase: str, done: int, _total: int) -> None:
+        if phase == "sending" and done == 0:
+            path.write_bytes(b"")
+
+    with pytest.raises(EsteiraError, match="became shorter"):
+        client.upload(path, progress=tamper)
+
+
+def fetch(client: Client, files: list[File], folder: Path) -> list[Path]:
+    return [client.fetch(place, folder) for place in plan(files, folder)]
+
+
+def test_download_resumes_where_it_broke(client: Client, platform: Platform, tmp_path: Path) -> None:
+    file = platform.add_file("big.bin", BIG)
+    path = f"/files/{file['id']}/content"
+    platform.fail(f"GET {path}", send_half)
+
+    (found,) = fetch(client, [as_file(file)], tmp_path / "out")
+
+    assert found.read_bytes() == BIG
+    first, second = platform.calls("GET", path)
+    assert "range" not in first
+    assert second["range"] == f"bytes={len(BIG) // 2}-"
+    assert list((tmp_path / "out").iterdir()) == [found]
+
+
+def test_download_goes_on_with_the_part_of_an_earlier_run(client: Client, platform: Platform, tmp_path: Path) -> None:
+    file = platform.add_file("big.bin", BIG)
+    (tmp_path / f".{file['id']}.part").write_bytes(BIG[:1000])
+
+    (found,) = fetch(client, [as_file(file)], tmp_path)
+
+    assert found.read_bytes() == BIG
+    assert platform.calls("GET", f"/files/{file['id']}/content")[0]["range"] == "bytes=1000-"
+
+
+def test_damaged_download_is_fetched_once_more(client: Client, platform: Platform, tmp_path: Path) -> None:
+    file = platform.add_file("a.txt", b"hello")
+    platform.fail(f"GET /files/{file['id']}/content", send_damaged)
+
+    (found,) = fetch(client, [as_file(file)], tmp_path)
+
+    assert found.read_bytes() == b"hello"
+
+
+def test_download_that_stays_damaged_leaves_nothing(client: Client, platform: Platform, tmp_path: Path) -> None:
+    file = platform.add_file("a.txt", b"hello")
+    platform.fail(f"GET /files/{file['id']}/content", send_damaged, send_damaged)
+
+    with pytest.raises(EsteiraError, match="arrived damaged"):
+        fetch(client, [as_file(file)], tmp_path / "out")
+
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_corrupt_part_does_not_spoil_the_file(client: Client, platform: Platform, tmp_path: Path) -> None:
+    file = platform.add_file("big.bin", BIG)
+    (tmp_path / f".{file['id']}.part").write_bytes(b"rubbish")
+
+    (found,) = fetch(client, [as_file(file)], tmp_path)
+
+    assert found.read_bytes() == BIG
+
+
+def test_what_is_there_is_not_fetched_again(client: Client, platform: Platform, tmp_path: Path) -> None:
+    file = platform.add_file("a.txt", b"hello")
+    (tmp_path / "a.txt").write_bytes(b"hello")
+
+    assert fetch(client, [as_file(file)], tmp_path) == [tmp_path / "a.txt"]
+    assert platform.requests == []
+
+
+def test_another_file_of_the_same_name_is_kept(client: Client, platform: Platform, tmp_path: Path) -> None:
+    file = platform.add_file("a.txt", b"new")
+    (tmp_path / "a.txt").write_bytes(b"mine")
+
+    assert fetch(client, [as_file(file)], tmp_path) == [tmp_path / "a-2.txt"]
+    assert (tmp_path / "a.txt").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("../../etc/passwd", "etc/passwd"),
+        ("/etc/passwd", "etc/passwd"),
+        ("..\\..\\win.ini", "win.ini"),
+        ("C:\\temp\\x", "C_/temp/x"),
+        ("a/./b/../c.txt", "a/b/c.txt"),
+        ("..", "file"),
+        ("", "file"),
+        (".git/hooks/pre-commit", "_git/hooks/pre-commit"),
+        ("con.txt", "_con.txt"),
+        ("a\x1b[31mb\n.txt", "a_[31mb_.txt"),
+        ("exe.\u202egpj", "exe._gpj"),
+        ("x" * 300 + ".html", "x" * 195 + ".html"),
+        ("dir/relatório.csv", "dir/relatório.csv"),
+    ],
+)
+def test_names_from_the_server_stay_inside(tmp_path: Path, name: str, expected: str) -> None:
+    (place,) = plan([as_file(file_of(name, b""))], tmp_path)
+
+    assert place.path == tmp_path / expected
+
+
+def test_results_of_one_name_get_suffixes(tmp_path: Path) -> None:
+    names = ["t.png", "T.PNG", "t.png", "a", "a/b", "c/d", "c"]
+
+    places = plan([as_file(file_of(name, b"")) for name in names], tmp_path)
+
+    found = [str(place.path.relative_to(tmp_path)) for place in places]
+    assert found == ["t.png", "T-2.PNG", "t-3.png", "a", "a_b", "c/d", "c-2"]
+
+
+def test_a_link_in_the_folder_leads_nowhere(client: Client, platform: Platform, tmp_path: Path) -> None:
+    outside, folder = tmp_path / "outside", tmp_path / "out"
+    outside.mkdir()
+    folder.mkdir()
+    (folder / "sub").symlink_to(outside)
+    file = platform.add_file("sub/a.txt", b"hello")
+
+    with pytest.raises(EsteiraError, match="leads out of"):
+        fetch(client, [as_file(file)], folder)
+
+    assert list(outside.iterdir()) == []
+
+
+def test_an_expired_file_is_told(client: Client, platform: Platform, tmp_path: Path) -> None:
+    file = platform.add_file("a.txt", b"hello")
+    del platform.contents[file["id"]]
+
+    with pytest.raises(EsteiraError, match="not kept any more"):
+        fetch(client, [as_file(file)], tmp_path)

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from django.contrib.auth.models import Permission
+
+from orchestration.models import ApiToken, Job, Membership, User, Workspace
+from orchestration.services.tokens import authenticate, issue
+from tests.factories import join, make_file, make_job, make_user, publish_pipeline
+from tests.frontend.ask import browser
+from tests.orchestration.play import run_all, submitted
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+pytestmark = pytest.mark.django_db
+
+AT = "/admin/orchestration"
+
+
+@pytest.fixture
+def root(people: object) -> Client:
+    return browser(make_user("root", is_staff=True, is_superuser=True))
+
+
+@pytest.mark.parametrize("model", ["job", "file", "pipeline", "pipelineversion", "user", "workspace", "apitoken"])
+def test_lists_open(root: Client, owner: User, lab: Workspace, model: str) -> None:
+    make_job(owner, lab, inputs=[make_file(lab, owner)])
+    issue(user=owner, name="x")
+    assert root.get(f"{AT}/{model}/?q=noop").status_code == 200
+
+
+def test_no_field_of_a_job_can_be_edited(root: Client, owner: User, lab: Workspace) -> None:
+    job = make_job(owner, lab)
+    html = root.get(f"{AT}/job/{job.pk}/change/").content.decode()
+    assert 'name="state"' not in html
+    assert 'name="_save"' not in html
+    root.post(f"{AT}/job/{job.pk}/change/", {"state": "SUCCEEDED", "_save": "Save"})
+    job.refresh_from_db()
+    assert job.state == "WAITING"
+
+
+@pytest.mark.parametrize("model", ["job", "file", "pipeline", "pipelineversion", "apitoken"])
+def test_nothing_can_be_added_or_deleted(root: Client, owner: User, lab: Workspace, model: str) -> None:
+    file = make_file(lab, owner)
+    job = make_job(owner, lab, inputs=[file])
+    token, _ = issue(user=owner, name="x")
+    version = job.pipeline_version
+    rows = {"job": job, "file": file, "pipeline": version.pipeline, "pipelineversion": version, "apitoken": token}
+    assert root.get(f"{AT}/{model}/add/").status_code == 403
+    assert root.post(f"{AT}/{model}/{rows[model].pk}/delete/", {"post": "yes"}).status_code == 403
+    root.post(f"{AT}/{model}/", {"action": "delete_selected", "_selected_action": [rows[model].pk], "post": "yes"})
+    rows[model].refresh_from_db()
+
+
+def test_job_page_shows_steps_attempts_and_events(root: Client, owner: User, lab: Workspace) -> None:
+    job = run_all(submitted(owner, files=(make_file(lab, owner),)), failing={0: "INPUT"})
+    html = root.get(f"{AT}/job/{job.pk}/change/").content.decode()
+    assert "item 0 is broken" in html
+    assert "nothing[0] run 1 try 1" in html
+    assert "submitted" in html
+
+
+def test_actions_go_through_the_services_and_say_how_each_job_fared(root: Client, owner: User, lab: Workspace) -> None:
+    waiting, done = (
+        submitted(owner, files=(make_file(lab, owner),), name="first"),
+        make_job(owner, lab, state="SUCCEEDED", name="second"),
+    )
+    chosen = {"action": "cancel_jobs", "_selected_action": [str(waiting.pk), str(done.pk)]}
+    html = root.post(f"{AT}/job/", chosen, follow=True).content.decode()
+    assert "First (Waiting): canceling." in html
+    assert "Second (Succeeded): The job has already finished" in html
+    assert Job.objects.get(pk=waiting.pk).state == "CANCELED"
+    root.post(f"{AT}/job/", {"action": "retry_jobs", "_selected_action": [str(waiting.pk)]})
+    assert Job.objects.get(pk=waiting.pk).run == 2
+
+
+def test_staff_who_may_only_look_has_no_actions(owner: User, lab: Workspace) -> None:
+    clerk = make_user("clerk", is_staff=True)
+    join(clerk, lab)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_job"))
+    job, client = submitted(owner, files=(make_file(lab, owner),)), browser(clerk)
+    assert "cancel_jobs" not in client.get(f"{AT}/job/").content.decode()
+    client.post(f"{AT}/job/", {"action": "cancel_jobs", "_selected_action": [str(job.pk)]})
+    assert Job.objects.get(pk=job.pk).state == "WAITING"
+
+
+def test_staff_of_no_workspace_is_refused_by_the_service(owner: User, lab: Workspace) -> None:
+    clerk = make_user("clerk", is_staff=True)
+    clerk.user_permissions.add(*Permission.objects.filter(codename__in=["view_job", "change_job"]))
+    job = submitted(owner, files=(make_file(lab, owner),))
+    chosen = {"action": "cancel_jobs", "_selected_action": [str(job.pk)]}
+    assert "needs the role" in browser(clerk).post(f"{AT}/job/", chosen, follow=True).content.decode()
+
+
+def test_job_is_found_by_its_id(root: Client, owner: User, lab: Workspace) -> None:
+    wanted, _ = make_job(owner, lab, name="wanted"), make_job(owner, lab, name="unwanted")
+    html = root.get(f"{AT}/job/?q={wanted.pk}").content.decode()
+    assert "1 job" in html
+    assert "unwanted" not in html
+
+
+def test_token_s_secret_is_nowhere(root: Client, owner: User) -> None:
+    row, secret = issue(user=owner, name="x")
+    html = root.get(f"{AT}/apitoken/{row.pk}/change/").content.decode()
+    assert row.public_id in html
+    assert secret not in html
+    assert "Secret hash" not in html
+
+
+def test_token_can_be_revoked(root: Client, owner: User) -> None:
+    row, secret = issue(user=owner, name="x")
+    root.post(f"{AT}/apitoken/", {"action": "revoke_tokens", "_selected_action": [str(row.pk)]})
+    assert authenticate(token=secret) is None
+    assert ApiToken.objects.get(pk=row.pk).revoked_at is not None
+
+
+def test_members_are_added_on_the_workspace_s_page(root: Client, stranger: User, lab: Workspace) -> None:
+    form = {"slug": "lab", "name": "Laboratory", "max_active_jobs": 5, "upload_retention_days": 1}
+    form |= {"result_retention_days": 2, "memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 0}
+    form |= {"memberships-0-user": str(stranger.pk), "memberships-0-role": "viewer"}
+    assert root.post(f"{AT}/workspace/{lab.pk}/change/", form).status_code == 302
+    assert Membership.objects.get(workspace=lab, user=stranger).role == "viewer"
+    lab.refresh_from_db()
+    assert lab.name == "Laboratory"
+
+
+def test_user_can_be_added(root: Client) -> None:
+    password = "a long new password"
+    form = {"username": "novo", "usable_password": "true", "password1": password, "password2": password}
+    form |= {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    assert root.post(f"{AT}/user/add/", form).status_code == 302
+    assert User.objects.get(username="novo").check_password(password)
+
+
+def test_version_page_shows_its_source(root: Client) -> None:
+    version = publish_pipeline()
+    assert "Do nothing" in root.get(f"{AT}/pipelineversion/{version.pk}/change/").content.decode()

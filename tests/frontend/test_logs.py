@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from frontend_app import log_text
+from orchestration.models import Attempt, User, Workspace
+from orchestration.services.logs import STORAGE, log_key
+from orchestration.storage.registry import get_storage
+from tests.factories import make_job
+from tests.frontend.ask import browser, fetch
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def attempt(owner: User, lab: Workspace) -> Attempt:
+    job = make_job(owner, lab, state="RUNNING")
+    item = job.steps.get().items.get()
+    return Attempt.objects.create(job=job, item=item, step="nothing", run=1, number=1)
+
+
+def write(attempt: Attempt, data: bytes, offset: int = 0) -> None:
+    get_storage(STORAGE).append(log_key(attempt), offset, data)
+
+
+def end(attempt: Attempt) -> None:
+    Attempt.objects.filter(pk=attempt.pk).update(state="SUCCEEDED", finished_at=timezone.now())
+
+
+def read(user: User, attempt: Attempt, offset: str = "") -> tuple[str, str, str]:
+    response = browser(user).get(f"/attempts/{attempt.pk}/log/", {"offset": offset} if offset else {})
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    return response.content.decode(), response["Esteira-Log-End"], response["Esteira-Log-Complete"]
+
+
+def test_log_grows_by_whole_lines(owner: User, attempt: Attempt) -> None:
+    write(attempt, "um\ndois — incompl".encode())
+    assert read(owner, attempt) == ("um\n", "3", "false")
+    assert read(owner, attempt, "3") == ("", "3", "false")
+    write(attempt, b"eto\n", 3 + len("dois — incompl".encode()))
+    assert read(owner, attempt, "3")[0] == "dois — incompleto\n"
+
+
+def test_last_line_without_an_end_comes_when_the_attempt_has_ended(owner: User, attempt: Attempt) -> None:
+    write(attempt, b"one\ntwo")
+    end(attempt)
+    assert read(owner, attempt, "4") == ("two", "7", "true")
+
+
+def test_terminal_codes_and_controls_are_taken_out(owner: User, attempt: Attempt) -> None:
+    write(attempt, b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07x\x00\x08 50%\r100%\r\nend\xff\n")
+    assert read(owner, attempt)[0] == "red x\ufffd\ufffd 50%\n100%\nend\ufffd\n"
+
+
+def test_text_that_would_run_backwards_is_marked(owner: User, attempt: Attempt) -> None:
+    write(attempt, "a\u202etxt.exe\n".encode())
+    assert read(owner, attempt)[0] == "a\ufffdtxt.exe\n"
+
+
+def test_markup_in_a_log_is_text_on_the_page(owner: User, attempt: Attempt) -> None:
+    write(attempt, b"<script>alert(1)</script>\n")
+    html = browser(owner).get(f"/attempts/{attempt.pk}/").content.decode()
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+def test_long_log_begins_near_its_end_and_with_a_whole_line(
+    owner: User, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frontend_app.views.attempts.TAIL", 25)
+    write(attempt, b"".join(b"line %02d\n" % n for n in range(50)))
+    assert read(owner, attempt)[0] == "line 47\nline 48\nline 49\n"
+
+
+def test_line_without_end_is_cut_into_pieces(owner: User, attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_text, "CHUNK", 10)
+    write(attempt, b"x" * 25)
+    assert read(owner, attempt, "0")[:2] == ("x" * 10, "10")
+
+
+@pytest.mark.parametrize("offset", ["-5", "x", "9" * 30, "1e3", "999999"])
+def test_bad_offset_does_no_harm(owner: User, attempt: Attempt, offset: str) -> None:
+    write(attempt, b"one\n")
+    assert read(owner, attempt, offset)[1] == "4"
+
+
+def test_whole_log_can_be_downloaded_as_it_is(owner: User, attempt: Attempt) -> None:
+    write(attempt, b"\x1b[1mraw\x1b[0m\n")
+    got = fetch(owner, f"/attempts/{attempt.pk}/log/download/")
+    assert got.body == b"\x1b[1mraw\x1b[0m\n"
+    assert got.headers["Content-Disposition"] == 'attachment; filename="nothing-0-run1-try1.log"'
+    assert got.headers["Content-Length"] == str(len(got.body))
+
+
+def test_log_of_nothing_is_empty(owner: User, attempt: Attempt) -> None:
+    assert read(owner, attempt) == ("", "0", "false")
+    assert fetch(owner, f"/attempts/{attempt.pk}/log/download/").body == b""
+
+
+def test_stranger_downloads_no_log(stranger: User, attempt: Attempt) -> None:
+    assert fetch(stranger, f"/attempts/{attempt.pk}/log/download/").status == 404

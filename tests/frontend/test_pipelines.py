@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestration.models import Pipeline, User, Workspace
+from tests.factories import publish_pipeline
+from tests.frontend.ask import browser
+from tests.frontend.test_new_job import WITH_PARAMS
+
+pytestmark = pytest.mark.django_db
+
+
+def test_pipeline_shows_versions_parameters_and_source(owner: User) -> None:
+    publish_pipeline(WITH_PARAMS)
+    publish_pipeline(WITH_PARAMS.replace("1.2.0", "1.3.0"))
+    client = browser(owner)
+    html = client.get("/pipelines/thumbs/").content.decode()
+    assert "Make thumbnails" in html
+    assert "16 to 4096" in html
+    assert "one of webp, jpeg" in html
+    assert "required" in html
+    assert "version: 1.3.0" in html
+    assert 'href="?version=1.2.0"' in html
+    assert "version: 1.2.0" in client.get("/pipelines/thumbs/?version=1.2.0").content.decode()
+
+
+def test_pipeline_of_another_workspace_is_not_found(owner: User, stranger: User, lab: Workspace) -> None:
+    publish_pipeline(WITH_PARAMS)
+    Pipeline.objects.update(workspace=lab)
+    assert browser(owner).get("/pipelines/thumbs/").status_code == 200
+    client = browser(stranger)
+    assert client.get("/pipelines/thumbs/").status_code == 404
+    assert "thumbs" not in client.get("/pipelines/").content.decode()
+    assert "thumbs" not in client.get("/").content.decode()
+
+
+def test_unknown_version_is_not_found(owner: User) -> None:
+    publish_pipeline()
+    assert browser(owner).get("/pipelines/noop/?version=9.9.9").status_code == 404
+
+
+def test_source_is_text(owner: User) -> None:
+    publish_pipeline(WITH_PARAMS.replace("Make thumbnails", "<script>1</script>"))
+    assert "<script>1" not in browser(owner).get("/pipelines/thumbs/").content.decode()

@@ -1,0 +1,38 @@
+"""The sizes that the pipelines promise, with their real bounds. Minutes each, so not in the quick run."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.pipelines import make_big
+from tests.pipelines.step_contract import Job
+
+GIB = 1024**3
+
+
+@pytest.mark.slow
+def test_gibibyte_of_csv_passes_within_two_gibibytes(tmp_path: Path) -> None:
+    table = tmp_path / "orders.csv"
+    rows = make_big.make_csv(table)
+    job = Job(tmp_path / "job", "tabular-profile")
+
+    ended = job.item("convert", table)
+    assert ended.code == 0, ended.log
+    assert ended.json("orders.profile.json")["rows"] == rows
+    assert ended.peak_memory_bytes < 2 * GIB
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_two_thousand_images_make_one_gallery(tmp_path: Path) -> None:
+    count = int(os.environ.get("ESTEIRA_TEST_IMAGES", "2000"))
+    job = Job(tmp_path / "job", "image-set")
+    for number, image in enumerate(make_big.make_images(tmp_path / "images", count)):
+        assert job.item("resize", image, number).code == 0
+
+    ended = job.gather("sheet")
+    assert ended.code == 0, ended.log
+    assert ended.text("gallery.html").count("<img ") == count
+    assert (ended.outputs / "gallery.html").stat().st_size < 16 * 1024**2
+    assert ended.peak_memory_bytes < GIB // 2
