@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -102,37 +104,26 @@ def test_step_that_ends_leaves_no_process_either(platform: Platform, launch: Lau
     assert hidden(mark) == []
 
 
-# Some hold a pipe, some wait for its other end to die, and a crowd in between takes time to kill.
-WITNESS = """
-import os, time
-pipes = [os.pipe(), os.pipe()]
-def live(role):
-    kind, number = role
-    for index, (reader, writer) in enumerate(pipes):
-        if (kind, number) != ("watch", index): os.close(reader)
-        if (kind, number) != ("hold", index): os.close(writer)
-    if kind == "watch":
-        os.read(pipes[number][0], 1)
-        os.open("seen", os.O_CREAT | os.O_WRONLY)
+KILL = """
+import os, signal, time
+from orchestration.runner import tree
+sent, honest = [], tree._kill
+def kill(pid, number):
+    sent.append((pid, number))
+    honest(pid, number)
+tree._kill = kill
+children = [pid for pid in (os.fork() for _ in range(3))]
+if 0 in children:
     time.sleep(60)
-for role in [*[("watch", 0)] * 6, ("hold", 1), *[("crowd", 0)] * 400, ("hold", 0), *[("watch", 1)] * 6]:
-    if os.fork() == 0: live(role)
-for pipe in pipes: os.close(pipe[0]); os.close(pipe[1])
-print("ready", flush=True)
-time.sleep(60)
+assert tree.Tree("none").kill()
+first = [number for _, number in sent].index(signal.SIGKILL)
+assert {pid for pid, number in sent[:first] if number == signal.SIGSTOP} >= set(children)
 """
 
 
-def test_no_process_sees_another_one_die_first(platform: Platform, launch: Launch) -> None:
-    platform.order["command"] = ["python", "-c", WITNESS]
-    platform.order["limits"]["cancel_grace_s"] = 0
-    runner = launch()
-    platform.wait_for_log(b"ready")
-    time.sleep(0.5)  # until all of them wait
-    runner.process.terminate()
-    assert runner.wait() == 0
-    assert platform.finish["outcome"] == "canceled"
-    assert not (runner.work / "scratch" / "seen").exists()
+def test_all_processes_are_stopped_before_the_first_dies() -> None:
+    """So that none sees another one die, and starts a new one or writes a wrong end of its work."""
+    subprocess.run([sys.executable, "-c", KILL], check=True)
 
 
 def test_canceled_step_may_clean_up(platform: Platform, launch: Launch) -> None:

@@ -105,7 +105,7 @@ def test_program_that_ignores_the_signal_is_judged_the_same(platform: Platform, 
 
 
 def test_disk_filler_is_ended(platform: Platform, launch: Launch) -> None:
-    script = "sleep 1.3; i=0; while :; do i=$((i+1)); head -c 1000000 /dev/zero > $HOME/$i; sleep 0.05; done"
+    script = "sleep 1.1; i=0; while :; do i=$((i+1)); head -c 1000000 /dev/zero > $HOME/$i; sleep 0.05; done"
     run(platform, launch, ["sh", "-c", script], disk_bytes=4_000_000)
     assert_resources(platform, "The step's files take ", "; the limit is 3.8 MiB.")
 
@@ -136,5 +136,5 @@ def test_core_and_open_files_are_limited(platform: Platform, launch: Launch) -> 
 
 def test_heartbeat_tells_the_memory(platform: Platform, launch: Launch) -> None:
     platform.order["heartbeat_s"] = 0.5
-    run(platform, launch, ["python", "-c", "import time; x = bytes(1 << 20) * 40; time.sleep(1.2)"])
+    run(platform, launch, ["python", "-c", "import time; x = bytes(1 << 20) * 40; time.sleep(0.9)"])
     assert max(call.body["memory_bytes"] for call in platform.named("heartbeat")) > 40 << 20

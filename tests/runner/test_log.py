@@ -87,7 +87,7 @@ def test_endless_log_is_cut_and_the_step_goes_on(platform: Platform, launch: Lau
 
 
 def test_step_that_closes_its_output_runs_on(platform: Platform, launch: Launch) -> None:
-    platform.order["command"] = ["sh", "-c", "exec >&- 2>&-; sleep 1.5; exit 7"]
+    platform.order["command"] = ["sh", "-c", "exec >&- 2>&-; sleep 1; exit 7"]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     launch().wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -66,7 +66,11 @@ def test_module_imports_nothing_but_the_standard_library(path: Path) -> None:
 @other_python
 def test_runs_on_another_python_from_source(platform: Platform, launch: Launch) -> None:
     platform.add_input("a", b"a")
-    platform.order["command"] = ["sh", "-c", "echo ::progress 0.5; cat $ESTEIRA_INPUTS/a > $ESTEIRA_OUTPUTS/b; sleep 1"]
+    platform.order["command"] = [
+        "sh",
+        "-c",
+        "echo ::progress 0.5; cat $ESTEIRA_INPUTS/a > $ESTEIRA_OUTPUTS/b; sleep 0.6",
+    ]
     platform.order["heartbeat_s"] = 0.1
     assert launch(python=OTHER).wait() == 0
     assert platform.finish["outcome"] == "succeeded"

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
-from contextlib import contextmanager
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +37,19 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+MANAGE: Final = str(settings.BASE_DIR / "manage.py")
+LONG_RUN: Final = """\
+pipeline: long-run
+version: 1.0.0
+title: {en: Wait and count}
+steps:
+  - name: count
+    for_each: input
+    resources: {vcpu: 256}
+    command: [sh, -c, "for i in 1 2 3 4; do echo row $i; done; echo ::progress 0.4 Counting; sleep 600"]
+"""
+
+
 class Command(BaseCommand):
     help = "Screenshot every page as PNG with the system's Chromium."
 
@@ -44,30 +64,74 @@ class Command(BaseCommand):
         from playwright.sync_api import sync_playwright  # noqa: PLC0415  a development tool, absent in production
 
         out.mkdir(parents=True, exist_ok=True)
-        with platform(url, user, password) as (base, name, secret):
-            # Read before the browser starts: Django refuses queries inside playwright's event loop.
-            pages = {page: path for page, path in pages_now().items() if only in page}
-            with sync_playwright() as tools:
-                browser = tools.chromium.launch(executable_path=_browser(), args=FLAGS)
-                for look, options in LOOKS.items():
-                    for made in _shoot(browser, base, (name, secret), pages, look, options, out):
-                        self.stdout.write(str(made))
-                browser.close()
+        browser_path = _browser()
+        if url is None:
+            sys.exit(_shoot_own(out, only))
+        if not password:
+            raise CommandError("Give --password of the user who signs in.")
+        # Read before the browser starts: Django refuses queries inside playwright's event loop.
+        pages = {page: path for page, path in pages_now().items() if only in page}
+        with sync_playwright() as tools:
+            browser = tools.chromium.launch(executable_path=browser_path, args=FLAGS)
+            for look, options in LOOKS.items():
+                for made in _shoot(browser, url.rstrip("/"), (user, password), pages, look, options, out):
+                    self.stdout.write(str(made))
+            browser.close()
 
 
-@contextmanager
-def platform(url: str | None, user: str, password: str) -> Iterator[tuple[str, str, str]]:
-    """Address, user and password of the server to look at.
+def _shoot_own(out: Path, only: str) -> int:
+    """Start a platform of our own with jobs worth a picture, and let this command look at it."""
+    home = Path(tempfile.mkdtemp(prefix="esteira-shots-"))
+    home.chmod(0o711)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = {**os.environ, "ESTEIRA_HOME": str(home), "ESTEIRA_PORT": str(port)}
+    said = home / "said"
+    with said.open("w") as heard:
+        up = subprocess.Popen([sys.executable, MANAGE, "up"], env=env, stdout=heard, stderr=heard)
+    try:
+        password = _await_password(up, said)
+        _demo_jobs(home, env)
+        look = [sys.executable, MANAGE, "shots", "--url", f"http://127.0.0.1:{port}", "--password", password]
+        return subprocess.run([*look, "--out", str(out), "--only", only], env=env, check=False).returncode
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.wait(60)
+        shutil.rmtree(home, ignore_errors=True)
 
-    HOOK: without `url` this starts a platform of its own (`manage.py up` in a temporary ESTEIRA_HOME on a free
-    port), waits for its first sample job, yields its generated password, and stops it in `finally`. The database
-    that `pages_now` reads has to be that platform's.
-    """
-    if url is None:
-        raise CommandError("Give --url of a running server; starting a throwaway platform is not wired up yet.")
-    if not password:
-        raise CommandError("Give --password of the user who signs in.")
-    yield url.rstrip("/"), user, password
+
+def _await_password(up: subprocess.Popen[bytes], said: Path) -> str:
+    deadline = time.monotonic() + 180
+    while "Esteira is running" not in said.read_text():
+        if up.poll() is not None or time.monotonic() > deadline:
+            raise CommandError(f"The platform did not start:\n{said.read_text()}")
+        time.sleep(0.2)
+    found = re.search(r"Password +(\S+)", said.read_text())
+    if found is None:
+        raise CommandError("The platform said no password.")
+    return found[1]
+
+
+def _demo_jobs(home: Path, env: dict[str, str]) -> None:
+    """One that fails on its input, one with failed items, one that runs, one that waits for room."""
+    folder = home / "demo"
+    folder.mkdir()
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nnot really\n")
+    (folder / "ragged.csv").write_text("a,b,c\n1,2\n")
+    (folder / "pipeline.yaml").write_text(LONG_RUN)
+    subprocess.run([sys.executable, MANAGE, "pipelines", "publish", str(folder)], env=env, check=True)
+    sample = str(settings.BASE_DIR / "docs" / "samples" / "penguins.csv")
+    for words, waits in (
+        (["document-text", str(folder / "broken.pdf")], True),
+        (["tabular-profile", sample, str(folder / "ragged.csv")], True),
+        (["image-set", str(settings.BASE_DIR / "tests" / "pipelines" / "corpus" / "images")], True),
+        (["long-run", sample], False),
+        (["long-run", sample], False),
+    ):
+        esteira = [sys.executable, "-m", "api_app.client", "run", *words, *(["--watch"] if waits else [])]
+        subprocess.run(esteira, env=env, cwd=settings.BASE_DIR, check=False, capture_output=True)
+    time.sleep(3)
 
 
 def pages_now() -> dict[str, str]:
