@@ -33,7 +33,7 @@ test: setup ## Run every test, with the database and browser they need
 	@echo "Running the tests …"
 	@exec $(BIN)/python -m pytest $(ARGS)
 
-check: setup ## Lint, types, layers, pins and migrations: what a commit must pass
+check: setup ## Lint, types, layers and pins: what a commit must pass
 	@echo "Style …" && $(BIN)/ruff check --quiet .
 	@echo "Format …" && $(BIN)/ruff format --check --quiet .
 	@echo "Types …" && $(BIN)/mypy .
@@ -42,7 +42,6 @@ check: setup ## Lint, types, layers, pins and migrations: what a commit must pas
 		--no-error-summary */*.py ../_kit/esteira_kit/*.py ) || exit 1; done
 	@echo "Layers …" && $(BIN)/lint-imports
 	@echo "Pinned packages …" && $(BIN)/python -m project.embedded.pins
-	@echo "Migrations …" && $(BIN)/python manage.py makemigrations --check --dry-run
 
 bench: setup ## Measure speed on this machine and print the ratios
 	@exec $(BIN)/python -m tests.bench $(ARGS)

@@ -19,6 +19,10 @@ LONGEST_PAUSE_S: Final = 10.0
 CALM_S: Final = 30.0
 LOG_BYTES: Final = 10 << 20
 _PR_SET_PDEATHSIG: Final = 1
+WORKER: Final = [
+    "-m", "celery", "-A", "project.celery", "worker", "--beat", "--pool", "threads", "--concurrency", "4",
+   "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING", "--hostname", "worker@local",
+]  # fmt: skip
 _libc: Final = ctypes.CDLL(None)
 
 

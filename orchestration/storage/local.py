@@ -71,6 +71,8 @@ class LocalIncoming:
     def commit(self) -> None:
         point("storage.before_fsync")
         with _full_disk_named():
+            # Nobody writes to it again, and only then may a runner hard-link it instead of copying.
+            os.fchmod(self._fd, 0o444)
             os.fsync(self._fd)
             os.close(self._fd)
             self._fd = -1

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("project.request")
 HEADER: Final = b"x-request-id"
+_DENIAL: Final = "websocket.http.response"
 LONGEST_PATH: Final = 500
 CLIENT_LEFT: Final = 499
 current_request: Final[ContextVar[str]] = ContextVar("request_id", default="")
@@ -40,6 +41,16 @@ def bind_log_records() -> None:
 
     made.binds_request_id = True  # type: ignore[attr-defined]  # so that a second call does nothing
     logging.setLogRecordFactory(made)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_without_query)
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Django hands whole requests to its loggers, and in words they show the query string."""
+    request = record.__dict__.get("request")
+    if request is not None and hasattr(request, "path"):
+        record.request = f"{request.method} {request.path}"
+    return True
 
 
 class RequestLog:
@@ -92,6 +103,10 @@ class _Exchange:
         elif kind == "websocket.accept":
             self.status = 101
             message = _with_id(message, self.request_id)
+        elif kind == "websocket.close" and not self.status and _DENIAL in (self._scope.get("extensions") or {}):
+            # A handshake that is refused is an answer like any other, and carries what all of them carry.
+            await self.send({"type": f"{_DENIAL}.start", "status": 403, "headers": []})
+            message = {"type": f"{_DENIAL}.body", "body": b""}
         await self._send(message)
 
     def note(self) -> None:

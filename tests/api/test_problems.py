@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from psycopg_pool import PoolTimeout
 
 from api_app import database
@@ -126,8 +128,6 @@ def test_when_too_much_waits_the_next_hears_it_at_once(
     monkeypatch.setattr(access, "find_workspace", lambda **_: release.wait(5))
 
     async def crowd() -> list[int]:
-        import asyncio
-
         holding = asyncio.ensure_future(full.run(release.wait, 5))
         await asyncio.sleep(0.05)
         said = await door._client.get("/api/v1/me", headers={"Authorization": f"Bearer {ana.token}"})
@@ -139,9 +139,50 @@ def test_when_too_much_waits_the_next_hears_it_at_once(
     full.close()
 
 
-def test_places_are_given_back_whatever_happens() -> None:
-    import asyncio
+@pytest.mark.django_db
+def test_log_line_of_a_database_thread_carries_the_id_of_its_request(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def noisy(**_: object) -> None:
+        logging.getLogger("somewhere.deep").warning("seen")
 
+    monkeypatch.setattr("api_app.auth.authenticate", noisy)
+    said = ana("GET", "/me")
+    (record,) = [r for r in caplog.records if r.name == "somewhere.deep"]
+    assert record.__dict__["request_id"] == said.headers["x-request-id"]
+
+
+@pytest.mark.django_db
+def test_text_that_cannot_be_stored_is_the_callers_fault(ana: Visitor) -> None:
+    said = ana("GET", "/jobs?created_by=a%00b")
+    assert (said.status_code, said.json()["code"]) == (422, "invalid")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_thread_gives_its_connection_back_after_each_call_that_failed_too() -> None:
+    lane = Lane("db", 1, waiting=4)
+
+    def use() -> None:
+        connection.ensure_connection()
+        assert connection.connection is not None
+
+    def fail() -> None:
+        use()
+        raise ValueError
+
+    async def calls() -> None:
+        await lane.run(use)
+        with pytest.raises(ValueError):  # noqa: PT011  any will do
+            await lane.run(fail)
+        executor = lane._executor
+        assert executor is not None
+        assert await asyncio.wrap_future(executor.submit(lambda: connection.connection)) is None
+
+    asyncio.run(calls())
+    lane.close()
+
+
+def test_places_are_given_back_whatever_happens() -> None:
     lane = Lane("small", 1, waiting=1)
 
     def fail() -> None:
@@ -169,8 +210,6 @@ def test_places_are_given_back_whatever_happens() -> None:
 
 
 def test_call_that_has_begun_is_waited_for_when_its_request_is_cancelled() -> None:
-    import asyncio
-
     lane = Lane("one", 1, waiting=1)
     begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
 

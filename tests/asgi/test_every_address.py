@@ -109,7 +109,11 @@ def socket_answer(path: str, headers: list[tuple[bytes, bytes]]) -> tuple[int, d
 
     extensions: dict[str, Any] = {"websocket.http.response": {}}
     scope = scope_for("GET", path, headers, type="websocket", scheme="ws", subprotocols=[], extensions=extensions)
-    asyncio.run(application(scope, receive, send))
+
+    async def talk() -> None:
+        await application(scope, receive, send)
+
+    asyncio.run(talk())
     first = sent[0]
     if first["type"] == "websocket.accept":
         return 101, dict(first["headers"])
@@ -134,4 +138,6 @@ def test_live_connection_needs_a_host_of_ours_and_a_signed_in_user() -> None:
         evil = [(b"host", b"evil.example"), (b"origin", b"http://evil.example")]
         assert socket_answer(path, evil)[0] == 400
         anonymous = [(b"host", b"localhost"), (b"origin", b"http://localhost")]
-        assert socket_answer(path, anonymous)[0] == 403
+        status, said = socket_answer(path, anonymous)
+        assert status == 403
+        UUID(said[b"x-request-id"].decode())

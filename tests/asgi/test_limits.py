@@ -37,6 +37,10 @@ async def swallow(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(send, 200, str(size).encode())
 
 
+async def serve(app: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    await app(scope, receive, send)
+
+
 async def answer(send: Send, status: int, body: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": []})
     await send({"type": "http.response.body", "body": body})
@@ -99,7 +103,7 @@ def test_large_body_for_any_address_is_refused_and_spools_little(
 
     client = Client()
     client._chunks = chunks()
-    stack.run(stack.app(scope_for("POST", path, CHUNKED), client.receive, client.send))
+    stack.run(serve(stack.app, scope_for("POST", path, CHUNKED), client.receive, client.send))
     assert client.answer.status == (401 if path.startswith("/api") else 413)
     assert sent <= 24 * MIB, "it was read to its end"
 
@@ -178,7 +182,7 @@ def test_upload_that_stops_coming_leaves_nothing(stack: Door, monkeypatch: pytes
     join(user, lab)
     client = Stuck(b"x" * (2 * MIB))
     headers = [*CHUNKED, (b"authorization", f"Bearer {token_of(user)}".encode())]
-    stack.run(stack.app(scope_for("POST", "/api/v1/uploads?name=a", headers), client.receive, client.send))
+    stack.run(serve(stack.app, scope_for("POST", "/api/v1/uploads?name=a", headers), client.receive, client.send))
     assert client.answer.status == 408
     assert not File.objects.exists()
     assert not list((Path(settings.ESTEIRA_HOME) / "storage/uploads/incoming").glob("*.part"))
@@ -236,10 +240,9 @@ def test_client_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.Event().wait()
 
     async def talk() -> None:
-        client = Client()
         with pytest.raises(ClientStalled):
-            await Limits(swallow, 1)(scope_for("GET", "/"), client.receive, never)
-        await RequestLog(Limits(swallow, 1))(scope_for("GET", "/"), client.receive, never)
+            await Limits(swallow, 1)(scope_for("GET", "/"), Client().receive, never)
+        await RequestLog(Limits(swallow, 1))(scope_for("GET", "/"), Client().receive, never)
 
     asyncio.run(talk())
 

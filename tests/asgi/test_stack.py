@@ -66,8 +66,10 @@ def test_trusted_proxy_tells_scheme_and_client_and_the_client_cannot_add_to_it()
     assert seen(["10.0.0.0/8"], "10.1.2.3", (b"x-forwarded-for", b"nonsense"))["client"] == "10.1.2.3"
 
 
-def test_header_with_an_underscore_reaches_nobody() -> None:
-    said = seen(["10.0.0.1"], "10.0.0.1", (b"x_forwarded_for", b"6.6.6.6"), (b"content_length", b"9"))
+def test_header_with_an_underscore_or_an_id_from_outside_reaches_nobody() -> None:
+    said = seen(
+        ["10.0.0.1"], "10.0.0.1", (b"x_forwarded_for", b"6.6.6.6"), (b"content_length", b"9"), (b"x-request-id", b"1")
+    )
     assert said["headers"].keys() == {b"host"}
     assert said["client"] == "10.0.0.1"
 

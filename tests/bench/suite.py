@@ -135,7 +135,7 @@ def _creation(platform: Platform, file: str, scale: int) -> list[Row]:
         for _ in range(3):
             bare.append(_post(f"{bare_url}/jobs", bare_body, lambda _: {}, total))
             ours.append(_post(f"{platform.url}/api/v1/jobs", ours_body, ours_headers, total))
-    _cancel_all(platform)
+        _forget_waiting(platform)
     best, reference = max(o.per_second for o in ours), max(b.per_second for b in bare)
     p95 = min(o.p95_ms for o in ours)
     return [
@@ -150,7 +150,7 @@ def _post(url: str, body: Callable[[int], Any], headers: Callable[[int], dict[st
     return asyncio.run(post_all(url, body, headers, total=total, connections=16))
 
 
-def _cancel_all(platform: Platform) -> None:
+def _forget_waiting(platform: Platform) -> None:
     """The jobs that only creation was measured with; their end is no part of any number."""
     with psycopg.connect(platform.database_url, autocommit=True) as connection:
         waiting = "job_id IN (SELECT id FROM orchestration_job WHERE state = 'WAITING')"

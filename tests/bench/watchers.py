@@ -18,19 +18,25 @@ if TYPE_CHECKING:
 SETTLE_S = 0.5
 
 
-def sign_in(platform: Platform) -> str:
-    """The Cookie header of a signed-in browser: a user of our own, through the real sign-in page."""
+def bench_user(platform: Platform) -> tuple[str, str]:
+    """Name and password of a person who may see everything here."""
     platform.manage(
         "shell",
         "-c",
         "from orchestration.models import User; User.objects.filter(username='bench').exists() or "
         "User.objects.create_superuser('bench', password='bench bench bench')",
     )
+    return "bench", "bench bench bench"
+
+
+def sign_in(platform: Platform) -> str:
+    """The Cookie header of a signed-in browser, through the real sign-in page."""
+    user, password = bench_user(platform)
     with httpx.Client(base_url=platform.url, follow_redirects=True, trust_env=False) as browser:
         page = browser.get("/login/")
         field = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         assert field, page.text
-        form = {"username": "bench", "password": "bench bench bench", "csrfmiddlewaretoken": field[1]}
+        form = {"username": user, "password": password, "csrfmiddlewaretoken": field[1]}
         browser.post(str(page.url), data=form, headers={"Origin": platform.url}).raise_for_status()
         return "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
 

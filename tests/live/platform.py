@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psycopg
 
-from project.children import Children
+from project.children import WORKER, Children
 from project.embedded.throwaway import throwaway
-from project.management.commands.up import WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

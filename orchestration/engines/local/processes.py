@@ -87,7 +87,10 @@ def start(*, runner: Path, server: str, work: Path, token: str) -> subprocess.Po
     work.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (work / "runner.log").open("ab") as own_log:
         child = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(runner), "--server", server, "--work", str(work)],
+            [
+                *(sys.executable, "-I", "-S", str(runner), "--server", server, "--work", str(work)),
+                *("--probe-cache", str(runner.with_name("sandbox-probe"))),
+            ],
             stdin=subprocess.PIPE,
             stdout=own_log,
             stderr=own_log,

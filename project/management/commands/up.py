@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from project.children import Children
+from project.children import WORKER, Children
 from project.embedded.errors import EmbeddedPostgresError
 from project.embedded.postgres import EmbeddedPostgres
 
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 MANAGE: Final = str(settings.BASE_DIR / "manage.py")
 READY_S: Final = 60
 SAMPLE: Final = settings.BASE_DIR / "docs" / "samples" / "penguins.csv"
-WORKER: Final = [
-    "-m", "celery", "-A", "project.celery", "worker", "--beat", "--pool", "threads", "--concurrency", "4",
-   "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING", "--hostname", "worker@local",
-]  # fmt: skip
 
 
 class Stopped(Exception):

@@ -1,0 +1,310 @@
+"""The real process: what only sockets show."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from django.conf import settings
+from django.test import Client
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from orchestration.models import File
+from orchestration.services.jobs import cancel
+from tests.api.door import token_of
+from tests.asgi.server import ROOT, Server, environment, serving
+from tests.factories import join, make_job, make_user, make_workspace
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from orchestration.models import Job, User
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+HEAD_S = 1.5
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Server]:
+    with serving(prelude=f"serve.HEAD_S = {HEAD_S}") as server:
+        yield server
+
+
+@pytest.fixture
+def user() -> User:
+    user = make_user()
+    join(user, make_workspace())
+    return user
+
+
+@pytest.fixture
+def job(user: User) -> Job:
+    membership = user.memberships.get()
+    return make_job(user, membership.workspace)
+
+
+def cookie_of(user: User, server: Server) -> str:
+    browser = Client()
+    browser.force_login(user)
+    return f"esteira{server.port}-session={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+
+def closed_after(line: socket.socket) -> float:
+    begin = time.monotonic()
+    line.settimeout(20)
+    with contextlib.suppress(ConnectionError):
+        while line.recv(65_536):
+            pass
+    return time.monotonic() - begin
+
+
+# Heads
+
+
+def test_connection_that_never_ends_its_head_is_closed(server: Server) -> None:
+    lines = [server.connect() for _ in range(30)]
+    for line in lines[10:]:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: ")
+    assert closed_after(lines[0]) < HEAD_S + 2, "said nothing"
+    assert closed_after(lines[-1]) < HEAD_S + 2, "said half"
+    for line in lines:
+        line.close()
+
+
+def test_connection_is_kept_between_requests_and_a_later_head_has_its_time_too(server: Server) -> None:
+    with server.connect() as line:
+        for _ in range(2):
+            line.sendall(b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            heard = b""
+            while not heard.endswith(b'{"status": "ok"}'):
+                heard += line.recv(65_536)
+            assert heard.startswith(b"HTTP/1.1 200")
+            time.sleep(HEAD_S + 0.3)
+        line.sendall(b"GET /health/live HTTP/1.1\r\n")
+        assert closed_after(line) < HEAD_S + 2
+
+
+def test_head_without_end_is_refused(server: Server) -> None:
+    heard = server.say(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: " + b"a" * 400_000)
+    assert heard.startswith(b"HTTP/1.1 431")
+    assert heard.count(b"HTTP/1.1") == 1
+
+
+SMUGGLED = [
+    (
+        b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        b"GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    ),
+    b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef",
+    b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: b\r\n folded\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\nX-A: b\n\n",
+    b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0x5\r\n\r\nabcde",
+]
+
+
+@pytest.mark.parametrize("data", SMUGGLED, ids=range(len(SMUGGLED)))
+def test_request_that_two_servers_could_read_differently_is_refused(server: Server, data: bytes) -> None:
+    heard = server.say(data)
+    assert heard.startswith(b"HTTP/1.1 400"), heard[:200]
+    assert heard.count(b"HTTP/1.1 ") == 1
+
+
+def test_absolute_address_builds_no_link_elsewhere(server: Server) -> None:
+    heard = server.say(b"GET http://evil.example/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    assert heard.startswith(b"HTTP/1.1 30"), heard[:200]
+    assert b"evil.example" not in heard
+
+
+# Bodies
+
+
+def test_refusal_is_read_by_a_client_that_is_still_sending(server: Server) -> None:
+    heard = server.say(
+        b"POST /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 12000000\r\n\r\n" + b"x" * 4_000_000
+    )
+    assert heard.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in heard
+
+
+def test_upload_and_download_hold_little_memory(server: Server, user: User) -> None:
+    token, size = token_of(user), 300 << 20
+    headers = {"Authorization": f"Bearer {token}", "Content-Length": str(size)}
+    peak, done = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            peak[0] = max(peak[0], server.memory_mib())
+
+    def body() -> Iterator[bytes]:
+        for _ in range(size >> 20):
+            yield b"x" * (1 << 20)
+
+    server.get("/api/v1/me", token)
+    before = server.memory_mib()
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    begin = time.monotonic()
+    sent = httpx.post(
+        f"{server.url}/api/v1/uploads?name=big", headers=headers, content=body(), timeout=60, trust_env=False
+    )
+    took = time.monotonic() - begin
+    received = 0
+    path = f"{server.url}/api/v1/files/{sent.json()['file']['id']}/content"
+    with httpx.stream("GET", path, headers={"Authorization": f"Bearer {token}"}, trust_env=False) as answer:
+        for chunk in answer.iter_raw():
+            received += len(chunk)
+    done.set()
+    watcher.join()
+    assert sent.status_code == 201, sent.text
+    assert received == size
+    print(f"rest {before:.0f} MiB, peak {peak[0]:.0f} MiB, upload {300 / took:.0f} MiB/s")
+    assert peak[0] - before < 50
+    assert before < 200
+
+
+def test_client_that_vanishes_leaves_nothing(server: Server, user: User) -> None:
+    token = token_of(user)
+    head = f"POST /api/v1/uploads?name=a HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+    for sent in (0, 1, 1 << 20, 3 << 20):
+        with server.connect() as line:
+            line.sendall(head.encode() + b"Content-Length: 9000000\r\n\r\n" + b"x" * sent)
+            time.sleep(0.1)
+    deadline = time.monotonic() + 5
+    parts = server.log.parent / "storage/uploads/incoming"
+    while list(parts.glob("*.part")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not list(parts.glob("*.part"))
+    assert not File.objects.exists()
+
+
+# Live
+
+
+def test_event_reaches_a_watcher_soon_and_the_stream_ends_with_the_job(server: Server, user: User, job: Job) -> None:
+    headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {token_of(user)}"}
+    path = f"{server.url}/api/v1/jobs/{job.pk}/events"
+    heard: list[tuple[float, str]] = []
+    with httpx.stream("GET", path, headers=headers, timeout=20, trust_env=False) as stream:
+        assert stream.headers["content-type"].startswith("text/event-stream")
+        lines = stream.iter_lines()
+        for line in lines:
+            if line.startswith(": connected"):
+                break
+        cancel(user=user, job=job)
+        begin = time.monotonic()
+        heard = [(time.monotonic() - begin, line) for line in lines if line]
+    kinds = [line for _, line in heard if line.startswith("event: ")]
+    assert kinds[-1] == "event: end", heard
+    assert any('"new":"CANCELED"' in line for _, line in heard)
+    assert heard[-1][0] < 3
+    print(f"first event {heard[0][0] * 1000:.0f} ms, end {heard[-1][0] * 1000:.0f} ms after the commit")
+
+
+def test_page_hears_of_a_change_over_its_socket(server: Server, user: User, job: Job) -> None:
+    address = f"ws://127.0.0.1:{server.port}/ws/jobs/{job.pk}"
+    headers = {"Cookie": cookie_of(user, server)}
+    with connect(address, origin=Origin(f"http://127.0.0.1:{server.port}"), additional_headers=headers) as page:
+        assert page.response is not None
+        assert page.response.headers["X-Request-Id"]
+        assert "Sec-WebSocket-Extensions" not in page.response.headers, "permessage-deflate is off"
+        cancel(user=user, job=job)
+        assert json.loads(page.recv(timeout=5)) == {"changed": True}
+        page.send("x" * 70_000)
+        with pytest.raises(ConnectionClosed):  # noqa: PT012  what was on its way before is read first
+            while page.recv(timeout=5):
+                pass
+        assert page.close_code == 1009
+
+
+def test_stranger_and_other_origin_get_no_socket(server: Server, user: User, job: Job) -> None:
+    address, mine = f"ws://127.0.0.1:{server.port}/ws/jobs/{job.pk}", f"http://127.0.0.1:{server.port}"
+    for origin, cookie in (
+        (mine, ""),
+        ("http://evil.example", cookie_of(user, server)),
+        (None, cookie_of(user, server)),
+    ):
+        with (
+            pytest.raises(InvalidStatus) as refused,
+            connect(address, origin=Origin(origin) if origin else None, additional_headers={"Cookie": cookie}),
+        ):
+            pass
+        assert refused.value.response.status_code == 403
+        assert refused.value.response.headers["X-Request-Id"]
+
+
+# Start and end
+
+
+def test_open_streams_and_sockets_do_not_hold_up_the_end(user: User, job: Job) -> None:
+    with serving() as server:
+        headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {token_of(user)}"}
+        path = f"{server.url}/api/v1/jobs/{job.pk}/events"
+        origin, cookie = Origin(f"http://127.0.0.1:{server.port}"), {"Cookie": cookie_of(user, server)}
+        socket_path = f"ws://127.0.0.1:{server.port}/ws/jobs/{job.pk}"
+        with (
+            httpx.stream("GET", path, headers=headers, timeout=20, trust_env=False) as stream,
+            connect(socket_path, origin=origin, additional_headers=cookie),
+        ):
+            assert next(stream.iter_lines()).startswith("retry")
+            took = server.stop()
+        assert took < 5
+        said = server.log.read_text()
+        assert "Traceback" not in said, said
+        print(f"stopped in {took:.2f} s with a stream and a socket open")
+
+
+def test_taken_port_is_named_with_who_has_it_and_what_to_do(server: Server, tmp_path: Path) -> None:
+    env = environment(server.port, tmp_path)
+    second = subprocess.run(
+        [sys.executable, "-m", "project.serve"], env=env, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert second.returncode == 1
+    assert f"Port {server.port} is taken by python" in second.stderr
+    assert f"pid {server.process.pid}" in second.stderr
+    assert f"ESTEIRA_PORT={server.port + 1}" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("ESTEIRA_ALLOWED_HOSTS", "*", "ESTEIRA_ALLOWED_HOSTS"),
+        ("ESTEIRA_SECRET_KEY", "short", "ESTEIRA_SECRET_KEY"),
+        ("DATABASE_URL", "postgresql://nobody:x@127.0.0.1:1/none", "DATABASE_URL"),
+    ],
+)
+def test_bad_setting_ends_the_process_with_a_sentence(tmp_path: Path, name: str, value: str, sentence: str) -> None:
+    from tests.live.platform import free_port
+
+    env = environment(free_port(), tmp_path) | {name: value}
+    code = "from project import serve\nimport project.stack.lifespan as l\nl.READY_S = 0.5\nserve.main()"
+    if name != "DATABASE_URL":
+        code = "from project import serve\nserve.main()"
+    started = subprocess.run(
+        [sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert started.returncode != 0
+    assert sentence in started.stderr
+
+
+def test_no_token_is_in_the_log(server: Server, user: User) -> None:
+    token = token_of(user)
+    server.get(f"/api/v1/me?token={token}", token)
+    server.get(f"/nowhere?token={token}")
+    time.sleep(0.2)
+    assert token not in server.log.read_text()
+    assert [e for e in server.events() if e["event"] == "request"]
