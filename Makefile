@@ -31,7 +31,7 @@ run: setup ## Start the platform on this machine and open the door
 test: setup ## Run every test, with the database and browser they need
 	@$(BOOTSTRAP) ensure --optional chromium bubblewrap
 	@echo "Running the tests …"
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: setup ## Lint, types, layers and pins: what a commit must pass
 	@echo "Style …" && $(BIN)/ruff check --quiet .

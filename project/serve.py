@@ -98,6 +98,7 @@ def configuration(app: str | Any = "project.asgi:application") -> uvicorn.Config
         ws_per_message_deflate=False,  # a small message could unpack into a large one
         lifespan="on",
         log_config=None,
+        log_level="warning",  # at "info" it writes the whole address of every live connection, query string and all
         access_log=False,  # the stack writes one, without query strings
         proxy_headers=False,  # the stack decides whom to believe
         server_header=False,

@@ -59,6 +59,13 @@ def lab(people: People) -> Workspace:
     return people.lab
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole platforms, on this machine's two cores, run one after the other in one worker of pytest-xdist."""
+    for item in items:
+        if {"live", "crash"} & set(item.path.parts):
+            item.add_marker(pytest.mark.xdist_group("platform"))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--campaign", default="short", choices=["short", "full"], help="how much of a long campaign to run"

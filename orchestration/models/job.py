@@ -125,7 +125,7 @@ class Job(models.Model):
         old = self.state
         if to != JobState.WAITING:
             changes = {"waiting_reason": "", "waiting_detail": ""} | changes
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             if not swap_state(self, to, moves=JOB_MOVES, **changes):
                 return False
             data = {k: changes[k] for k in ("failure_kind", "failure_detail", "run") if changes.get(k)}

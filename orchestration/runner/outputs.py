@@ -157,7 +157,8 @@ class Handover:
             os.sync()  # one flush for all of them; each one's own fsync then finds nothing left to do
         for start in range(0, len(outputs), AT_ONCE):
             batch = {output.name: output for output in outputs[start : start + AT_ONCE]}
-            body = {"files": [output.entry() for output in batch.values()]}
+            # `first`: which place of all the outputs this batch starts at, so that no two share a slot.
+            body = {"first": start, "files": [output.entry() for output in batch.values()]}
             answer = self._platform.call("outputs", body, self._standing.pause)
             for slot in answer.get("slots", []):
                 self._place(batch.pop(slot["path"]), slot)

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db.models import F
+
 from orchestration.errors import Forbidden, NotFound
 from orchestration.models import Attempt, File, Job, Workspace
+from orchestration.states import ROLE_RANK, Role
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from orchestration.models import User
-    from orchestration.states import Role
 
 
-def find_workspace(*, user: User, slug: str = "") -> Workspace:
-    """The named workspace, or the only one (the oldest) of a user who names none."""
+def find_workspace(*, user: User, slug: str = "", role: Role = Role.VIEWER) -> Workspace:
+    """The named workspace, or the oldest of a user who names none. Raises Forbidden below `role`."""
     mine = Workspace.objects.visible_to(user).order_by("id")
+    if not user.is_superuser:
+        mine = mine.annotate(my_role=F("memberships__role"))  # the join that visible_to made: one row of it is mine
     workspace: Workspace | None = mine.filter(slug=slug).first() if slug else mine.first()
     if workspace is None:
         raise NotFound(f"There is no workspace {slug!r} that you may see." if slug else "You have no workspace yet.")
+    has = Role.MANAGER if user.is_superuser else workspace.__dict__["my_role"]
+    if ROLE_RANK[has] < ROLE_RANK[role]:
+        raise Forbidden(f"That needs the role {role} in workspace {workspace.slug}.")
     return workspace
 
 

@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 
 from orchestration.errors import IdempotencyKeyReused, Invalid, JobFinished, NotFound
 from orchestration.execution.advance import advance
-from orchestration.models import File, Job, JobInput, StepRun
+from orchestration.models import File, Job
+from orchestration.models.entry import enter_job
 from orchestration.models.moves import write_events
 from orchestration.points import point
 from orchestration.services.access import find_workspace, require_role
@@ -20,7 +21,7 @@ from orchestration.services.pipelines import find_version
 from orchestration.spec.model import PipelineSpec
 from orchestration.spec.params import ParamsError, validate_params
 from orchestration.spec.units import format_size
-from orchestration.states import EventKind, JobState, Role
+from orchestration.states import EventKind, Role
 from orchestration.tasks import nudge_dispatch
 
 if TYPE_CHECKING:
@@ -63,15 +64,14 @@ def submit(
 
     When this returns, Job, StepRuns, first Event and the intent to dispatch are committed together.
     """
-    workspace = find_workspace(user=user, slug=request.workspace)
-    require_role(user=user, workspace=workspace, role=Role.SUBMITTER)
+    workspace = find_workspace(user=user, slug=request.workspace, role=Role.SUBMITTER)
     if idempotency_key and (found := _replay(workspace, idempotency_key, request)):
         return found, False
     version = find_version(user=user, reference=request.pipeline)
     spec = PipelineSpec.from_json(version.spec)
     params = _checked_params(spec, request.params)
     _check_labels(request.labels or {})
-    files = _checked_inputs(user, workspace, spec, request.inputs)
+    files = _checked_inputs(workspace, spec, request.inputs)
     job = Job(
         workspace=workspace,
         created_by=user,
@@ -85,8 +85,10 @@ def submit(
         request_digest=request.digest() if idempotency_key else "",
         resubmitted_from=resubmitted_from,
     )
+    steps = [(step.name, len(files) if step.for_each else 1) for step in spec.steps]
+    point("submit.before")
     try:
-        _insert(job, spec, files)
+        enter_job(job, files=[file.pk for file in files], steps=steps)
     except IntegrityError:
         if found := _replay(workspace, idempotency_key, request):
             return found, False
@@ -94,24 +96,6 @@ def submit(
     point("submit.committed")
     nudge_dispatch()
     return job, True
-
-
-@transaction.atomic(durable=True)
-def _insert(job: Job, spec: PipelineSpec, files: list[File]) -> None:
-    job.save(force_insert=True)
-    point("submit.job_written")
-    JobInput.objects.bulk_create(
-        [JobInput(job=job, file=file, position=position) for position, file in enumerate(files)],
-        batch_size=2_000,
-    )
-    StepRun.objects.bulk_create(
-        [
-            StepRun(job=job, name=step.name, position=position, items_total=len(files) if step.for_each else 1)
-            for position, step in enumerate(spec.steps)
-        ]
-    )
-    write_events([job.event(EventKind.JOB, new=JobState.WAITING, reason="submitted")])
-    point("submit.before_commit")
 
 
 def _replay(workspace: Workspace, key: str, request: Request) -> Job | None:
@@ -137,7 +121,7 @@ def _check_labels(labels: dict[str, str]) -> None:
         raise Invalid(f"A job takes at most {MAX_LABELS} labels of {MAX_LABEL_LENGTH} characters.")
 
 
-def _checked_inputs(user: User, workspace: Workspace, spec: PipelineSpec, inputs: tuple[UUID, ...]) -> list[File]:
+def _checked_inputs(workspace: Workspace, spec: PipelineSpec, inputs: tuple[UUID, ...]) -> list[File]:
     """The files in the order given. Nothing is run on a file that the pipeline does not accept."""
     if len(set(inputs)) != len(inputs):
         raise Invalid("A file is named twice among the inputs.")
@@ -145,8 +129,8 @@ def _checked_inputs(user: User, workspace: Workspace, spec: PipelineSpec, inputs
         raise Invalid(
             f"This pipeline takes {spec.accepts.min_files} to {spec.accepts.max_files} files; you gave {len(inputs)}."
         )
-    visible = File.objects.visible_to(user).current().filter(workspace=workspace)
-    found: dict[UUID, File] = visible.in_bulk(list(inputs))
+    # The workspace was found through what the user may see; its files are what she may name here.
+    found: dict[UUID, File] = File.objects.current().filter(workspace=workspace).in_bulk(list(inputs))
     if missing := [str(i) for i in inputs if i not in found]:
         raise NotFound(f"There is no such file in workspace {workspace.slug}: {', '.join(missing[:5])}.")
     files = [found[i] for i in inputs]

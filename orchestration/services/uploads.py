@@ -16,7 +16,7 @@ from orchestration.ids import new_id
 from orchestration.media_types import HEAD_BYTES, detect
 from orchestration.models import File, Upload
 from orchestration.points import point
-from orchestration.services.access import find_workspace, require_role
+from orchestration.services.access import find_workspace
 from orchestration.spec.units import format_size
 from orchestration.states import FileKind, Role, ScanState, UploadState
 from orchestration.storage.registry import get_storage
@@ -121,8 +121,7 @@ def receive(
     *, user: User, name: str, workspace: str = "", size: int | None = None, sha256: str | None = None
 ) -> Receiving:
     """Begin to receive one file. `size` in bytes and `sha256` in hex are checked when given."""
-    place = find_workspace(user=user, slug=workspace)
-    require_role(user=user, workspace=place, role=Role.SUBMITTER)
+    place = find_workspace(user=user, slug=workspace, role=Role.SUBMITTER)
     if size is not None and size > settings.MAX_UPLOAD_BYTES:
         raise TooLarge(f"This server accepts files up to {format_size(settings.MAX_UPLOAD_BYTES)}.")
     return Receiving(user=user, workspace=place, name=clean_name(name), size=size, sha256=sha256)

@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from django.conf import settings
 from django.db import connection
+from django.test import Client
 from psycopg.conninfo import make_conninfo
 
 from tests.live.platform import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from orchestration.models import User
 
 ROOT = Path(__file__).resolve().parents[2]
 START_S = 40
@@ -70,6 +74,13 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=20)
         return time.monotonic() - begin
+
+
+def cookie_of(user: User, server: Server) -> str:
+    """The Cookie header of a signed-in browser."""
+    browser = Client()
+    browser.force_login(user)
+    return f"esteira{server.port}-session={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 def database_url() -> str:

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 import httpx
 import psycopg
 import pytest
-from django.conf import settings
-from django.test import Client
 
 from tests.api.door import token_of
-from tests.asgi.server import Server, database_url, serving
+from tests.asgi.server import Server, cookie_of, database_url, serving
 from tests.factories import join, make_job, make_user, make_workspace
 
 if TYPE_CHECKING:
@@ -72,10 +70,7 @@ def test_no_request_fails_twice_and_no_connection_is_left_over(server: Server) -
     join(user, lab)
     job = make_job(user, lab)
     token = {"Authorization": f"Bearer {token_of(user)}"}
-    browser = Client()
-    browser.force_login(user)
-    session = browser.cookies[settings.SESSION_COOKIE_NAME].value
-    cookie = {"Cookie": f"esteira{server.port}-session={session}"}
+    cookie = {"Cookie": cookie_of(user, server)}
     targets = [(f"/api/v1/jobs/{job.pk}", token), ("/admin/password_change/", cookie), ("/health/ready", {})]
     assert [server.get(path, headers=headers).status_code for path, headers in targets] == [200] * 3
     load, killed = Load(server, targets), 0

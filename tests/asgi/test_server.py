@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from django.conf import settings
-from django.test import Client
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
@@ -21,13 +17,12 @@ from websockets.typing import Origin
 from orchestration.models import File
 from orchestration.services.jobs import cancel
 from tests.api.door import token_of
-from tests.asgi.server import ROOT, Server, environment, serving
+from tests.asgi.server import Server, cookie_of, serving
 from tests.factories import join, make_job, make_user, make_workspace
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Iterator
-    from pathlib import Path
 
     from orchestration.models import Job, User
 
@@ -52,12 +47,6 @@ def user() -> User:
 def job(user: User) -> Job:
     membership = user.memberships.get()
     return make_job(user, membership.workspace)
-
-
-def cookie_of(user: User, server: Server) -> str:
-    browser = Client()
-    browser.force_login(user)
-    return f"esteira{server.port}-session={browser.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 def closed_after(line: socket.socket) -> float:
@@ -246,65 +235,16 @@ def test_stranger_and_other_origin_get_no_socket(server: Server, user: User, job
         assert refused.value.response.headers["X-Request-Id"]
 
 
-# Start and end
-
-
-def test_open_streams_and_sockets_do_not_hold_up_the_end(user: User, job: Job) -> None:
-    with serving() as server:
-        headers = {"Accept": "text/event-stream", "Authorization": f"Bearer {token_of(user)}"}
-        path = f"{server.url}/api/v1/jobs/{job.pk}/events"
-        origin, cookie = Origin(f"http://127.0.0.1:{server.port}"), {"Cookie": cookie_of(user, server)}
-        socket_path = f"ws://127.0.0.1:{server.port}/ws/jobs/{job.pk}"
-        with (
-            httpx.stream("GET", path, headers=headers, timeout=20, trust_env=False) as stream,
-            connect(socket_path, origin=origin, additional_headers=cookie),
-        ):
-            assert next(stream.iter_lines()).startswith("retry")
-            took = server.stop()
-        assert took < 5
-        said = server.log.read_text()
-        assert "Traceback" not in said, said
-        print(f"stopped in {took:.2f} s with a stream and a socket open")
-
-
-def test_taken_port_is_named_with_who_has_it_and_what_to_do(server: Server, tmp_path: Path) -> None:
-    env = environment(server.port, tmp_path)
-    second = subprocess.run(
-        [sys.executable, "-m", "project.serve"], env=env, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert second.returncode == 1
-    assert f"Port {server.port} is taken by python" in second.stderr
-    assert f"pid {server.process.pid}" in second.stderr
-    assert f"ESTEIRA_PORT={server.port + 1}" in second.stderr
-    assert "Traceback" not in second.stderr
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "sentence"),
-    [
-        ("ESTEIRA_ALLOWED_HOSTS", "*", "ESTEIRA_ALLOWED_HOSTS"),
-        ("ESTEIRA_SECRET_KEY", "short", "ESTEIRA_SECRET_KEY"),
-        ("DATABASE_URL", "postgresql://nobody:x@127.0.0.1:1/none", "DATABASE_URL"),
-    ],
-)
-def test_bad_setting_ends_the_process_with_a_sentence(tmp_path: Path, name: str, value: str, sentence: str) -> None:
-    from tests.live.platform import free_port
-
-    env = environment(free_port(), tmp_path) | {name: value}
-    code = "from project import serve\nimport project.stack.lifespan as l\nl.READY_S = 0.5\nserve.main()"
-    if name != "DATABASE_URL":
-        code = "from project import serve\nserve.main()"
-    started = subprocess.run(
-        [sys.executable, "-c", code], env=env, cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert started.returncode != 0
-    assert sentence in started.stderr
-
-
 def test_no_token_is_in_the_log(server: Server, user: User) -> None:
     token = token_of(user)
     server.get(f"/api/v1/me?token={token}", token)
     server.get(f"/nowhere?token={token}")
+    with contextlib.suppress(InvalidStatus), connect(f"ws://127.0.0.1:{server.port}/ws/jobs/x?token={token}"):
+        pass
+    cookie = {"Cookie": cookie_of(user, server)}
+    address = f"ws://127.0.0.1:{server.port}/ws/workspaces/{user.memberships.get().workspace.slug}?token={token}"
+    with connect(address, origin=Origin(server.url), additional_headers=cookie):
+        pass
     time.sleep(0.2)
     assert token not in server.log.read_text()
     assert [e for e in server.events() if e["event"] == "request"]

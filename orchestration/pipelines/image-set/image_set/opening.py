@@ -55,7 +55,10 @@ def open_image(path: Path, max_megapixels: int) -> Opened:
     try:
         image = Image.open(path, formats=[name])
     except UnidentifiedImageError as fault:
-        raise Refusal(f"This file begins like a {_said(name)} image, but its header is damaged.") from fault
+        # Pillow says the same of a form that it does not know, such as a TIFF of 64-bit floats.
+        raise Refusal(
+            f"This file begins like a {_said(name)} image, but its header is damaged or of a kind that is not supported."
+        ) from fault
     except DAMAGED as fault:
         raise damaged(name, fault) from fault
     _bound(image.width, image.height, max_megapixels)

@@ -13,7 +13,6 @@ from tabular_profile import dialect, plain_text
 from tabular_profile.engine import literal
 from tabular_profile.load import NOT_THE_FILE, refused_csv, to_parquet
 
-_MISSING = ("NA", "N/A", "NULL", "null", "NaN", "nan")
 # Numbers in form only: postcodes and account numbers lose their zeros, long ids their last digits.
 _CODE = re.compile(r"0\d+|\d{19,}")
 _SAMPLE_LINES = 50_000
@@ -47,7 +46,7 @@ class CsvTable:
         self._path = path
         self._dialect = found
         self._codes = _code_columns(head, found)
-        self._has_marks = any(mark in head for mark in _MISSING)
+        self._has_marks = any(mark in head for mark in dialect.MISSING)
 
     def convert(self, target: Path, progress: step.Progress) -> tuple[str, ...]:
         """Convert, and return the marks that were read as missing values.
@@ -78,8 +77,8 @@ class CsvTable:
         if plain is None:
             return as_text, "", ()
         types, formats = plain
-        if self._has_marks and (marked := self._sniff(lines, _MISSING)) and marked[0] != types:
-            return *marked, _MISSING
+        if self._has_marks and (marked := self._sniff(lines, dialect.MISSING)) and marked[0] != types:
+            return *marked, dialect.MISSING
         return types, formats, ()
 
     def _sniff(self, lines: int, missing: tuple[str, ...]) -> tuple[list[str], str] | None:

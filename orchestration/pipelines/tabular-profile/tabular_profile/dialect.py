@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+# What programs write where a value is missing.
+MISSING = ("NA", "N/A", "NULL", "null", "NaN", "nan")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 _LEAST_AGREEMENT = 0.5
 _NUMBER = re.compile(r"[+-]?[\d.,]*\d[\d.,]*%?(?:[eE][+-]?\d+)?")
 _YEAR = re.compile(r"(?:19|20)\d\d")
-_DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?")
+_DECIMAL_COMMA = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?(?:[eE][+-]?\d+)?")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T].*)?")
 
 
@@ -109,7 +111,7 @@ def _has_decimal_comma(rows: Sequence[Sequence[str]]) -> bool:
     """Some column is all numbers when the comma is the decimal point, and no column speaks against it."""
     found = False
     for column in zip(*rows, strict=True):
-        cells = [cell.strip() for cell in column if cell.strip()]
+        cells = [text for cell in column if (text := cell.strip()) and text not in MISSING]
         if not cells or not all(_NUMBER.fullmatch(cell) for cell in cells):
             continue
         if all(_DECIMAL_COMMA.fullmatch(cell) for cell in cells):
