@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from celery import shared_task
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from celery import Task
 
 log = logging.getLogger(__name__)
+
+# Between two messages: the first of a burst goes out at once, the rest of it share the next one.
+PAUSE_S: Final = 0.02
 
 
 @shared_task(name="esteira.dispatch", soft_time_limit=50)
@@ -57,6 +61,7 @@ class _Nudge:
             self._wanted.clear()
             try:
                 self._task.apply_async(retry=False)
+                time.sleep(PAUSE_S)
             except Exception as exc:  # noqa: BLE001  whatever the broker raises means the same: the sweep comes anyway
                 log.warning("nudge lost", extra={"task": self._task.name, "error": repr(exc)})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import socket
 import sys
@@ -80,6 +81,12 @@ class BoundedHttp(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What was loaded stays; without this every full collection walks all of it again.
+        gc.collect()
+        gc.freeze()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Whoever watches events would otherwise hold the process up for the whole of its grace.
         from api_app.live import stop_streams  # noqa: PLC0415  settings are ready only now

@@ -60,7 +60,8 @@ class _Schedule:
         self.spec = PipelineSpec.from_json(job.pipeline_version.spec)
         self.by_name: dict[str, StepSpec] = {step.name: step for step in self.spec.steps}
         self.steps: dict[str, StepRun] = {step.name: step for step in job.steps.all()}
-        self.started = False
+        self.started: set[str] = set()
+        """Steps that this pass gave work to: they cannot have an outcome yet."""
 
     def run(self) -> None:
         while self._pass():
@@ -76,7 +77,7 @@ class _Schedule:
 
     def _pass(self) -> bool:
         """Settle and start; whether anything moved, so that another pass may find more to do."""
-        running = [step for step in self.steps.values() if step.state == WorkState.RUNNING]
+        running = [s for s in self.steps.values() if s.state == WorkState.RUNNING and s.name not in self.started]
         counts = Item.objects.counts([step.pk for step in running]) if running else {}
         # Lists, not generators: every step gets its turn in each pass.
         moved = any([self._settle(step, counts[step.pk]) for step in running])  # noqa: C419  every step gets its turn
@@ -102,24 +103,33 @@ class _Schedule:
         if not self._move(step, WorkState.RUNNING, started_at=Now()):
             return False
         self._make_items(step)
-        self.started = True
         return True
 
     def _make_items(self, step: StepRun) -> None:
         """Items that an earlier run left are kept; those that wait get an attempt."""
         spec = self.by_name[step.name]
-        have = set(step.items.values_list("index", flat=True))
-        Item.objects.bulk_create(
-            [Item(step_run=step, index=index) for index in range(step.items_total) if index not in have],
-            batch_size=2_000,
+        orphans = self._items_without_source(spec) if spec.for_each and spec.needs else set()
+        known = {item.index: item for item in step.items.all()} if self.job.run > 1 else {}
+        new = [
+            Item(step_run=step, index=index, state=WorkState.RUNNING)
+            for index in range(step.items_total)
+            if index not in known and index not in orphans
+        ]
+        skipped = [
+            Item(step_run=step, index=index, state=WorkState.SKIPPED, finished_at=Now())
+            for index in orphans - known.keys()
+        ]
+        Item.objects.bulk_create([*new, *skipped], batch_size=2_000)
+        waiting = [item for item in known.values() if item.state == WorkState.WAITING]
+        again = [item for item in waiting if item.index not in orphans]
+        Item.objects.filter(pk__in=[item.pk for item in again]).update(state=WorkState.RUNNING)
+        Item.objects.filter(pk__in=[item.pk for item in waiting if item.index in orphans]).update(
+            state=WorkState.SKIPPED, finished_at=Now()
         )
-        waiting = Item.objects.filter(step_run=step, state=WorkState.WAITING)
-        if spec.for_each:
-            orphans = self._items_without_source(spec)
-            if orphans:
-                waiting.filter(index__in=orphans).update(state=WorkState.SKIPPED, finished_at=Now())
-        Attempt.objects.bulk_create([new_attempt(self.job, step, item, spec) for item in waiting], batch_size=2_000)
-        waiting.update(state=WorkState.RUNNING)
+        attempts = [new_attempt(self.job, step, item, spec) for item in [*new, *again]]
+        Attempt.objects.bulk_create(attempts, batch_size=2_000)
+        if attempts:
+            self.started.add(step.name)
 
     def _items_without_source(self, spec: StepSpec) -> set[int]:
         """Indexes whose item in a needed fan-out did not succeed: there is nothing to work on."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from orchestration.engines.base import ExecutionSpec
@@ -37,7 +37,7 @@ def dispatch() -> int:
         for job_id in claimed:
             _hand_over(job_id)
         handed += len(claimed)
-        if not admitted and len(claimed) < BATCH:
+        if admitted < BATCH and len(claimed) < BATCH:
             return handed
 
 
@@ -51,12 +51,11 @@ def _admit() -> int:
     waiting = Workspace.objects.filter(Exists(Job.objects.filter(workspace=OuterRef("pk"), state=JobState.WAITING)))
     admitted = 0
     for workspace in waiting:
-        free = min(room, workspace.max_active_jobs - active.get(workspace.pk, 0), BATCH)
-        if free > 0:
-            moved = _admit_from(workspace, free)
-            admitted += moved
-            room -= moved
-        if free <= 0 or room <= 0:
+        slots = max(0, min(room, workspace.max_active_jobs - active.get(workspace.pk, 0)))
+        moved = _admit_from(workspace, min(slots, BATCH)) if slots else 0
+        admitted += moved
+        room -= moved
+        if moved == slots:
             _explain(workspace)
     return admitted
 
@@ -126,11 +125,10 @@ def _hand_over(job_id: UUID) -> None:
         return
     point("dispatch.started")
     with transaction.atomic():
-        execution, _ = Execution.objects.get_or_create(
-            name=spec.name, defaults={"engine": settings.ENGINE, "external_ref": external_ref}
-        )
+        execution = Execution(name=spec.name, engine=settings.ENGINE, external_ref=external_ref)
+        Execution.objects.bulk_create([execution], ignore_conflicts=True)
         Job.objects.filter(pk=job_id, run=job.run, execution__isnull=True).update(
-            execution=execution,
+            execution=Subquery(Execution.objects.filter(name=spec.name).values("pk")),
             waiting_reason=WaitingReason.CAPACITY,
             waiting_detail="Waiting for room on the engine.",
         )

@@ -43,12 +43,15 @@ def record(report: AttemptReport) -> bool:
         if attempt is None or not _apply(attempt, report):
             return False
     point("record.committed")
-    if (
-        not Item.objects.unfinished().filter(step_run=attempt.item.step_run_id).exists()
-        or attempt.job.cancel_requested_at
-    ):
+    if attempt.job.cancel_requested_at or _is_last(attempt):
         advance(attempt.job_id)
     return True
+
+
+def _is_last(attempt: Attempt) -> bool:
+    """Whether its step has nothing left to wait for. Asked after the commit: of two that end at once, one sees it."""
+    step = attempt.item.step_run
+    return step.items_total == 1 or not Item.objects.unfinished().filter(step_run=step).exists()
 
 
 def _apply(attempt: Attempt, report: AttemptReport) -> bool:

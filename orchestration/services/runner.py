@@ -85,7 +85,10 @@ def _running(attempt: Attempt) -> None:
     job: Job = attempt.job
     if job.state in {JobState.QUEUED, JobState.STARTING}:
         # Job before attempt, as everybody who locks both: a cancel at this moment would be a deadlock.
-        job = attempt.job = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
+        locked = Job.objects.select_for_update(no_key=True, of=("self",)).select_related(
+            "pipeline_version", "workspace"
+        )
+        job = attempt.job = locked.get(pk=job.pk)
     moved = swap_state(
         attempt,
         AttemptState.RUNNING,

@@ -26,7 +26,7 @@ REFUSALS = {
     "decompression_bomb.gif": "the limit is 100 megapixels",
     "drawing.svg": "not a JPEG, PNG",
     "empty.jpg": "This file is empty",
-    "float64.tif": "of a kind that is not supported",
+    "float64.tif": "of an unsupported kind",
     "head-only.jpg": "header is damaged",
     "lying-size.bmp": "60,000 \N{MULTIPLICATION SIGN} 60,000",
     "pixel-flood.png": "65,535 \N{MULTIPLICATION SIGN} 65,535",

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import io
+import json
 from pathlib import Path
 
 import duckdb
@@ -46,6 +47,7 @@ KNOWN: dict[str, tuple[int, dict[str, str]]] = {
     "miller-escapes.tsv": (144, {"year": "BIGINT", "temp": "DOUBLE", "note": "VARCHAR"}),
     "node.jsonl": (50, {"at": "TIMESTAMP WITH TIME ZONE", "tags": "VARCHAR[]"}),
     "openpyxl-types.xlsx": (2, {"when": "TIMESTAMP", "how long": "TIME", "is it": "BOOLEAN", "error": "VARCHAR"}),
+    "pandas-iso.jsonl": (60, {"date": "TIMESTAMP"}),
     "pandas-utf8-mark.txt": (70, {"country": "VARCHAR", "health": "DOUBLE"}),
     "pandas-utf16.tsv": (120, {"Species": "VARCHAR", "Body Mass (g)": "DOUBLE"}),
     "polars-mark.txt": (120, {"Beak Length (mm)": "DOUBLE"}),
@@ -122,6 +124,49 @@ def test_broken_table_is_refused_with_a_sentence(tmp_path: Path, table: Path) ->
     assert ended.code == 65, ended.log
     assert is_sentence(ended.sentence)
     assert REFUSALS[table.name] in ended.sentence
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "duckdb-v2.parquet",
+        "gnumeric-windows.tsv",
+        "miller.json",
+        "pandas-iso.jsonl",
+        "polars-microseconds.txt",
+        "pyarrow-int96.parquet",
+        "r-csv2.txt",
+        "r-decimal-comma.tsv",
+        "r-row-names.tab",
+        "seattle-weather.xlsx",
+        "sqlite.tsv",
+    ],
+)
+def test_table_is_the_same_from_every_writer(tmp_path: Path, name: str) -> None:
+    ended = convert(tmp_path, TABLES / name)
+
+    rows = 'SELECT date::DATE, temp_max, temp_min, wind, weather FROM "{}" ORDER BY date LIMIT 50'
+    written = duckdb.execute(rows.format(ended.outputs / f"{Path(name).stem}.parquet")).fetchall()
+    assert written == duckdb.execute(rows.format(TABLES / "seattle-weather.csv")).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("times", "stored_as"),
+    [
+        (("2024-03-01T08:30:00.250", "2024-03-01T08:30:01"), "TIMESTAMP"),
+        (("2024-03-01T08:30:00.250000", None), "TIMESTAMP"),
+        (("2024-03-01T08:30:00.250", "soon"), "VARCHAR"),
+        (("2024-03-01T08:30:00.250", "2024-13-01T08:30:00.250"), "VARCHAR"),
+    ],
+)
+def test_times_of_json_are_times(tmp_path: Path, times: tuple[str | None, ...], stored_as: str) -> None:
+    lines = tmp_path / "t.jsonl"
+    lines.write_text("".join(json.dumps({'the "time"': time}) + "\n" for time in times))
+
+    ended = convert(tmp_path / "job", lines)
+    assert ended.code == 0, ended.log
+    assert types(ended, "t.jsonl") == {'the "time"': stored_as}
+    assert ended.json("t.profile.json")["columns"][0]["nulls"] == times.count(None)
 
 
 def test_decimal_comma_and_codes_keep_their_meaning(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 class LocalEngine:
     def start(self, spec: ExecutionSpec) -> str:
-        wake_engine()
+        """Nothing to do yet: the attempts that `advance` writes are what the supervisor takes."""
         return spec.name
 
     def stop(self, spec: ExecutionSpec, *, reason: str) -> None:  # noqa: ARG002  the rows say it already

@@ -57,7 +57,7 @@ def open_image(path: Path, max_megapixels: int) -> Opened:
     except UnidentifiedImageError as fault:
         # Pillow says the same of a form that it does not know, such as a TIFF of 64-bit floats.
         raise Refusal(
-            f"This file begins like a {_said(name)} image, but its header is damaged or of a kind that is not supported."
+            f"This file begins like a {_said(name)} image, but its header is damaged or of an unsupported kind."
         ) from fault
     except DAMAGED as fault:
         raise damaged(name, fault) from fault

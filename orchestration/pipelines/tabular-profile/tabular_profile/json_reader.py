@@ -11,10 +11,11 @@ from esteira_kit.index import InputFile
 from esteira_kit.step import Refusal
 
 from tabular_profile import plain_text
-from tabular_profile.engine import literal
+from tabular_profile.engine import literal, quoted
 from tabular_profile.load import NOT_THE_FILE, line_of, refused, to_parquet
 
 _SAMPLE_ROWS = 20_000
+_TIME = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?"
 _MOST_OBJECT = 16 * 1024 * 1024
 
 
@@ -23,21 +24,35 @@ def load(
 ) -> dict[str, str]:
     text = plain_text.as_utf8(file.path, params["encoding"], progress, keeps_mark=False)
     form = _form(text.head)
-    for rows in (_SAMPLE_ROWS, -1):
+    for rows, with_times in ((_SAMPLE_ROWS, True), (_SAMPLE_ROWS, False), (-1, False)):
         select = (
             f"FROM read_json({literal(text.path)}, format={literal(form)}, sample_size={rows}, "
             f"maximum_object_size={_MOST_OBJECT})"
         )
         try:
-            to_parquet(engine, select, target, progress)
+            to_parquet(engine, _with_times(engine, select) if with_times else select, target, progress)
         except NOT_THE_FILE:
             raise
         except duckdb.Error as fault:
-            if "transform error" in str(fault) and rows > 0:
+            is_no_time = with_times and isinstance(fault, duckdb.ConversionException)
+            if is_no_time or ("transform error" in str(fault) and rows > 0):
                 continue
             raise _refusal(text.path, str(fault), form) from fault
         break
     return {"Encoding": text.encoding, "Form": "array of objects" if form == "array" else "JSON Lines"}
+
+
+def _with_times(engine: duckdb.DuckDBPyConnection, select: str) -> str:
+    """The engine leaves a time with a fraction of a second and no zone as text, though most programs write it so."""
+    texts = [name for name, kind, *_ in engine.execute(f"DESCRIBE {select}").fetchall() if kind == "VARCHAR"]
+    if not texts:
+        return select
+    checks = ", ".join(f"bool_and(regexp_full_match({quoted(name)}, {literal(_TIME)}))" for name in texts)
+    agreed = engine.execute(f"SELECT {checks} FROM ({select} LIMIT {_SAMPLE_ROWS})").fetchone() or ()  # noqa: S608 - all is quoted
+    times = ", ".join(
+        f"{quoted(name)}::TIMESTAMP AS {quoted(name)}" for name, is_time in zip(texts, agreed, strict=True) if is_time
+    )
+    return f"FROM ({select} SELECT * REPLACE ({times}))" if times else select
 
 
 def _form(head: str) -> str:
