@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 POLL_BUSY_S: Final = 0.05
 POLL_IDLE_S: Final = 0.5
 BATCH: Final = 2_000
+START_POLLS: Final = 100
 
 
 class Hub:
@@ -86,12 +87,34 @@ class Follower:
         if not self.ready.is_set():
             # Nobody has a bookmark yet: what is committed now is where we begin. After a lost connection
             # we go on where we were.
-            row = await (await connection.execute("SELECT coalesce(max(id), 0) FROM orchestration_event")).fetchone()
-            self._hub.released = row[0] if row else 0
+            self._hub.released = await self._first_bookmark(connection)
         self.ready.set()
         while True:
             moved = await self._step(connection)
             await asyncio.sleep(0 if moved else POLL_BUSY_S if self._hub.is_watched else POLL_IDLE_S)
+
+    async def _first_bookmark(self, connection: psycopg.AsyncConnection[Any]) -> int:
+        """The highest id there is, once every transaction that might still bring a lower one has ended."""
+        query = (
+            "SELECT (SELECT coalesce(max(id), 0) FROM orchestration_event),"
+            " pg_snapshot_xmin(pg_current_snapshot())::text::bigint,"
+            " pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+        )
+        first, _, xmax = await self._one(connection, query)
+        for _ in range(START_POLLS):
+            _, xmin, _ = await self._one(connection, query)
+            if xmin >= xmax:
+                break
+            await asyncio.sleep(POLL_BUSY_S)
+        else:
+            log.warning("a transaction has been open for long; events of its past may be told late")
+        return first
+
+    async def _one(self, connection: psycopg.AsyncConnection[Any], query: str) -> tuple[int, int, int]:
+        row = await (await connection.execute(query)).fetchone()
+        if row is None:
+            raise psycopg.OperationalError("no answer")
+        return row[0], row[1], row[2]
 
     async def _step(self, connection: psycopg.AsyncConnection[Any]) -> bool:
         """Release what can be; whether anything was."""

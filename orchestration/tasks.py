@@ -21,17 +21,17 @@ log = logging.getLogger(__name__)
 PAUSE_S: Final = 0.02
 
 
-@shared_task(name="esteira.dispatch", soft_time_limit=50)
+@shared_task(name="esteira.dispatch")
 def dispatch() -> None:
     dispatching.dispatch()
 
 
-@shared_task(name="esteira.reconcile", soft_time_limit=50)
+@shared_task(name="esteira.reconcile")
 def reconcile() -> None:
     sweep.reconcile()
 
 
-@shared_task(name="esteira.sweep_storage", soft_time_limit=50)
+@shared_task(name="esteira.sweep_storage")
 def sweep_storage() -> None:
     sweep.sweep_storage()
 

@@ -4,6 +4,7 @@ Every reader also accepts NAME_FILE: the path of a file that holds the value, fo
 """
 
 import os
+import re
 from pathlib import Path
 
 
@@ -35,7 +36,7 @@ def flag(name: str, *, default: bool) -> bool:
 
 def integer(name: str, default: int, *, least: int, most: int) -> int:
     read = text(name, str(default))
-    if read.isascii() and read.lstrip("-").isdigit() and least <= int(read) <= most:
+    if re.fullmatch(r"-?[0-9]{1,18}", read) and least <= int(read) <= most:
         return int(read)
     raise BadSetting(name, read, f"a whole number from {least} to {most}")
 

@@ -38,6 +38,8 @@ class AttemptReport:
     detail: str = ""
     exit_code: int | None = None
     retry: bool = False
+    only_if_expired: bool = False
+    """The report rests on a lease that ran out: void if somebody has renewed it meanwhile."""
     outputs: tuple[Output, ...] = ()
     usage: dict[str, Any] = field(default_factory=dict)
 

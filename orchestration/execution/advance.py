@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -14,7 +15,7 @@ from orchestration.points import point
 from orchestration.spec.decide import job_outcome, step_outcome
 from orchestration.spec.model import PipelineSpec, StepSpec
 from orchestration.states import (
-    ATTEMPT_MOVES,
+    ATTEMPT_FINISHED,
     FINISHED,
     UNSUCCESSFUL,
     WORK_MOVES,
@@ -30,15 +31,23 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
-def advance(job_id: UUID) -> None:
-    """Settle steps whose items are all done, start steps that are ready, finish the job if nothing is left."""
+# Rows in one statement: PostgreSQL takes at most 65,535 parameters.
+BATCH: Final = 5_000
+
+
+def advance(job_id: UUID, *, wait: bool = True) -> None:
+    """Settle steps whose items are all done, start steps that are ready, finish the job if nothing is left.
+
+    With `wait` false, a job that somebody else has locked is left to them: a sweep must not stand still.
+    """
     with transaction.atomic():
         job = (
-            Job.objects.select_for_update(no_key=True, of=("self",))
+            Job.objects.select_for_update(no_key=True, of=("self",), skip_locked=not wait)
             .select_related("pipeline_version", "workspace")
-            .get(pk=job_id)
+            .filter(pk=job_id)
+            .first()
         )
-        if job.is_finished or (job.execution_id is None and not job.cancel_requested_at):
+        if job is None or job.is_finished or (job.execution_id is None and not job.cancel_requested_at):
             return
         point("advance.locked")
         if job.cancel_requested_at:
@@ -122,10 +131,11 @@ class _Schedule:
         Item.objects.bulk_create([*new, *skipped], batch_size=2_000)
         waiting = [item for item in known.values() if item.state == WorkState.WAITING]
         again = [item for item in waiting if item.index not in orphans]
-        Item.objects.filter(pk__in=[item.pk for item in again]).update(state=WorkState.RUNNING)
-        Item.objects.filter(pk__in=[item.pk for item in waiting if item.index in orphans]).update(
-            state=WorkState.SKIPPED, finished_at=Now()
-        )
+        if known:
+            still = Item.objects.filter(step_run=step, state=WorkState.WAITING)
+            for group in batched(orphans, BATCH, strict=False):
+                still.filter(index__in=group).update(state=WorkState.SKIPPED, finished_at=Now())
+            still.update(state=WorkState.RUNNING)
         attempts = [new_attempt(self.job, step, item, spec) for item in [*new, *again]]
         Attempt.objects.bulk_create(attempts, batch_size=2_000)
         if attempts:
@@ -179,16 +189,19 @@ def _why(step: StepRun, counts: dict[str, int]) -> tuple[str, str]:
 
 
 def _cancel(job: Job) -> None:
-    """Cancel what has not begun; when nothing runs any more, the job is canceled."""
-    queued = list(Attempt.objects.filter(job=job, state=AttemptState.QUEUED))
-    gone = [a for a in queued if swap_state(a, AttemptState.CANCELED, moves=ATTEMPT_MOVES)]
+    """Cancel what has not begun; when nothing is open any more, the job is canceled."""
     now = {"state": WorkState.CANCELED, "finished_at": Now()}
-    Item.objects.filter(pk__in=[a.item_id for a in gone]).exclude(state__in=FINISHED).update(**now)
-    write_events(
-        job.event(EventKind.ATTEMPT, step=a.step, item=a.item_index, attempt_id=a.pk, old="QUEUED", new="CANCELED")
-        for a in gone
-    )
-    if Attempt.objects.filter(job=job).live().exists():
+    queued = Attempt.objects.select_for_update(no_key=True).filter(job=job, state=AttemptState.QUEUED)
+    for group in batched(list(queued.values_list("pk", "step", "item_index")), BATCH, strict=False):
+        Attempt.objects.filter(pk__in=[pk for pk, _, _ in group]).update(**now)
+        write_events(
+            job.event(EventKind.ATTEMPT, step=step, item=item, attempt_id=pk, old="QUEUED", new="CANCELED")
+            for pk, step, item in group
+        )
+    gone = Attempt.objects.filter(job=job, run=job.run, state=AttemptState.CANCELED)
+    Item.objects.filter(pk__in=gone.values("item")).exclude(state__in=FINISHED).update(**now)
+    # Not only what is live: a retry may have been queued since the rows above were read.
+    if Attempt.objects.filter(job=job).exclude(state__in=ATTEMPT_FINISHED).exists():
         wake_engine()
         return
     open_steps = [step for step in job.steps.all() if step.state not in FINISHED]

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
@@ -15,6 +15,7 @@ from orchestration.engines.base import ExecutionSpec
 from orchestration.engines.registry import get_engine
 from orchestration.errors import EngineRejected, EngineUnavailable
 from orchestration.execution.advance import advance, finish_job
+from orchestration.execution.isolation import one_at_a_time
 from orchestration.models import Execution, Job, JobInput, Workspace
 from orchestration.points import point
 from orchestration.states import FailureKind, JobState, ScanState, WaitingReason
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH: Final = 100
+ADMISSION: Final = 0x61646D69
 CLAIM_LASTS: Final = timedelta(seconds=15)
 
 
@@ -35,7 +37,8 @@ def dispatch() -> int:
         admitted = _admit()
         claimed = _claim()
         for job_id in claimed:
-            _hand_over(job_id)
+            with one_at_a_time(job_id):
+                _hand_over(job_id)
         handed += len(claimed)
         if admitted < BATCH and len(claimed) < BATCH:
             return handed
@@ -43,7 +46,14 @@ def dispatch() -> int:
 
 @transaction.atomic
 def _admit() -> int:
-    """Move jobs from WAITING to QUEUED while their workspace and the platform have slots."""
+    """Move jobs from WAITING to QUEUED while their workspace and the platform have slots.
+
+    One dispatcher at a time: two that count and then admit would together admit too many.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ADMISSION])
+        if not cursor.fetchone()[0]:
+            return 0
     active = dict(
         Job.objects.active().order_by().values_list("workspace").annotate(n=Count("pk")).values_list("workspace", "n")
     )

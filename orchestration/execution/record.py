@@ -62,6 +62,8 @@ def _apply(attempt: Attempt, report: AttemptReport) -> bool:
         attempt,
         report.state,
         moves=ATTEMPT_MOVES,
+        # Between reading and writing the attempt may have been given back and leased again.
+        where={"fence": attempt.fence} | ({"lease_until__lt": Now()} if report.only_if_expired else {}),
         failure_kind=report.failure_kind,
         detail=report.detail[:2000],
         exit_code=report.exit_code,
@@ -105,8 +107,8 @@ def _settle_item(attempt: Attempt, report: AttemptReport) -> list[Event]:
         return []
     state = WorkState(report.state)
     item, old = attempt.item, attempt.item.state
-    changes = {"failure_kind": report.failure_kind, "failure_detail": report.detail[:2000]}
-    if not swap_state(item, state, moves=WORK_MOVES, **changes):
+    kind, detail = report.failure_kind, report.detail[:2000]
+    if not swap_state(item, state, moves=WORK_MOVES, failure_kind=kind, failure_detail=detail):
         return []
     data = {"failure_kind": report.failure_kind} if report.failure_kind else {}
     return [attempt.job.event(EventKind.ITEM, step=attempt.step, item=item.index, old=old, new=state, data=data)]

@@ -13,9 +13,10 @@ from django.db.models import Exists, OuterRef
 from orchestration.engines.base import ExecutionSpec
 from orchestration.engines.registry import get_engine
 from orchestration.execution.advance import advance
+from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.record import record
-from orchestration.models import Attempt, File, Job
-from orchestration.states import ATTEMPT_FINISHED
+from orchestration.models import Attempt, File, Item, Job, StepRun
+from orchestration.states import ATTEMPT_FINISHED, WorkState
 from orchestration.storage.registry import get_storage
 
 log = logging.getLogger(__name__)
@@ -30,20 +31,26 @@ def reconcile() -> int:
     repairs = 0
     for group in batched(jobs.only("pk", "run"), BATCH, strict=False):
         specs = [ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run) for job in group]
-        repairs += sum(record(report) for report in get_engine(settings.ENGINE).report(specs))
+        for report in get_engine(settings.ENGINE).report(specs):
+            with one_at_a_time(report.attempt_id):
+                repairs += record(report)
     return repairs + advance_stalled()
 
 
 def advance_stalled() -> int:
-    """Jobs that an engine has but where nothing is queued or running, and those that want to end."""
+    """Jobs that could go on and that nobody moves: the kill came after a commit and before what follows it."""
     open_attempts = Attempt.objects.filter(job=OuterRef("pk")).exclude(state__in=ATTEMPT_FINISHED)
+    settled = StepRun.objects.filter(job=OuterRef("pk"), state=WorkState.RUNNING).filter(
+        ~Exists(Item.objects.unfinished().filter(step_run=OuterRef("pk")))
+    )
     handed_over = Job.objects.unfinished().filter(execution__isnull=False)
-    stalled = handed_over.filter(~Exists(open_attempts))
+    standing = handed_over.filter(~Exists(open_attempts) | Exists(settled))
     canceling = Job.objects.unfinished().filter(cancel_requested_at__isnull=False)
-    found = stalled.values_list("pk").union(canceling.values_list("pk"))
+    found = standing.values_list("pk").union(canceling.values_list("pk"))
     job_ids = [row[0] for row in found[:1_000]]
     for job_id in job_ids:
-        advance(job_id)
+        with one_at_a_time(job_id):
+            advance(job_id, wait=False)
     if job_ids:
         log.info("advanced stalled jobs", extra={"count": len(job_ids)})
     return len(job_ids)

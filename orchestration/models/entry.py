@@ -21,33 +21,41 @@ if TYPE_CHECKING:
     from orchestration.models.job import Job
 
 _ENTER: Final = """
-WITH job AS (
+WITH given AS (
+  SELECT f.id, asked.n FROM unnest(%(files)s::uuid[]) WITH ORDINALITY AS asked(file, n)
+  JOIN orchestration_file f ON f.id = asked.file
+  WHERE f.deleted_at IS NULL AND f.superseded_at IS NULL FOR SHARE OF f
+), job AS (
   INSERT INTO orchestration_job
     (id, workspace_id, created_by_id, pipeline_version_id, name, params, labels, priority, input_count, state, run,
      waiting_reason, waiting_detail, failure_kind, failure_detail, idempotency_key, request_digest, resubmitted_from_id)
-  VALUES (%(job)s, %(workspace)s, %(user)s, %(version)s, %(name)s, %(params)s, %(labels)s, %(priority)s, %(count)s,
-     %(waiting)s, 1, '', '', '', '', %(key)s, %(digest)s, %(resubmitted_from)s)
-  RETURNING created_at
+  SELECT %(job)s::uuid, %(workspace)s::uuid, %(user)s::uuid, %(version)s::uuid, %(name)s::text, %(params)s::jsonb,
+     %(labels)s::jsonb, %(priority)s::smallint, %(count)s::int, %(waiting)s::text, 1, '', '', '', '', %(key)s::text,
+     %(digest)s::text, %(resubmitted_from)s::uuid
+  WHERE (SELECT count(*) FROM given) = %(count)s::int
+  RETURNING id, created_at
 ), input AS (
   INSERT INTO orchestration_jobinput (job_id, file_id, position)
-  SELECT %(job)s, file, n - 1 FROM unnest(%(files)s::uuid[]) WITH ORDINALITY AS given(file, n)
+  SELECT job.id, given.id, given.n - 1 FROM given, job
 ), step AS (
   INSERT INTO orchestration_steprun
     (id, job_id, name, position, state, run, items_total, failure_kind, failure_detail)
-  SELECT id, %(job)s, name, n - 1, %(step_waiting)s, 1, total, '', ''
-  FROM unnest(%(step_ids)s::uuid[], %(step_names)s::text[], %(totals)s::int[]) WITH ORDINALITY AS s(id, name, total, n)
+  SELECT s.id, job.id, s.name, s.n - 1, %(step_waiting)s::text, 1, s.total, '', ''
+  FROM job, unnest(%(step_ids)s::uuid[], %(step_names)s::text[], %(totals)s::int[])
+    WITH ORDINALITY AS s(id, name, total, n)
 ), event AS (
   INSERT INTO orchestration_event (workspace_id, job_id, kind, step, old, new, reason, data)
-  VALUES (%(workspace)s, %(job)s, %(kind)s, '', '', %(waiting)s, 'submitted', '{}')
+  SELECT %(workspace)s::uuid, job.id, %(kind)s::text, '', '', %(waiting)s::text, 'submitted', '{}' FROM job
 )
 SELECT created_at FROM job
 """
 
 
-def enter_job(job: Job, *, files: Sequence[UUID], steps: Sequence[tuple[str, int]]) -> None:
+def enter_job(job: Job, *, files: Sequence[UUID], steps: Sequence[tuple[str, int]]) -> bool:
     """Write `job`, which must be new, with `files` in their order and `steps` as (name, number of items).
 
-    Raises IntegrityError when its Idempotency-Key is taken.
+    Raises IntegrityError when its Idempotency-Key is taken. False, and nothing is written, when one of the files
+    has been deleted meanwhile: they are locked against that, which a foreign key does not do.
     """
     values: dict[str, Any] = {
         "job": job.pk,
@@ -72,6 +80,10 @@ def enter_job(job: Job, *, files: Sequence[UUID], steps: Sequence[tuple[str, int
     }
     with connection.cursor() as cursor:
         cursor.execute(_ENTER, values)
-        (job.created_at,) = cursor.fetchone()
+        row = cursor.fetchone()
+    if row is None:
+        return False
+    job.created_at = row[0]
     job._state.adding = False  # noqa: SLF001  what save() would have noted
     job._state.db = connection.alias  # noqa: SLF001  the same
+    return True

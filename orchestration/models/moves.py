@@ -21,10 +21,10 @@ def swap_state(
     to: str,
     *,
     moves: Mapping[str, frozenset[str]],
-    finished_field: str = "finished_at",
+    where: Mapping[str, Any] | None = None,
     **changes: Any,
 ) -> bool:
-    """Set `state` to `to` provided the row still has the state this instance was loaded with.
+    """Set `state` to `to` provided the row still has the state this instance was loaded with, and meets `where`.
 
     False means somebody else moved the row first; the instance is then stale. Times are the database's.
     """
@@ -32,10 +32,10 @@ def swap_state(
         raise IllegalMove(f"{type(row).__name__} {row.pk} cannot go from {row.state} to {to}")
     changes["state"] = to
     if to in FINISHED:
-        changes[finished_field] = Now()
+        changes["finished_at"] = Now()
     model: type[Model] = type(row)
     manager: Any = model._default_manager  # noqa: SLF001  Django's documented name for it
-    if not manager.filter(pk=row.pk, state=row.state).update(**changes):
+    if not manager.filter(pk=row.pk, state=row.state, **(where or {})).update(**changes):
         return False
     for field, value in changes.items():
         # An expression (Now(), F() + 1) is the database's business; drop what the instance held.

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.errors import Conflict
-from orchestration.models import File, JobInput
+from orchestration.models import File, Job, JobInput
 from orchestration.services.access import require_role
 from orchestration.states import JOB_UNFINISHED, Role
 from orchestration.storage.registry import get_storage
@@ -32,4 +32,6 @@ def delete_file(*, user: User, file: File) -> None:
         raise Conflict(f"{file.name} is on hold. Release the hold first.")
     if JobInput.objects.filter(file=file, job__state__in=JOB_UNFINISHED).exists():
         raise Conflict(f"{file.name} is an input of a job that has not finished. Cancel the job first, or wait.")
+    if locked.job_id and not Job.objects.get(pk=locked.job_id).is_finished:
+        raise Conflict(f"{file.name} is an output of a job that has not finished. Cancel the job first, or wait.")
     File.objects.filter(pk=file.pk, deleted_at__isnull=True).update(deleted_at=Now())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from orchestration.errors import IdempotencyKeyReused, Invalid, JobFinished, NotFound
+from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, JobFinished, NotFound
 from orchestration.execution.advance import advance
 from orchestration.models import File, Job
 from orchestration.models.entry import enter_job
@@ -88,7 +88,8 @@ def submit(
     steps = [(step.name, len(files) if step.for_each else 1) for step in spec.steps]
     point("submit.before")
     try:
-        enter_job(job, files=[file.pk for file in files], steps=steps)
+        if not enter_job(job, files=[file.pk for file in files], steps=steps):
+            raise Conflict("One of the files was deleted just now.")
     except IntegrityError:
         if found := _replay(workspace, idempotency_key, request):
             return found, False

@@ -8,13 +8,14 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from orchestration.errors import JobNotFinished, NothingToRetry
-from orchestration.models import File, Item, Job, StepRun
+from orchestration.errors import Conflict, JobNotFinished, NothingToRetry
+from orchestration.models import Attempt, File, Item, Job, StepRun
 from orchestration.models.moves import write_events
 from orchestration.points import point
 from orchestration.services.access import require_role
+from orchestration.spec import graph
 from orchestration.spec.model import PipelineSpec
-from orchestration.states import UNSUCCESSFUL, EventKind, JobState, Role, WorkState
+from orchestration.states import ATTEMPT_FINISHED, UNSUCCESSFUL, EventKind, JobState, Role, WorkState
 from orchestration.tasks import nudge_dispatch
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ def _go_again(
 ) -> Job:
     require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
     locked = Job.objects.select_for_update(no_key=True, of=("self",)).select_related("pipeline_version").get(pk=job.pk)
-    if not locked.is_finished:
+    if not locked.is_finished or Attempt.objects.filter(job=locked).exclude(state__in=ATTEMPT_FINISHED).exists():
         raise JobNotFinished
+    if gone := File.objects.filter(used_by=locked, deleted_at__isnull=False).first():
+        raise Conflict(f"The input {gone.name} has been deleted, so this job cannot run again.")
     failed = Item.objects.filter(step_run__job=locked, state__in=UNSUCCESSFUL)
     if only_step:
         failed = failed.filter(step_run__name=only_step)
@@ -90,17 +93,22 @@ def _steps_to_run(job: Job, with_failures: set[str]) -> list[StepRun]:
 
 
 def _reset(job: Job, again: list[StepRun], failed: QuerySet[Item]) -> None:
-    """Failed items wait again. A step without fan-out runs whole, and its earlier files give way."""
+    """Failed items wait again. A step without fan-out runs whole, and so does what builds on it: old files give way."""
     spec = PipelineSpec.from_json(job.pipeline_version.spec)
     fans_out = {step.name for step in spec.steps if step.for_each}
-    chosen = list(failed.values_list("pk", flat=True))
-    whole = [step for step in again if step.name not in fans_out]
-    # Of a fan-out that depends on a failed one, the items that were skipped for it.
-    again_items = Q(pk__in=chosen) | Q(step_run__in=whole) | Q(step_run__in=again, state=WorkState.SKIPPED)
-    Item.objects.filter(again_items).update(
+    whole: set[str] = set()
+    for step in graph.order(spec.steps):
+        # A fan-out that builds on something that runs whole builds on something new, in all its items.
+        if any(run.name == step.name for run in again) and (step.name not in fans_out or whole & set(step.needs)):
+            whole.add(step.name)
+    runs_whole = [run for run in again if run.name in whole]
+    # Of a fan-out that depends on a failed one, the items that were skipped for it; of a canceled one, the rest.
+    left_out = Q(step_run__in=again, state__in=[WorkState.SKIPPED, WorkState.CANCELED])
+    chosen = Q(pk__in=failed.order_by().values("pk"))
+    Item.objects.filter(chosen | left_out | Q(step_run__in=runs_whole)).update(
         state=WorkState.WAITING, finished_at=None, failure_kind="", failure_detail=""
     )
-    replaced = File.objects.filter(job=job, step__in=[step.name for step in whole], superseded_at__isnull=True)
+    replaced = File.objects.filter(job=job, step__in=whole, superseded_at__isnull=True)
     replaced.update(superseded_at=Now())
     StepRun.objects.filter(pk__in=[step.pk for step in again]).update(
         state=WorkState.WAITING,

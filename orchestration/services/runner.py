@@ -93,6 +93,7 @@ def _running(attempt: Attempt) -> None:
         attempt,
         AttemptState.RUNNING,
         moves=ATTEMPT_MOVES,
+        where={"fence": attempt.fence},
         started_at=Now(),
         heartbeat_at=Now(),
         lease_until=Now() + LEASE,
@@ -169,6 +170,9 @@ def output_slots(*, holder: Holder, count: int, first: int = 0) -> list[Slot]:
 
 def finish(*, holder: Holder, outcome: str, outputs: list[dict[str, Any]], **said: Any) -> None:
     """Record the end. A repeat with the same fence gets the same answer; anyone else is fenced."""
+    ends = {outcome.upper()}
+    if outcome == "canceled":
+        ends.add(AttemptState.FAILED)
     if outcome == "canceled" and not _is_canceling(holder):
         # An engine that stops in good order ends its runners so; nobody gave the work up.
         outcome = "failed"
@@ -185,8 +189,8 @@ def finish(*, holder: Holder, outcome: str, outputs: list[dict[str, Any]], **sai
         usage=said.get("usage") or {},
     )
     point("finish.before")
-    if not record(report):
-        _refuse_unless_repeat(report)
+    if not record(report) and not _is_repeat(holder, ends):
+        raise AttemptFenced
 
 
 def _is_canceling(holder: Holder) -> bool:
@@ -199,8 +203,6 @@ def _kind(outcome: str, said: str | None) -> str:
     return FailureKind(said) if said else FailureKind.USER_CODE
 
 
-def _refuse_unless_repeat(report: AttemptReport) -> None:
-    """The runner may not have heard our first answer."""
-    same = {"pk": report.attempt_id, "fence": report.fence, "state": report.state}
-    if not Attempt.objects.filter(**same).exists():
-        raise AttemptFenced
+def _is_repeat(holder: Holder, ends: set[str]) -> bool:
+    """Whether the attempt has ended so before, for this holder: the runner may not have heard our first answer."""
+    return Attempt.objects.filter(pk=holder.attempt_id, fence=holder.fence, state__in=ends).exists()

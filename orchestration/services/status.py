@@ -79,7 +79,7 @@ def _running(job: Job) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {row["step"]: dict(row) for row in rows}
     newest = live.exclude(message="").order_by("step", F("heartbeat_at").desc(nulls_last=True)).distinct("step")
     for step, message in newest.values_list("step", "message"):
-        found[step]["message"] = message
+        found.setdefault(step, {"total": 0.0, "n": 0})["message"] = message
     return found
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import timedelta
 
-_KEY: Final = re.compile(r"[0-9a-f/-]+|incoming/[0-9a-f-]+[.]part")
+_KEY: Final = re.compile(r"[0-9a-f/-]+([.]part-[0-9]+)?|incoming/[0-9a-f-]+[.]part")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -142,5 +142,6 @@ class LocalStorage:
             for name in names:
                 path = Path(folder, name)
                 with suppress(FileNotFoundError):
-                    if path.stat().st_mtime < limit:
+                    # When it came to lie here: a linked output keeps the time that its step gave it.
+                    if path.stat().st_ctime < limit:
                         yield str(path.relative_to(self._top))

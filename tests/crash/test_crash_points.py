@@ -87,6 +87,20 @@ def cancel_job(platform: Platform, journal: Journal) -> None:
 SCENARIOS: dict[str, Callable[[Platform, Journal], None]] = {"run": run_job, "cancel": cancel_job}
 
 
+def strike(
+    platform: Platform, play: Callable[[Platform, Journal], None], points: Points, journal: Journal, ordinal: int
+) -> str:
+    """Play with a kill at this point, and its name. A shorter run, as timing has it, is played again with the kill at its end."""
+    for _ in range(3):
+        points.arm(ordinal)
+        play(platform, journal)
+        passed = points.passed()
+        if len(passed) >= ordinal:
+            return passed[ordinal - 1]
+        ordinal = len(passed)
+    return ""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3_000)
 @pytest.mark.parametrize("scenario", sorted(SCENARIOS))
@@ -104,19 +118,14 @@ def test_killed_at_any_point_the_platform_heals(
     if campaign != "full":
         ordinals = sorted(random.Random(seed).sample(ordinals, 4))
     struck = []
-    for ordinal in ordinals:
-        points.arm(ordinal)
-        play(platform, journal)
-        passed = points.passed()
-        if len(passed) >= ordinal:
-            struck.append(passed[ordinal - 1])
+    for wanted in ordinals:
+        name = strike(platform, play, points, journal, wanted)
+        assert name, "a kill that never struck proves nothing"
+        struck.append(name)
         try:
             check(platform, journal)
         except AssertionError as exc:
-            raise AssertionError(
-                f"after a kill at {ordinal} ({passed[ordinal - 1]}): {exc}\n{platform.logs()}"
-            ) from exc
+            raise AssertionError(f"after a kill at {name} (number {wanted}): {exc}\n{platform.logs()}") from exc
     points.arm(0)
-    assert len(struck) == len(ordinals), "a kill that never struck proves nothing"
     record_property("struck", sorted(set(struck)))
     print(f"{scenario}: {len(struck)} kills at {len(set(struck))} points: {', '.join(sorted(set(struck)))}")

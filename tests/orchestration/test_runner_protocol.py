@@ -87,8 +87,8 @@ def test_lost_attempt_cannot_come_back(owner: User, lab: Workspace) -> None:
     dispatch()
     (zombie,) = lease()
     runner.begin(holder=holder(zombie))
-    assert record(lost_report(zombie.pk))
-    assert not record(lost_report(zombie.pk)), "the second time it is old news"
+    assert record(lost_report(zombie.pk, zombie.fence))
+    assert not record(lost_report(zombie.pk, zombie.fence)), "the second time it is old news"
     with pytest.raises(AttemptFenced):
         end(zombie, "succeeded")
     assert Attempt.objects.filter(state="QUEUED").count() == 1

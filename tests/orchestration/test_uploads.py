@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from orchestration.execution.sweep import sweep_storage
 from orchestration.models import File, Upload, User, Workspace
 from orchestration.services.files import delete_file, open_content
 from orchestration.services.uploads import clean_name, receive
+from orchestration.storage.registry import get_storage
 from tests.factories import join, make_file, make_job, make_user
 
 if TYPE_CHECKING:
@@ -133,25 +135,35 @@ def test_viewer_may_not_upload_and_a_stranger_finds_no_workspace(stranger: User,
         receive(user=stranger, name="a.csv", workspace="lab")
 
 
-def test_sweep_removes_old_orphans_and_deleted_files_and_nothing_else(owner: User, lab: Workspace) -> None:
+def test_sweep_removes_old_orphans_and_deleted_files_and_nothing_else(
+    owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept, gone = make_file(lab, owner, "kept.csv"), make_file(lab, owner, "gone.csv")
     delete_file(user=owner, file=gone)
-    fresh = receive(user=owner, name="still coming.csv")
-    fresh.write(b"x")
     orphan = receive(user=owner, name="orphan.csv")
     orphan.write(b"x")
-    parts = [p for p in everything_stored() if p.suffix == ".part"]
-    old = max(parts, key=lambda p: p.name)
+    cut_off = get_storage("results").receive(f"{lab.pk}/{kept.pk}/1-0")
+    cut_off.write(b"x")
+    cut_off.commit()
+    top = Path(django_settings.STORAGES["results"]["OPTIONS"]["location"])
+    left = top / str(lab.pk) / str(kept.pk) / "1-0"
+    left.rename(left.with_name("1-0.part-4242"))
+    # As a step may leave it: the time of the bytes is not the time when they came to lie here.
+    os.utime(left.with_name("1-0.part-4242"), (0, 0))
     paths = {f.pk: next(p for p in everything_stored() if p.name == str(f.pk)) for f in (kept, gone)}
-    for path in (old, *paths.values()):
-        os.utime(path, (0, 0))
+    before = everything_stored()
 
-    assert sweep_storage() == 2
+    sweep_storage()
+    assert everything_stored() == before, "nothing is old yet"
+    assert left.with_name("1-0.part-4242").exists()
+
+    two_days_on = time.time() + 2 * 86_400
+    monkeypatch.setattr(time, "time", lambda: two_days_on)
+    assert sweep_storage() >= 3
     assert paths[kept.pk].exists()
     assert not paths[gone.pk].exists()
-    assert not old.exists()
-    assert len([p for p in everything_stored() if p.suffix == ".part"]) == len(parts) - 1
-    fresh.discard()
+    assert not [p for p in everything_stored() if p.suffix == ".part"]
+    assert not left.with_name("1-0.part-4242").exists()
     orphan.discard()
 
 

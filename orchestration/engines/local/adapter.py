@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db.models.functions import Now
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 
+GRACE: Final = timedelta(seconds=60)
+
+
 class LocalEngine:
     def start(self, spec: ExecutionSpec) -> str:
         """Nothing to do yet: the attempts that `advance` writes are what the supervisor takes."""
@@ -26,9 +30,13 @@ class LocalEngine:
         wake_engine()
 
     def report(self, specs: list[ExecutionSpec]) -> list[AttemptReport]:
-        """Attempts that nobody vouches for any more: neither supervisor nor runner renewed the lease."""
-        lost = Attempt.objects.live().filter(job__in=[spec.job_id for spec in specs], lease_until__lt=Now())
-        return [lost_report(attempt.pk) for attempt in lost.only("pk")]
+        """Attempts that nobody vouches for any more: neither supervisor nor runner renewed the lease.
+
+        With time to spare: after an outage the supervisor renews what it has before it looks for the lost.
+        """
+        long_ago = Now() - GRACE
+        lost = Attempt.objects.live().filter(job__in=[spec.job_id for spec in specs], lease_until__lt=long_ago)
+        return [lost_report(pk, fence, only_if_expired=True) for pk, fence in lost.values_list("pk", "fence")]
 
     def capacity(self) -> tuple[float, int]:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -36,9 +44,11 @@ class LocalEngine:
         return float(settings.LOCAL_VCPUS), memory
 
 
-def lost_report(attempt_id: UUID) -> AttemptReport:
+def lost_report(attempt_id: UUID, fence: int, *, only_if_expired: bool = False) -> AttemptReport:
     return AttemptReport(
         attempt_id=attempt_id,
+        fence=fence,
+        only_if_expired=only_if_expired,
         state=AttemptState.FAILED,
         failure_kind=FailureKind.INTERRUPTED,
         detail="The process or the machine that ran this attempt went away.",

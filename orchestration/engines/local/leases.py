@@ -69,6 +69,7 @@ def _lease(attempt: Attempt, holder: str) -> None:
         attempt,
         AttemptState.STARTING,
         moves=ATTEMPT_MOVES,
+        where={"fence": attempt.fence},
         fence=fence,
         leased_by=holder,
         lease_until=Now() + LEASE,
@@ -101,9 +102,9 @@ def mine(holder: str) -> list[Attempt]:
     return list(Attempt.objects.live().filter(leased_by=holder))
 
 
-def expired() -> list[UUID]:
-    """Live attempts that nobody renews, whoever had them."""
-    return list(Attempt.objects.live().filter(lease_until__lt=Now()).values_list("pk", flat=True)[:500])
+def expired() -> list[tuple[UUID, int]]:
+    """Live attempts that nobody renews, whoever had them, with their fences."""
+    return list(Attempt.objects.live().filter(lease_until__lt=Now()).values_list("pk", "fence")[:500])
 
 
 def still_live(attempt_id: UUID, fence: int) -> Attempt | None:
@@ -116,14 +117,16 @@ def canceling(attempt_ids: Iterable[UUID]) -> set[UUID]:
     return set(rows.values_list("pk", flat=True))
 
 
-def give_back(attempt: Attempt) -> bool:
-    """STARTING → QUEUED: nothing ran. The next lease has another fence, so a late start changes nothing."""
+def give_back(attempt: Attempt, *, wait: timedelta = timedelta()) -> bool:
+    """STARTING → QUEUED, for `wait` at least: nothing ran. A late start has an old fence and changes nothing."""
     with transaction.atomic():
         if not swap_state(
             attempt,
             AttemptState.QUEUED,
             moves=ATTEMPT_MOVES,
+            where={"fence": attempt.fence},
             fence=F("fence") + 1,
+            available_at=Now() + wait,
             leased_by="",
             lease_until=None,
             pid=None,

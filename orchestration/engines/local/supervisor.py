@@ -10,11 +10,14 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import select
 import signal
 import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -42,6 +45,9 @@ RENEW_S: Final = 5.0
 STALLED_S: Final = 2.0
 # After a cancel the runner grants the step 5 s; what still runs after this is killed from outside.
 KILL_AFTER_S: Final = 7.0
+NO_ROOM_WAIT: Final = timedelta(seconds=10)
+# What PostgreSQL's text cannot hold.
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,8 @@ class Supervisor:
         self._running: dict[int, processes.Process] = {}
         self._poller = select.poll()
         self._listener: psycopg.Connection | None = None
+        self._listens_on = -1
+        self._adopted = False
         self._limits = LocalEngine().capacity()
         self._renewed = self._looked = 0.0
         self._stop = False
@@ -78,20 +86,32 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
-        adopted = False
         while not self._stop:
             try:
-                if not adopted:
-                    self._adopt()
-                    adopted = True
-                self._tick()
+                self._round()
             except (OperationalError, psycopg.OperationalError) as exc:
                 log.warning("database away", extra={"error": str(exc)})
-                self._drop_listener()
-                close_old_connections()
-                time.sleep(0.5)
-            self._wait()
+                self._start_over()
+            except Exception:
+                # The steps that run must not lose their supervisor over one bad row or a full disk; nobody above
+                # could do better than to start over, which is what happens here, without letting go of them.
+                log.exception("round failed")
+                self._start_over()
         self._stop_all()
+
+    def _round(self) -> None:
+        if not self._adopted:
+            self._adopt()
+            self._adopted = True
+        self._tick()
+        self._wait()
+
+    def _start_over(self) -> None:
+        """After an error some attempts may be leased and not started: the next round looks for them."""
+        self._adopted = False
+        self._drop_listener()
+        close_old_connections()
+        time.sleep(0.5)
 
     def _on_signal(self, *_: object) -> None:
         self._stop = True
@@ -106,8 +126,11 @@ class Supervisor:
             raise SystemExit(f"Another local engine already runs for {self._platform.home}.") from None
 
     def _adopt(self) -> None:
-        """What the last supervisor of this machine had: take it over, or say that it is lost."""
+        """What was leased in our name and is not watched: take it over, or say that it is lost."""
+        ours = {(process.attempt_id, process.fence) for process in self._running.values()}
         for attempt in leases.mine(self.name):
+            if (attempt.pk, attempt.fence) in ours:
+                continue
             pid = processes.find(attempt.pk, attempt.fence, attempt.pid, attempt.pid_started)
             if pid is not None and self._watch(attempt, pid):
                 log.info("adopted", extra={"attempt_id": str(attempt.pk), "pid": pid})
@@ -148,15 +171,15 @@ class Supervisor:
         processes.remove_work(processes.work_folder(self._work, attempt.pk, attempt.fence))
         if attempt.state == AttemptState.STARTING and leases.give_back(attempt):
             return
-        self._platform.record(lost_report(attempt.pk))
+        self._platform.record(lost_report(attempt.pk, attempt.fence))
 
     def _tick(self) -> None:
         self._listen()
         now = time.monotonic()
         if now - self._renewed >= RENEW_S:
             leases.renew(self.name, [p.attempt_id for p in self._running.values()])
-            for attempt_id in leases.expired():
-                self._platform.record(lost_report(attempt_id))
+            for attempt_id, fence in leases.expired():
+                self._platform.record(lost_report(attempt_id, fence, only_if_expired=True))
             self._renewed = now
         if now - self._looked >= STALLED_S:
             self._platform.advance_stalled()
@@ -170,15 +193,19 @@ class Supervisor:
         if self._listener is None:
             self._listener = psycopg.connect(self._platform.database_url, autocommit=True)
             self._listener.execute(f"LISTEN {ENGINE_CHANNEL}")
-            self._poller.register(self._listener.fileno(), select.POLLIN)
+            self._listens_on = self._listener.fileno()
+            self._poller.register(self._listens_on, select.POLLIN)
         for _ in self._listener.notifies(timeout=0):
             pass
 
     def _drop_listener(self) -> None:
-        if self._listener is not None:
-            self._poller.unregister(self._listener.fileno())
-            self._listener.close()
-            self._listener = None
+        if self._listener is None:
+            return
+        # A lost connection no longer knows its own descriptor.
+        with suppress(KeyError, ValueError):
+            self._poller.unregister(self._listens_on)
+        self._listener.close()
+        self._listener, self._listens_on = None, -1
 
     def _lease_and_start(self) -> bool:
         """Whether there may be more to take at once."""
@@ -195,7 +222,14 @@ class Supervisor:
         point("engine.leased")
         work = processes.work_folder(self._work, attempt.pk, attempt.fence)
         token = self._platform.issue_token(attempt.pk, attempt.fence)
-        child = processes.start(runner=self._platform.runner, server=self._platform.server, work=work, token=token)
+        try:
+            child = processes.start(runner=self._platform.runner, server=self._platform.server, work=work, token=token)
+        except OSError as exc:
+            # No room for a folder or a process: it may be there later.
+            log.warning("runner not started", extra={"attempt_id": str(attempt.pk), "error": str(exc)})
+            processes.remove_work(work)
+            leases.give_back(attempt, wait=NO_ROOM_WAIT)
+            return
         point("engine.started")
         started = processes.started_at(child.pid)
         self._watch(attempt, child.pid, child)
@@ -222,12 +256,10 @@ class Supervisor:
     def _ended(self, pidfd: int) -> None:
         """A runner is gone. It has reported; or its exit file, or its silence, speaks for it."""
         process = self._running[pidfd]
-        try:
-            attempt = leases.still_live(process.attempt_id, process.fence)
-            if attempt is not None:
-                self._platform.record(self._unreported(process, attempt))
-        except (OperationalError, psycopg.OperationalError):
-            return  # the pidfd stays readable: the next round tries again
+        # If the database is away this raises, and the pidfd stays readable: the next round comes back to it.
+        attempt = leases.still_live(process.attempt_id, process.fence)
+        if attempt is not None:
+            self._platform.record(self._unreported(process, attempt))
         self._poller.unregister(pidfd)
         del self._running[pidfd]
         process.close()
@@ -242,19 +274,24 @@ class Supervisor:
                 fence=process.fence,
                 state=AttemptState.FAILED,
                 failure_kind=FailureKind.PLATFORM,
-                detail=str(said["detail"]),
+                detail=_UNSTORABLE.sub("\ufffd", str(said["detail"])),
             )
-        return lost_report(attempt.pk)
+        return lost_report(attempt.pk, attempt.fence)
 
     def _stop_all(self) -> None:
         """An orderly stop: runners end their steps and report; the attempts are tried again at the next start."""
+        self._drop_listener()
         for process in self._running.values():
             process.ask_to_stop()
-        deadline = time.monotonic() + KILL_AFTER_S
-        while self._running and time.monotonic() < deadline:
-            self._wait()
+        self._wait_for_all(KILL_AFTER_S)
         for process in self._running.values():
             process.kill()
-        end = time.monotonic() + 2
-        while self._running and time.monotonic() < end:
-            self._wait()
+        self._wait_for_all(2.0)
+
+    def _wait_for_all(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self._running and time.monotonic() < deadline:
+            try:
+                self._wait()
+            except (OperationalError, psycopg.OperationalError):
+                time.sleep(0.2)  # their ends are found by the next supervisor

@@ -24,7 +24,10 @@ class Command(BaseCommand):
 
     def handle(self, **_: Any) -> None:
         with connection.cursor() as cursor:
+            # A second replica waits for as long as the first one needs, and a migration may take its time.
+            cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
             cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(settings.DB_LOCK_TIMEOUT_MS)])
             try:
                 said = self._prepare()
             finally:

@@ -45,9 +45,11 @@ class Command(BaseCommand):
         self._only_one()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _stop)
-        postgres = self._start_database()
         children = Children(settings.ESTEIRA_HOME / "log", {}, self._say)
+        postgres = self._database()
         try:
+            if postgres is not None:
+                _started(postgres)
             self._run(children, postgres, no_sample=no_sample)
         except Stopped:
             self._say("")
@@ -93,15 +95,11 @@ class Command(BaseCommand):
             raise CommandError(f"Esteira already runs from {home}. Look at {settings.PUBLIC_URL}") from None
         _refuse_taken_port()
 
-    def _start_database(self) -> EmbeddedPostgres | None:
+    def _database(self) -> EmbeddedPostgres | None:
+        """Our own server, unless the environment names another."""
         if os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"):
             return None
-        postgres = EmbeddedPostgres(settings.ESTEIRA_HOME, say=self._say)
-        try:
-            postgres.ensure_running()
-        except EmbeddedPostgresError as exc:
-            raise CommandError(str(exc)) from exc
-        return postgres
+        return EmbeddedPostgres(settings.ESTEIRA_HOME, say=self._say)
 
     def _prepare(self) -> dict[str, Any]:
         done = subprocess.run(
@@ -149,6 +147,13 @@ class Command(BaseCommand):
             children.watch()
             time.sleep(0.1)
         self._say("")
+
+
+def _started(postgres: EmbeddedPostgres) -> None:
+    try:
+        postgres.ensure_running()
+    except EmbeddedPostgresError as exc:
+        raise CommandError(str(exc)) from exc
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
