@@ -50,9 +50,9 @@ shots: setup ## Take screenshots of every page, light and dark
 	@$(BOOTSTRAP) ensure chromium
 	@exec $(BIN)/python manage.py shots $(ARGS)
 
-crash: setup ## Kill the platform at every step of a job and check what is left (long)
-	@echo "Enumerating crashes …"
-	@exec $(BIN)/python -m pytest tests/crash --campaign=full $(ARGS)
+crash: setup ## The long campaigns: every crash point, 200 jobs under kills, 1 GiB, 2,000 images
+	@echo "Killing the platform at every durable act, and putting large and broken work through it …"
+	@exec $(BIN)/python -m pytest tests/crash tests/live --campaign=full $(ARGS)
 
 pins: setup ## Write deploy/requirements anew from pyproject.toml (needs the package index)
 	@$(BIN)/python -m project.embedded.pins write

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from api_app.schemas import (
     AcceptsOut,
@@ -67,6 +67,9 @@ def pipeline_out(version: PipelineVersion, versions: list[str]) -> PipelineOut:
     )
 
 
+FILES_SHOWN: Final = 200
+
+
 def job_brief(job: Job, *, title: str, progress: float) -> JobBrief:
     """For a list: the place in line is left out, it would cost a query for each job."""
     return JobBrief(**_job_fields(job, title=title, progress=progress, queue_position=None))
@@ -76,13 +79,22 @@ def job_out(job: Job) -> JobOut:
     status = job_status(job)
     title = PipelineSpec.from_json(job.pipeline_version.spec).title.text()
     fields = _job_fields(job, title=title, progress=status.progress, queue_position=status.queue_position)
-    inputs = job.job_inputs.select_related("file") if job.input_count else ()
+    results = results_of(job)
+    shown = list(results[:FILES_SHOWN])
     return JobOut(
         **fields,
-        inputs=[file_out(row.file) for row in inputs],
+        inputs=_inputs(job),
+        input_count=job.input_count,
         steps=[step_out(step) for step in status.steps],
-        results=[file_out(file) for file in results_of(job)],
+        results=[file_out(file) for file in shown],
+        result_count=len(shown) if len(shown) < FILES_SHOWN else results.count(),
     )
+
+
+def _inputs(job: Job) -> list[FileOut]:
+    """The first of them: whoever watches a job of ten thousand files must not be sent them all each time."""
+    rows = job.job_inputs.select_related("file").order_by("position")[:FILES_SHOWN] if job.input_count else ()
+    return [file_out(row.file) for row in rows]
 
 
 def new_job_out(job: Job) -> JobOut:
@@ -91,12 +103,13 @@ def new_job_out(job: Job) -> JobOut:
     The place in line is left out: counting those ahead is most expensive just when many come at once.
     """
     spec = PipelineSpec.from_json(job.pipeline_version.spec)
-    inputs = job.job_inputs.select_related("file") if job.input_count else ()
     return JobOut(
         **_job_fields(job, title=spec.title.text(), progress=0.0, queue_position=None),
-        inputs=[file_out(row.file) for row in inputs],
+        inputs=_inputs(job),
+        input_count=job.input_count,
         steps=[_untouched(step, job.input_count if step.fans_out else 1) for step in spec.steps],
         results=[],
+        result_count=0,
     )
 
 

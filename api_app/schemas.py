@@ -194,8 +194,12 @@ class JobBrief(BaseModel):
 
 class JobOut(JobBrief):
     inputs: list[FileOut]
+    """The first 200 of `input_count`."""
+    input_count: int
     steps: list[StepOut]
     results: list[FileOut]
+    """The first 200 of `result_count`, those of the last step first; all of them are at `/jobs/{id}/results`."""
+    result_count: int
 
 
 class AttemptOut(BaseModel):

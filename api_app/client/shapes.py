@@ -71,6 +71,7 @@ class Job(TypedDict):
     inputs: NotRequired[list[File]]
     steps: NotRequired[list[Step]]
     results: NotRequired[list[File]]
+    result_count: NotRequired[int]
 
 
 class Attempt(TypedDict):

@@ -73,16 +73,7 @@ def _apply(attempt: Attempt, report: AttemptReport) -> bool:
     if not moved:
         return False
     data = {"failure_kind": report.failure_kind, "exit_code": report.exit_code} if report.failure_kind else {}
-    ended = attempt.job.event(
-        EventKind.ATTEMPT,
-        step=attempt.step,
-        item=attempt.item_index,
-        attempt_id=attempt.pk,
-        old=old,
-        new=report.state,
-        reason=report.detail[:500],
-        data=data | {"run": attempt.run, "number": attempt.number},
-    )
+    ended = attempt.event(report.state, old=old, reason=report.detail, data=data)
     if report.state == "SUCCEEDED":
         attach_outputs(attempt, report.outputs)
     write_events([ended, *_settle_item(attempt, report)])

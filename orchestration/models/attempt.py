@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -10,10 +10,12 @@ from orchestration.ids import new_id
 from orchestration.models.job import Job
 from orchestration.models.scoping import InWorkspaceQuerySet
 from orchestration.models.step import Item
-from orchestration.states import ATTEMPT_FINISHED, ATTEMPT_LIVE, AttemptState
+from orchestration.states import ATTEMPT_FINISHED, ATTEMPT_LIVE, AttemptState, EventKind
 
 if TYPE_CHECKING:
     from uuid import UUID
+
+    from orchestration.models.event import Event
 
 
 class AttemptQuerySet(InWorkspaceQuerySet["Attempt"]):
@@ -100,3 +102,16 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.step}[{self.item_index}] r{self.run}#{self.number} ({self.state})"
+
+    def event(self, new: str, *, old: str, reason: str = "", data: dict[str, Any] | None = None) -> Event:
+        """An unsaved event of this attempt's move."""
+        return self.job.event(
+            EventKind.ATTEMPT,
+            step=self.step,
+            item=self.item_index,
+            attempt_id=self.pk,
+            old=old,
+            new=new,
+            reason=reason[:500],
+            data={"run": self.run, "number": self.number} | (data or {}),
+        )

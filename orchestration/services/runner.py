@@ -100,16 +100,7 @@ def _running(attempt: Attempt) -> None:
     )
     if not moved:
         raise AttemptFenced
-    event = job.event(
-        EventKind.ATTEMPT,
-        step=attempt.step,
-        item=attempt.item_index,
-        attempt_id=attempt.pk,
-        old=AttemptState.STARTING,
-        new=AttemptState.RUNNING,
-        data={"run": attempt.run, "number": attempt.number},
-    )
-    write_events([event])
+    write_events([attempt.event(AttemptState.RUNNING, old=AttemptState.STARTING)])
     if job.state in {JobState.QUEUED, JobState.STARTING}:
         job.move(JobState.RUNNING, started_at=Now())
 

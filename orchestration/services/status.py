@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from orchestration.models import Attempt, File, Item, Job
+from orchestration.models import Attempt, File, Item, Job, StepRun
 from orchestration.spec.model import PipelineSpec
 from orchestration.states import FINISHED, JobState, WorkState
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.db.models import QuerySet
-
-    from orchestration.models import StepRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +60,10 @@ def job_status(job: Job) -> JobStatus:
 
 
 def results_of(job: Job) -> QuerySet[File]:
-    """The job's result files, in the order of steps and items."""
-    files: QuerySet[File] = File.objects.results().filter(job=job).order_by("step", "item_index", "name")
-    return files
+    """The job's result files; those of the last step, where the report is, come first."""
+    place = StepRun.objects.filter(job=OuterRef("job"), name=OuterRef("step")).values("position")[:1]
+    files: QuerySet[File] = File.objects.results().filter(job=job)
+    return files.order_by(Subquery(place).desc(), "item_index", "name")
 
 
 def attempts_of(job: Job) -> QuerySet[Attempt]:

@@ -172,10 +172,25 @@ def test_finished_job_shows_steps_and_results(ana: Visitor, owner: User, lab: Wo
     first = ana.json("GET", f"/jobs/{job_id}/results?limit=1")
     second = ana.json("GET", f"/jobs/{job_id}/results?limit=1&cursor={first['next_cursor']}")
     names = [(f["name"], f["step"], f["item"]) for f in first["items"] + second["items"]]
-    assert names == [("a.csv", "convert", 0), ("b.html", "report", 0)]
+    assert names == [("b.html", "report", 0), ("a.csv", "convert", 0)]
     assert second["next_cursor"] is None
-    assert [f["name"] for f in ana.json("GET", f"/jobs/{job_id}")["results"]] == ["a.csv", "b.html"]
+    assert [f["name"] for f in ana.json("GET", f"/jobs/{job_id}")["results"]] == ["b.html", "a.csv"]
     assert ana("GET", f"/jobs/{job_id}/results?cursor=x").status_code == 422
+
+
+def test_job_of_very_many_files_shows_the_first_and_tells_how_many(
+    ana: Visitor, owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api_app.answers.FILES_SHOWN", 2)
+    publish_pipeline(TWO_STEPS)
+    files = [str(make_file(lab, owner, name=f"{n}.csv").pk) for n in range(3)]
+    job_id = ana.json("POST", "/jobs", 201, json={"pipeline": "two-steps", "inputs": files})["id"]
+    for n in range(5):
+        make_file(lab, owner, name=f"{n}.html", kind="result", job=Job.objects.get(), step="report", item_index=n)
+    job = ana.json("GET", f"/jobs/{job_id}")
+    assert [f["name"] for f in job["inputs"]] == ["0.csv", "1.csv"]
+    assert [f["name"] for f in job["results"]] == ["0.html", "1.html"]
+    assert (job["input_count"], job["result_count"]) == (3, 5)
 
 
 def test_cancel_is_accepted_once(ana: Visitor, body: dict[str, Any]) -> None:

@@ -90,7 +90,10 @@ SCENARIOS: dict[str, Callable[[Platform, Journal], None]] = {"run": run_job, "ca
 def strike(
     platform: Platform, play: Callable[[Platform, Journal], None], points: Points, journal: Journal, ordinal: int
 ) -> str:
-    """Play with a kill at this point, and its name. A shorter run, as timing has it, is played again with the kill at its end."""
+    """Play with a kill at this point; the point's name.
+
+    A run with fewer points, as timing has it, is played again with the kill at its end.
+    """
     for _ in range(3):
         points.arm(ordinal)
         play(platform, journal)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +19,22 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
+from project.embedded.throwaway import temporary_root
 from tests.live.platform import ROOT, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A data folder that the database's account can enter too, when root runs the tests."""
+    top = Path(tempfile.mkdtemp(prefix="esteira-up-", dir=temporary_root()))
+    top.chmod(0o711)
+    yield top / "var"
+    shutil.rmtree(top, ignore_errors=True)
 
 
 def environment(home: Path, port: int) -> dict[str, str]:
@@ -85,8 +97,8 @@ def processes_of(home: Path) -> list[str]:
     return found
 
 
-def test_a_newcomers_first_minutes(tmp_path: Path) -> None:
-    home, port = tmp_path / "var", free_port()
+def test_a_newcomers_first_minutes(home: Path, tmp_path: Path) -> None:
+    port = free_port()
     with up(home, port) as (process, said):
         text = until_said(said, "Esteira is running", process)
         assert f"http://127.0.0.1:{port}" in text
@@ -134,14 +146,14 @@ def test_a_newcomers_first_minutes(tmp_path: Path) -> None:
         assert json.loads(done.stdout.splitlines()[-1])["state"] == "SUCCEEDED"
 
 
-def test_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
+def test_taken_port_is_named_with_a_way_out(home: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         done = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), "up"],
-            env=environment(tmp_path / "var", port),
+            env=environment(home, port),
             capture_output=True,
             text=True,
             check=False,
@@ -152,9 +164,9 @@ def test_taken_port_is_named_with_a_way_out(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_everything_killed_at_once_comes_back_with_its_data(tmp_path: Path) -> None:
+def test_everything_killed_at_once_comes_back_with_its_data(home: Path) -> None:
     """As after a power cut, but for the page cache."""
-    home, port = tmp_path / "var", free_port()
+    port = free_port()
     with up(home, port) as (process, said):
         until_said(said, "Esteira is running", process)
         for entry in Path("/proc").iterdir():

@@ -107,7 +107,7 @@ def test_results_of_a_rerun_replace_those_that_depended_on_the_failure(owner: Us
     finish_with_output(report, b"second report")
 
     names = [(f.step, f.item_index, f.size) for f in results_of(job)]
-    assert names == [("convert", 0, 4), ("convert", 1, 6), ("report", 0, 13)]
+    assert names == [("report", 0, 13), ("convert", 0, 4), ("convert", 1, 6)], "the report comes first"
     assert File.objects.filter(job=job, superseded_at__isnull=False).count() == 1
 
 

@@ -34,7 +34,7 @@ def ended(screen: Screen, job: Job, attempts: Sequence[Attempt], base_url: str) 
     if job["failure_detail"]:
         screen.say(f"  {one_line(job['failure_detail'])}")
     failures(screen, attempts)
-    results(screen, job.get("results", []))
+    results(screen, job.get("results", []), job.get("result_count"))
     _next(screen, job, attempts, base_url)
 
 
@@ -56,12 +56,14 @@ def failures(screen: Screen, attempts: Sequence[Attempt]) -> None:
         screen.say(f"  … and {count(len(failed) - MOST_FAILURES, 'more failed item')}")
 
 
-def results(screen: Screen, files: Sequence[File]) -> None:
+def results(screen: Screen, files: Sequence[File], total: int | None = None) -> None:
+    """`files` may be only the first of `total`."""
     shown = [(f"  {one_line(file['name'])}", size(file["size"])) for file in files[:MOST_FILES]]
     if shown:
         screen.table(("  RESULT", "SIZE"), shown, right=("SIZE",))
-    if len(files) > MOST_FILES:
-        screen.say(f"  … and {len(files) - MOST_FILES:,} more")
+    more = (len(files) if total is None else total) - len(shown)
+    if more > 0:
+        screen.say(f"  … and {more:,} more")
 
 
 def _next(screen: Screen, job: Job, attempts: Sequence[Attempt], base_url: str) -> None:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from orchestration.models import Attempt
 from orchestration.models.moves import swap_state, write_events
 from orchestration.points import point
-from orchestration.states import ATTEMPT_MOVES, AttemptState, EventKind, JobState
+from orchestration.states import ATTEMPT_MOVES, AttemptState, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,17 +76,7 @@ def _lease(attempt: Attempt, holder: str) -> None:
         pid=None,
         pid_started="",
     )
-    job = attempt.job
-    event = job.event(
-        EventKind.ATTEMPT,
-        step=attempt.step,
-        item=attempt.item_index,
-        attempt_id=attempt.pk,
-        old=AttemptState.QUEUED,
-        new=AttemptState.STARTING,
-        data={"run": attempt.run, "number": attempt.number},
-    )
-    write_events([event])
+    write_events([attempt.event(AttemptState.STARTING, old=AttemptState.QUEUED)])
     point("lease.taken")
 
 
@@ -133,14 +123,6 @@ def give_back(attempt: Attempt, *, wait: timedelta = timedelta()) -> bool:
             pid_started="",
         ):
             return False
-        event = attempt.job.event(
-            EventKind.ATTEMPT,
-            step=attempt.step,
-            item=attempt.item_index,
-            attempt_id=attempt.pk,
-            old=AttemptState.STARTING,
-            new=AttemptState.QUEUED,
-            reason="The process never started.",
-        )
-        write_events([event])
+        said = "The process never started."
+        write_events([attempt.event(AttemptState.QUEUED, old=AttemptState.STARTING, reason=said)])
     return True
