@@ -33,9 +33,8 @@ class Command(BaseCommand):
 def _checked(source: Source) -> str:
     spec = source.spec
     steps = ", ".join(step.name for step in spec.steps)
-    return (
-        f"{spec.name} {spec.version} is fine: {len(spec.steps)} steps ({steps}), {len(source.bundle):,} bytes of code."
-    )
+    number = "1 step" if len(spec.steps) == 1 else f"{len(spec.steps)} steps"
+    return f"{spec.name} {spec.version} is fine: {number} ({steps}), {len(source.bundle):,} bytes of code."
 
 
 def _published(source: Source) -> str:
