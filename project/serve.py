@@ -33,6 +33,7 @@ class BoundedHttp(HttpToolsProtocol):
     _head_bytes = 0
     _head_timer: TimerHandle | None = None
     _in_head = True
+    _was_only_head = True
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -43,21 +44,23 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._in_head:
+        if self._in_head and self._head_timer is None:
+            self._await_head()
+        self._was_only_head = self._in_head
+        super().data_received(data)
+        # One read may bring the end of a head and much of its body: only bytes that were nothing but head count.
+        if self._in_head and self._was_only_head:
             self._head_bytes += len(data)
-            if self._head_timer is None:
-                self._await_head()
             if self._head_bytes > HEAD_BYTES:
                 self._refuse_head()
-                return
-        super().data_received(data)
 
     def on_headers_complete(self) -> None:
+        self._was_only_head = False
         self._head_done()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._was_only_head = True, 0, False
         super().on_message_complete()
 
     def _await_head(self) -> None:

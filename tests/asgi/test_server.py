@@ -90,6 +90,23 @@ def test_head_without_end_is_refused(server: Server) -> None:
     assert heard.count(b"HTTP/1.1") == 1
 
 
+def test_body_that_comes_with_its_head_in_one_piece_is_no_head(server: Server) -> None:
+    """As runners report many outputs: one connection, one write, far more body than a head may have."""
+    head = (
+        b"POST /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 200000\r\n\r\n"
+    )
+    with server.connect() as line:
+        for _ in range(2):
+            line.sendall(head + b"x" * 200_000)
+            heard = b""
+            while b"\r\n\r\n" not in heard:
+                heard += line.recv(65_536)
+            assert heard.startswith(b"HTTP/1.1 401"), heard[:100]
+            if b"connection: close" in heard.lower():
+                break
+
+
 SMUGGLED = [
     (
         b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
