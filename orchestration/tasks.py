@@ -31,6 +31,11 @@ def reconcile() -> None:
     sweep.reconcile()
 
 
+@shared_task(name="esteira.expire_files")
+def expire_files() -> None:
+    sweep.expire_files()
+
+
 @shared_task(name="esteira.sweep_storage")
 def sweep_storage() -> None:
     sweep.sweep_storage()
