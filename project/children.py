@@ -20,9 +20,11 @@ CALM_S: Final = 30.0
 LOG_BYTES: Final = 10 << 20
 _PR_SET_PDEATHSIG: Final = 1
 WORKER: Final = [
-    "-m", "celery", "-A", "project.celery", "worker", "--beat", "--pool", "threads", "--concurrency", "4",
+    "-m", "celery", "-A", "project.celery", "worker", "--pool", "threads", "--concurrency", "4",
    "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING", "--hostname", "worker@local",
 ]  # fmt: skip
+# A process of its own, not the worker's: killed outright, a worker leaves the beat it forked running for ever.
+BEAT: Final = ["-m", "celery", "-A", "project.celery", "beat", "--loglevel", "WARNING", "--pidfile="]
 _libc: Final = ctypes.CDLL(None)
 
 

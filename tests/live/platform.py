@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psycopg
 
-from project.children import WORKER, Children
+from project.children import BEAT, WORKER, Children
 from project.embedded.throwaway import throwaway
 
 if TYPE_CHECKING:
@@ -153,6 +153,7 @@ def running(extra: dict[str, str] | None = None, settings: dict[str, str] | None
         keeper = threading.Thread(target=_keep, args=(children, postgres, stop), daemon=True)
         children.start("web", ["-m", "project.serve"], stop_s=8)
         children.start("worker", WORKER, stop_s=8)
+        children.start("beat", BEAT, stop_s=4)
         children.start("engine", [str(ROOT / "manage.py"), "local_engine"], stop_s=12)
         keeper.start()
         try:

@@ -76,10 +76,19 @@ def kill_child(name: str) -> Callable[[Platform, random.Random], bool]:
 KILLS: dict[str, Callable[[Platform, random.Random], bool]] = {
     "web": kill_child("web"),
     "worker": kill_child("worker"),
+    "beat": kill_child("beat"),
     "engine": kill_child("engine"),
     "runner": kill_a_runner,
     "postgres": kill_postgres,
 }
+
+
+def is_ours(process: Path, platform: Platform, word: bytes) -> bool:
+    try:
+        ours = f"ESTEIRA_HOME={platform.home}".encode() in (process / "environ").read_bytes().split(b"\0")
+        return ours and word in (process / "cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def strike(platform: Platform, name: str, dice: random.Random) -> bool:
@@ -117,6 +126,8 @@ def test_every_job_ends_exactly_once_whatever_is_killed(platform: Platform, camp
     assert set(ends.values()) == {"SUCCEEDED"}, {s: list(ends.values()).count(s) for s in set(ends.values())}
     assert all(struck.values()), f"a fault that never struck proves nothing: {struck}"
     check(platform, journal)
+    beats = [p for p in Path("/proc").iterdir() if p.name.isdigit() and is_ours(p, platform, b"celery")]
+    assert len(beats) == 2, f"one worker and one beat, no leftovers of killed ones: {beats}"
     results = platform.sql(
         "SELECT job_id, count(*), min(sha256) FROM orchestration_file WHERE job_id = ANY(%s) GROUP BY 1", job_ids
     )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from project.children import WORKER, Children
+from project.children import BEAT, WORKER, Children
 from project.embedded.errors import EmbeddedPostgresError
 from project.embedded.postgres import EmbeddedPostgres
 
@@ -65,6 +65,7 @@ class Command(BaseCommand):
         said = self._prepare()
         children.start("web", ["-m", "project.serve"], stop_s=8)
         children.start("worker", WORKER, stop_s=8)
+        children.start("beat", BEAT, stop_s=4)
         children.start("engine", [MANAGE, "local_engine"], stop_s=12)
         self._wait_until_ready(children)
         self._welcome(said)
