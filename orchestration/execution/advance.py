@@ -15,7 +15,6 @@ from orchestration.points import point
 from orchestration.spec.decide import job_outcome, step_outcome
 from orchestration.spec.model import PipelineSpec, StepSpec
 from orchestration.states import (
-    ATTEMPT_FINISHED,
     FINISHED,
     UNSUCCESSFUL,
     WORK_MOVES,
@@ -201,7 +200,7 @@ def _cancel(job: Job) -> None:
     gone = Attempt.objects.filter(job=job, run=job.run, state=AttemptState.CANCELED)
     Item.objects.filter(pk__in=gone.values("item")).exclude(state__in=FINISHED).update(**now)
     # Not only what is live: a retry may have been queued since the rows above were read.
-    if Attempt.objects.filter(job=job).exclude(state__in=ATTEMPT_FINISHED).exists():
+    if Attempt.objects.unfinished().filter(job=job).exists():
         wake_engine()
         return
     open_steps = [step for step in job.steps.all() if step.state not in FINISHED]

@@ -17,7 +17,7 @@ from orchestration.execution.advance import advance
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.record import record
 from orchestration.models import Attempt, File, Item, Job, JobInput, StepRun
-from orchestration.states import ATTEMPT_FINISHED, JOB_UNFINISHED, WorkState
+from orchestration.states import JOB_UNFINISHED, WorkState
 from orchestration.storage.registry import get_storage
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def reconcile() -> int:
 
 def advance_stalled() -> int:
     """Jobs that could go on and that nobody moves: the kill came after a commit and before what follows it."""
-    open_attempts = Attempt.objects.filter(job=OuterRef("pk")).exclude(state__in=ATTEMPT_FINISHED)
+    open_attempts = Attempt.objects.unfinished().filter(job=OuterRef("pk"))
     settled = StepRun.objects.filter(job=OuterRef("pk"), state=WorkState.RUNNING).filter(
         ~Exists(Item.objects.unfinished().filter(step_run=OuterRef("pk")))
     )

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 class AttemptQuerySet(InWorkspaceQuerySet["Attempt"]):
     workspace_path = "job__workspace"
 
+    def unfinished(self) -> Self:
+        return self.exclude(state__in=ATTEMPT_FINISHED)
+
     def live(self) -> Self:
         return self.filter(state__in=ATTEMPT_LIVE)
 

@@ -15,7 +15,7 @@ from orchestration.points import point
 from orchestration.services.access import require_role
 from orchestration.spec import graph
 from orchestration.spec.model import PipelineSpec
-from orchestration.states import ATTEMPT_FINISHED, UNSUCCESSFUL, EventKind, JobState, Role, WorkState
+from orchestration.states import UNSUCCESSFUL, EventKind, JobState, Role, WorkState
 from orchestration.tasks import nudge_dispatch
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _go_again(
 ) -> Job:
     require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
     locked = Job.objects.select_for_update(no_key=True, of=("self",)).select_related("pipeline_version").get(pk=job.pk)
-    if not locked.is_finished or Attempt.objects.filter(job=locked).exclude(state__in=ATTEMPT_FINISHED).exists():
+    if not locked.is_finished or Attempt.objects.unfinished().filter(job=locked).exists():
         raise JobNotFinished
     if gone := File.objects.filter(used_by=locked, deleted_at__isnull=False).first():
         raise Conflict(f"The input {gone.name} has been deleted, so this job cannot run again.")
@@ -96,10 +96,11 @@ def _reset(job: Job, again: list[StepRun], failed: QuerySet[Item]) -> None:
     """Failed items wait again. A step without fan-out runs whole, and so does what builds on it: old files give way."""
     spec = PipelineSpec.from_json(job.pipeline_version.spec)
     fans_out = {step.name for step in spec.steps if step.for_each}
+    names = {run.name for run in again}
     whole: set[str] = set()
     for step in graph.order(spec.steps):
         # A fan-out that builds on something that runs whole builds on something new, in all its items.
-        if any(run.name == step.name for run in again) and (step.name not in fans_out or whole & set(step.needs)):
+        if step.name in names and (step.name not in fans_out or whole & set(step.needs)):
             whole.add(step.name)
     runs_whole = [run for run in again if run.name in whole]
     # Of a fan-out that depends on a failed one, the items that were skipped for it; of a canceled one, the rest.
