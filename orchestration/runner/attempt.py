@@ -8,7 +8,7 @@ from . import ends
 from .ends import Result
 from .log import Lines, Log
 from .order import Order, PlatformFault
-from .process import NotStarted, Start, resolve, start
+from .process import NotStarted, OomScore, Start, resolve, start
 from .protocol import Again, Backoff, Fenced, Platform, Refused, Silent
 from .quick import dumps
 from .report import Reporter, send_log
@@ -43,6 +43,7 @@ class Attempt:
     def run(self) -> int:
         """Returns the runner's exit code; the exit file has been written."""
         # Nobody but root may read the token out of this process's memory, the step least of all.
+        self._oom = OomScore()
         prctl(PR_SET_DUMPABLE, 0)
         self._standing.listen()
         self._folders.forget_exit()
@@ -153,7 +154,7 @@ class Attempt:
         # A fork copies one thread only, and whatever the other one had locked stays locked in the child.
         self._reporter.stop()
         self._standing.check()
-        child = start(what)
+        child = start(what, self._oom)
         for fd in what.keep:
             os.close(fd)
         watch = Watch(child, tree, order.limits, self._standing, self._reporter, self._folders)

@@ -39,11 +39,13 @@ class Child:
         self.out = out
 
 
-def start(what: Start) -> Child:
+def start(what: Start, oom: OomScore | None = None) -> Child:
     """Starts the command with stdout and stderr in one pipe. To be called before there is any thread."""
     out, out_end = os.pipe()
     failed, failed_end = os.pipe()
     runner = os.getpid()
+    if oom is not None:
+        oom.raised()
     pid = os.fork()
     if pid == 0:
         try:
@@ -52,6 +54,8 @@ def start(what: Start) -> Child:
             os.write(failed_end, f"{wrong.errno}".encode())
         finally:
             os._exit(127)
+    if oom is not None:
+        oom.restored()
     os.close(out_end)
     os.close(failed_end)
     number = os.read(failed, 16)
@@ -75,7 +79,6 @@ def _become(what: Start, out: int, runner: int) -> None:
     os.dup2(nothing, 0)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    _oom_first()
     for number in signal.valid_signals():
         # Python ignores SIGPIPE and SIGXFSZ, and an ignored signal stays ignored in the new program.
         if signal.getsignal(number) == signal.SIG_IGN:
@@ -88,12 +91,32 @@ def _become(what: Start, out: int, runner: int) -> None:
     os.execve(what.path, what.argv, what.env)  # noqa: S606
 
 
-def _oom_first() -> None:
-    try:
-        fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-        os.write(fd, OOM_SCORE)
-    except OSError:
-        return
+class OomScore:
+    """Makes the step the kernel's first choice when memory runs out, and not the runner.
+
+    To be opened before the runner hides its memory: from then on these files of its own and of what it forks
+    belong to root. So the step inherits the score that the runner has for the moment of the fork.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self._fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+            self._own = os.read(self._fd, 16)
+        except OSError:
+            self._fd = -1
+
+    def raised(self) -> None:
+        self._set(OOM_SCORE)
+
+    def restored(self) -> None:
+        self._set(self._own if self._fd >= 0 else b"")
+
+    def _set(self, score: bytes) -> None:
+        if self._fd >= 0:
+            try:
+                os.pwrite(self._fd, score, 0)
+            except OSError:  # more than we may: then the step is as likely a victim as anybody
+                return
 
 
 def _limit(file_size_bytes: int | None) -> None:

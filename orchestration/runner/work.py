@@ -220,7 +220,9 @@ def keep(fd: int, data: bytes) -> None:
 
 
 def write(path: str, data: bytes) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444)
+    if os.path.lexists(path):
+        os.unlink(path)  # one of an earlier runner is read-only, also for us
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
     try:
         keep(fd, data)
     finally:
