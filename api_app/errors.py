@@ -45,6 +45,11 @@ STATUS: Final[dict[type[Exception], int]] = {
     domain.Conflict: 409,
     domain.Invalid: 422,
     domain.TooLarge: 413,
+    domain.UploadExpired: 410,
+    domain.TooManyOpenUploads: 429,
+    domain.LengthRequired: 411,
+    domain.WrongLength: 400,
+    domain.PartDamaged: 400,
     domain.StorageFull: 507,
     domain.AttemptFenced: 409,
     domain.LogOffset: 409,
@@ -89,7 +94,7 @@ SENTENCES: Final[dict[type[Exception], str]] = {
     UnicodeEncodeError: "The request holds a text that is not valid Unicode.",
     Exception: "Something went wrong on our side. It has been noted with the id in X-Request-Id.",
 }
-_SHOWN_DETAILS: Final = ("errors", "end")
+_SHOWN_DETAILS: Final = ("errors", "end", "missing", "state")
 
 
 def problem(
@@ -127,7 +132,7 @@ def answer(exc: Exception) -> Response:
 def _headers(exc: Exception, status: int) -> dict[str, str]:
     if isinstance(exc, TooManyTries):
         return {"retry-after": str(exc.retry_after_s)}
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(exc, domain.PartBusy | domain.TooManyOpenUploads):
         return {"retry-after": str(RETRY_AFTER_S)}
     if status == HTTPStatus.UNAUTHORIZED:
         return {"www-authenticate": 'Bearer realm="esteira"'}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from api_app.errors import NotAuthenticated, answer, problem
@@ -22,6 +23,8 @@ UPLOADS: Final = "/api/v1/uploads"
 RUNNER: Final = "/api/runner/v1/"
 RUNNER_LOG: Final = "/api/runner/v1/log"
 RAW_BODIES: Final = frozenset({UPLOADS, RUNNER_LOG})
+# The signature in such an address is the permission, for these bytes and no others.
+_PART: Final = re.compile(r"/api/v1/uploads/[0-9a-f-]{36}/parts/[0-9]{1,5}")
 _KEY: Final = "esteira.credential"
 
 
@@ -50,6 +53,8 @@ def credential(request: Request) -> Credential:
 
 
 def _refusal(scope: Scope) -> Response | None:
+    if scope["method"] == "PUT" and _PART.fullmatch(scope["path"]):
+        return None
     headers = dict(scope["headers"])
     found = _credential(headers.get(b"authorization", b"").decode("latin-1"), scope["path"], scope["method"])
     if found is None:
@@ -70,7 +75,7 @@ def _credential(header: str, path: str, method: str) -> Credential | None:
             return Credential("bearer", secret)
         case "basic" if (method, path) == ("POST", TOKENS):
             return _basic(secret)
-        case "ticket" if (method, path) == ("POST", UPLOADS) and secret:
+        case "ticket" if path.startswith(UPLOADS) and secret:
             return Credential("ticket", secret)
     return None
 

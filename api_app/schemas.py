@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.states import AttemptState, EventKind, FileKind, JobState, ScanState, UploadState, WorkState
+from orchestration.states import AttemptState, EventKind, FileKind, JobState, ScanState, WorkState
 
 MAX_INPUTS = 10_000
 MAX_LABELS = 32
@@ -14,6 +14,7 @@ MAX_LABELS = 32
 # Neither NUL nor any other control character: PostgreSQL stores no NUL, and a terminal obeys the rest.
 _PLAIN = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
 Name = Annotated[str, Field(max_length=200, pattern=_PLAIN)]
+Reason = Annotated[str, Field(max_length=500, pattern=_PLAIN)]
 Slug = Annotated[str, Field(max_length=63, pattern=r"^[-a-zA-Z0-9_]*$")]
 PipelineRef = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[-a-zA-Z0-9_.@+]+$")]
 Label = Annotated[str, Field(max_length=100, pattern=_PLAIN)]
@@ -79,22 +80,21 @@ class NewTokenOut(BaseModel):
 class FileOut(BaseModel):
     id: UUID
     name: str
+    path: str
     size: int
     sha256: str
+    crc64nvme: str
     media_type: str
     kind: FileKind
     scan_state: ScanState
     created_at: datetime
     expires_at: datetime
+    hold: bool
+    deleted_at: datetime | None
+    undelete_until: datetime | None
     job: UUID | None
     step: str | None
     item: int | None
-
-
-class UploadOut(BaseModel):
-    id: UUID
-    state: UploadState
-    file: FileOut
 
 
 class AcceptsOut(BaseModel):

@@ -4,7 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from frontend_app.views import attempts, files, jobs, new_job, pipelines, tokens, workspaces
+from frontend_app.views import attempts, files, jobs, mail, new_job, pipelines, retention, tokens, workspaces
 
 # Browsers ask for it on pages that name no icon, such as the admin's.
 favicon = login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}frontend_app/favicon.svg"))
@@ -32,10 +32,19 @@ urlpatterns = [
     path("attempts/<uuid:attempt_id>/log/", attempts.attempt_log, name="attempt-log"),
     path("attempts/<uuid:attempt_id>/log/download/", attempts.attempt_log_download, name="attempt-log-download"),
     path("files/", files.file_list, name="file-list"),
+    path("files/deleted/", retention.file_deleted, name="file-deleted"),
+    path("files/usage/", retention.usage, name="usage"),
+    path("files/together/<slug:do>/", retention.files_together, name="files-together"),
     path("files/<uuid:file_id>/", files.file_detail, name="file-detail"),
     path("files/<uuid:file_id>/content", files.file_content, name="file-content"),
     path("files/<uuid:file_id>/preview", files.file_preview, name="file-preview"),
     path("files/<uuid:file_id>/delete/", files.file_delete, name="file-delete"),
+    path("files/<uuid:file_id>/undelete/", retention.file_undelete, name="file-undelete"),
+    path("files/<uuid:file_id>/extend/", retention.file_extend, name="file-extend"),
+    path("files/<uuid:file_id>/hold/", retention.file_hold, name="file-hold"),
+    path("files/<uuid:file_id>/release/", retention.file_release, name="file-release"),
+    path("files/<uuid:file_id>/receipt/", retention.file_receipt, name="file-receipt"),
+    path("mail/", mail.mail_choose, name="mail-choose"),
     path("pipelines/", pipelines.pipeline_list, name="pipeline-list"),
     path("pipelines/<slug:name>/", pipelines.pipeline_detail, name="pipeline-detail"),
     path("tokens/", tokens.token_list, name="token-list"),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from orchestration.states import FailureKind, Role, WaitingReason
+from orchestration.states import FAILURE_SAYS, FailureKind, FileEventKind, MailOn, Role, WaitingReason
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from orchestration.models import Job
+    from orchestration.models import FileEvent, Job
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
 KIB = 1024
@@ -27,28 +26,23 @@ class Failure:
 
 FAILURES: Final = {
     FailureKind.USER_CODE: Failure(
-        "The pipeline's own code failed",
-        "The pipeline's fault",
+        *FAILURE_SAYS[FailureKind.USER_CODE],
         "A step ended with an error. Its log says more; whoever maintains the pipeline can mend it.",
     ),
     FailureKind.INPUT: Failure(
-        "An input cannot be processed",
-        "The file's fault",
+        *FAILURE_SAYS[FailureKind.INPUT],
         "The step refused a file. Correct it, upload it again and resubmit.",
     ),
     FailureKind.RESOURCES: Failure(
-        "A limit was reached",
-        "Too big for the step's limits",
+        *FAILURE_SAYS[FailureKind.RESOURCES],
         "The step needed more time, memory or space than its pipeline allows. Try smaller files, or ask for more room.",
     ),
     FailureKind.INTERRUPTED: Failure(
-        "The machine was interrupted",
-        "Our fault, not yours",
+        *FAILURE_SAYS[FailureKind.INTERRUPTED],
         "The work was cut off from outside and ran out of tries. Retry: what was finished is kept.",
     ),
     FailureKind.PLATFORM: Failure(
-        "The platform failed",
-        "Our fault, not yours",
+        *FAILURE_SAYS[FailureKind.PLATFORM],
         "Nothing is wrong with your files. Retry; if it happens again, tell your administrator.",
     ),
 }
@@ -68,6 +62,43 @@ ROLES: Final = {
     Role.VIEWER: "may look, not submit",
     Role.SUBMITTER: "may upload and submit",
     Role.MANAGER: "manages the workspace",
+}
+
+MAIL_CHOICES: Final = {
+    MailOn.NEVER: "never",
+    MailOn.FAILURES: "when one of my jobs fails",
+    MailOn.ALWAYS: "when one of my jobs ends, however it ends",
+}
+
+FILE_EVENTS: Final = {
+    FileEventKind.SCAN: "Checked",
+    FileEventKind.RELEASED: "Released from quarantine",
+    FileEventKind.DEDUPLICATED: "Stored together with a file of the same content",
+    FileEventKind.WARNED: "Announced to be deleted soon",
+    FileEventKind.EXTENDED: "Kept longer",
+    FileEventKind.HELD: "Put on hold",
+    FileEventKind.UNHELD: "Released from its hold",
+    FileEventKind.DELETED: "Deleted",
+    FileEventKind.EXPIRED: "Deleted, because its date had come",
+    FileEventKind.UNDELETED: "Brought back",
+    FileEventKind.PURGED: "Given up for good",
+}
+PURGES: Final = {
+    "destroyed": "Bytes destroyed",
+    "shared": "Bytes left to a file of the same content",
+}
+BYTES: Final = {
+    "kept": "Its bytes are still there.",
+    "being destroyed": "Its bytes are being destroyed.",
+    "destroyed": "Its bytes are destroyed.",
+    "shared": "Its bytes stay for another file of the same content in this workspace.",
+}
+FILE_CLASSES: Final = {
+    "upload": "Uploads",
+    "result": "Results",
+    "intermediate": "Between steps",
+    "replaced": "Replaced by a later run",
+    "deleted": "Recently deleted",
 }
 
 TYPES: Final = {
@@ -121,6 +152,24 @@ def waiting_sentence(job: Job) -> str:
 
 def failure_of(kind: str) -> Failure | None:
     return FAILURES[FailureKind(kind)] if kind in set(FailureKind) else None
+
+
+def file_event(event: FileEvent) -> str:
+    said = PURGES.get(event.new) or FILE_EVENTS[FileEventKind(event.kind)]
+    return f"{said}, until {day(datetime.fromisoformat(event.new))}" if event.kind == FileEventKind.EXTENDED else said
+
+
+def day(at: datetime) -> str:
+    """`3 Dec 2026`, in UTC."""
+    utc = at.astimezone(UTC)
+    return f"{utc.day} {utc:%b %Y}"
+
+
+def days_left(at: datetime) -> str:
+    days = (at.astimezone(UTC).date() - datetime.now(UTC).date()).days
+    if days <= 0:
+        return "today" if days == 0 else "overdue"
+    return "tomorrow" if days == 1 else f"in {days:,} days"
 
 
 def size_words(size_bytes: float) -> str:

@@ -79,6 +79,90 @@ class TooLarge(UploadRefused):
     code = "too_large"
 
 
+class InvalidName(Invalid):
+    """The file's name is not usable."""
+
+    code = "invalid_name"
+
+
+class BadPartNumber(Invalid):
+    """There is no part of that number."""
+
+    code = "bad_part_number"
+
+
+class QuotaExceeded(Forbidden):
+    """The workspace has no room for this file. Delete files, or ask an administrator for more."""
+
+    code = "quota_exceeded"
+
+
+class TooManyOpenUploads(OrchestrationError):
+    """You have too many unfinished uploads. Complete or abort some, then go on."""
+
+    code = "too_many_open_uploads"
+
+
+class UploadNotOpen(Conflict):
+    """The upload takes no more bytes."""
+
+    code = "upload_not_open"
+
+
+class UploadExpired(UploadNotOpen):
+    """The upload was not finished in time and its parts are gone. Begin it again."""
+
+    code = "upload_expired"
+
+
+class PartsMissing(Conflict):
+    """Not all parts have arrived."""
+
+    code = "parts_missing"
+
+
+class PartBusy(Conflict):
+    """Another request is writing this part just now. Try again in a second."""
+
+    code = "part_busy"
+
+
+class WrongDoor(Conflict):
+    """This upload was begun with another protocol. Go on with that one."""
+
+    code = "wrong_door"
+
+
+class SignatureInvalid(Forbidden):
+    """The signature of this URL does not fit the request. Send exactly the headers that came with it."""
+
+    code = "signature_invalid"
+
+
+class SignatureExpired(Forbidden):
+    """This URL has expired. Sign the part again."""
+
+    code = "signature_expired"
+
+
+class LengthRequired(OrchestrationError):
+    """Send the part with a Content-Length."""
+
+    code = "length_required"
+
+
+class WrongLength(OrchestrationError):
+    """The body is not as long as the URL was signed for."""
+
+    code = "wrong_length"
+
+
+class PartDamaged(OrchestrationError):
+    """The bytes that arrived do not have the checksum that was signed. Nothing was kept; send the part again."""
+
+    code = "checksum_mismatch"
+
+
 class StorageFull(OrchestrationError):
     """There is no room left on the server's storage. Free some, or ask the administrator."""
 

@@ -46,8 +46,24 @@ class UploadState(StrEnum):
     FAILED = "failed"
 
 
+class UploadDoor(StrEnum):
+    """By which protocol the bytes come: the upload resource, one request, or tus. Writing goes by one only."""
+
+    API = "api"
+    REQUEST = "request"
+    TUS = "tus"
+
+
+class UploadMode(StrEnum):
+    SINGLE = "single"
+    PARTS = "parts"
+
+
 class ScanState(StrEnum):
-    PENDING = "pending"
+    """Of a File: from arrival to where people and jobs may read it."""
+
+    RECEIVED = "received"
+    SCANNING = "scanning"
     CLEAN = "clean"
     QUARANTINED = "quarantined"
 
@@ -77,12 +93,44 @@ class FailureKind(StrEnum):
     PLATFORM = "PLATFORM"
 
 
+FAILURE_SAYS: Final[dict[str, tuple[str, str]]] = {
+    FailureKind.USER_CODE: ("The pipeline's own code failed", "The pipeline's fault"),
+    FailureKind.INPUT: ("An input cannot be processed", "The file's fault"),
+    FailureKind.RESOURCES: ("A limit was reached", "Too big for the step's limits"),
+    FailureKind.INTERRUPTED: ("The machine was interrupted", "Our fault, not yours"),
+    FailureKind.PLATFORM: ("The platform failed", "Our fault, not yours"),
+}
+"""What happened, and whose fault it is."""
+
+
 class EventKind(StrEnum):
     JOB = "job"
     STEP = "step"
     ITEM = "item"
     ATTEMPT = "attempt"
     PROGRESS = "progress"
+
+
+class MailOn(StrEnum):
+    """Which ends of her jobs a person gets a mail about."""
+
+    NEVER = "never"
+    FAILURES = "failures"
+    ALWAYS = "always"
+
+
+class FileEventKind(StrEnum):
+    SCAN = "scan"
+    RELEASED = "released"
+    DEDUPLICATED = "deduplicated"
+    WARNED = "warned"
+    EXTENDED = "extended"
+    HELD = "held"
+    UNHELD = "unheld"
+    DELETED = "deleted"
+    EXPIRED = "expired"
+    UNDELETED = "undeleted"
+    PURGED = "purged"
 
 
 class Role(StrEnum):
@@ -95,6 +143,7 @@ FINISHED: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "TIMED_OUT", "SK
 UNSUCCESSFUL: Final = FINISHED - {"SUCCEEDED"}
 JOB_FINISHED: Final = frozenset(s for s in JobState if s in FINISHED)
 JOB_UNFINISHED: Final = frozenset(JobState) - JOB_FINISHED
+JOB_FAILED: Final = frozenset({JobState.FAILED, JobState.TIMED_OUT})
 ATTEMPT_FINISHED: Final = frozenset(s for s in AttemptState if s in FINISHED)
 ATTEMPT_LIVE: Final = frozenset({AttemptState.STARTING, AttemptState.RUNNING})
 
@@ -120,5 +169,31 @@ ATTEMPT_MOVES: Final[dict[str, frozenset[str]]] = {
     AttemptState.RUNNING: ATTEMPT_FINISHED,
     **dict.fromkeys(ATTEMPT_FINISHED, frozenset[str]()),
 }
+
+MAILED: Final[dict[str, frozenset[JobState]]] = {
+    MailOn.NEVER: frozenset(),
+    MailOn.FAILURES: JOB_FAILED,
+    MailOn.ALWAYS: JOB_FINISHED,
+}
+
+UPLOAD_MOVES: Final[dict[str, frozenset[str]]] = {
+    UploadState.OPEN: frozenset({UploadState.COMPLETING, UploadState.ABORTED, UploadState.EXPIRED, UploadState.FAILED}),
+    # Back to OPEN: the storage did not take part in it, and what arrived is still there.
+    UploadState.COMPLETING: frozenset({UploadState.OPEN, UploadState.COMPLETE, UploadState.FAILED}),
+    **dict.fromkeys(
+        (UploadState.COMPLETE, UploadState.ABORTED, UploadState.EXPIRED, UploadState.FAILED), frozenset[str]()
+    ),
+}
+SCAN_MOVES: Final[dict[str, frozenset[str]]] = {
+    ScanState.RECEIVED: frozenset({ScanState.SCANNING}),
+    # Back to RECEIVED: the scanner was down or the worker died; somebody looks again.
+    ScanState.SCANNING: frozenset({ScanState.RECEIVED, ScanState.CLEAN, ScanState.QUARANTINED}),
+    # Released by an administrator, with an entry that says who and why.
+    ScanState.QUARANTINED: frozenset({ScanState.CLEAN}),
+    ScanState.CLEAN: frozenset[str](),
+}
+
+LOGS_DELETED: Final = "logs deleted"
+"""Reason of the event of a job whose logs were deleted because their date had come."""
 
 ROLE_RANK: Final[dict[str, int]] = {Role.VIEWER: 1, Role.SUBMITTER: 2, Role.MANAGER: 3}

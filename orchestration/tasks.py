@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from celery import shared_task
 
+from orchestration.execution import abandoned, notice, old_logs, orphans, retention, sweep
 from orchestration.execution import dispatch as dispatching
-from orchestration.execution import sweep
+from orchestration.execution import examine as examining
+from orchestration.execution import mail as mailing
 
 if TYPE_CHECKING:
     from celery import Task
@@ -33,12 +35,44 @@ def reconcile() -> None:
 
 @shared_task(name="esteira.expire_files")
 def expire_files() -> None:
-    sweep.expire_files()
+    notice.warn_files()
+    retention.expire_files()
+
+
+@shared_task(name="esteira.purge_files")
+def purge_files() -> None:
+    retention.purge_files()
+
+
+@shared_task(name="esteira.expire_logs")
+def expire_logs() -> None:
+    old_logs.expire_logs()
+
+
+@shared_task(name="esteira.examine")
+def examine() -> None:
+    if examining.examine_all():
+        nudge_dispatch()
+
+
+@shared_task(name="esteira.heal_uploads")
+def heal_uploads() -> None:
+    abandoned.heal_uploads()
+
+
+@shared_task(name="esteira.sweep_incoming")
+def sweep_incoming() -> None:
+    abandoned.sweep_incoming()
 
 
 @shared_task(name="esteira.sweep_storage")
 def sweep_storage() -> None:
-    sweep.sweep_storage()
+    orphans.sweep_storage()
+
+
+@shared_task(name="esteira.mail")
+def mail() -> None:
+    mailing.tell()
 
 
 class _Nudge:
@@ -72,3 +106,4 @@ class _Nudge:
 
 
 nudge_dispatch: Any = _Nudge(dispatch)
+nudge_examine: Any = _Nudge(examine)

@@ -12,7 +12,13 @@ app.conf.update(settings.CELERY)
 app.conf.beat_schedule = {
     "dispatch": {"task": "esteira.dispatch", "schedule": 2.0},
     "reconcile": {"task": "esteira.reconcile", "schedule": 30.0},
+    "mail": {"task": "esteira.mail", "schedule": 30.0},
     "expire files": {"task": "esteira.expire_files", "schedule": 600.0},
+    "purge files": {"task": "esteira.purge_files", "schedule": 3_600.0},
+    "expire logs": {"task": "esteira.expire_logs", "schedule": 21_600.0},
+    "examine": {"task": "esteira.examine", "schedule": 10.0},
+    "heal uploads": {"task": "esteira.heal_uploads", "schedule": 60.0},
+    "sweep incoming": {"task": "esteira.sweep_incoming", "schedule": 3_600.0},
     "sweep storage": {"task": "esteira.sweep_storage", "schedule": 3_600.0},
 }
 app.autodiscover_tasks(["orchestration"])

@@ -5,7 +5,13 @@ Every reader also accepts NAME_FILE: the path of a file that holds the value, fo
 
 import os
 import re
+from email.headerregistry import HeaderRegistry
 from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+MAIL_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
+MAIL_URL: Final = "smtp://user:password@host:port/?security=starttls, or tls, or none; empty for no mail"
 
 
 class BadSetting(SystemExit):
@@ -59,3 +65,39 @@ def folder(name: str, default: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise BadSetting(name, str(path), "a folder, or a path where one can be made")
     return path
+
+
+def mail_server(name: str) -> dict[str, Any] | None:
+    """Where mail is handed in, as options of Django's SMTP backend; None: nowhere. STARTTLS unless told otherwise."""
+    if not (read := text(name)):
+        return None
+    refused = BadSetting(name, "***", MAIL_URL)  # the address holds a password
+    try:
+        url = urlsplit(read)
+        port, asked = url.port, parse_qsl(url.query, keep_blank_values=True, strict_parsing=bool(url.query))
+    except ValueError:
+        raise refused from None
+    security = dict([("security", "starttls"), *asked])
+    if url.scheme != "smtp" or not url.hostname or url.path not in {"", "/"} or url.fragment or len(security) > 1:
+        raise refused
+    if security["security"] not in MAIL_PORTS or bool(url.username) != bool(url.password):
+        raise refused
+    return {
+        "host": url.hostname,
+        "port": port or MAIL_PORTS[security["security"]],
+        "username": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        "use_tls": security["security"] == "starttls",
+        "use_ssl": security["security"] == "tls",
+        "timeout": 10,
+    }
+
+
+def mailbox(name: str) -> str:
+    """One mail address, with or without a name before it: `Esteira <esteira@example.org>`."""
+    read = text(name)
+    if "\n" not in read and "\r" not in read:
+        header: Any = HeaderRegistry()("From", read)
+        if len(header.addresses) == 1 and not header.defects:
+            return read
+    raise BadSetting(name, read, "one mail address, such as Esteira <esteira@example.org>")

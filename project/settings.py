@@ -158,6 +158,12 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ESTEIRA_HOME / "static"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 MAX_UPLOAD_BYTES = env.integer("ESTEIRA_MAX_UPLOAD_BYTES", 5 << 40, least=1, most=48 << 40)
+SCANNER = env.choice("ESTEIRA_SCANNER", "none", allowed=("none",))
+# How long before its date somebody is told that a file will be deleted; 0: nobody is.
+EXPIRY_WARNING_DAYS = env.integer("ESTEIRA_EXPIRY_WARNING_DAYS", 14, least=0, most=365)
+# From today on; no file can be extended beyond it.
+MAX_RETENTION_DAYS = env.integer("ESTEIRA_MAX_RETENTION_DAYS", 3_660, least=1, most=36_600)
+MAX_OPEN_UPLOADS = env.integer("ESTEIRA_MAX_OPEN_UPLOADS", 10_000, least=1, most=1_000_000)
 
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
@@ -178,6 +184,12 @@ LOCAL_VCPUS = env.integer("ESTEIRA_LOCAL_VCPUS", max(4, 2 * (os.cpu_count() or 1
 LOCAL_MEMORY_MIB = env.integer("ESTEIRA_LOCAL_MEMORY_MIB", 0, least=0, most=1 << 24)
 STEP_ISOLATION = env.choice("ESTEIRA_STEP_ISOLATION", "auto", allowed=("auto", "none", "bubblewrap"))
 PUBLIC_URL = env.text("ESTEIRA_PUBLIC_URL", f"http://{ESTEIRA_HOST}:{ESTEIRA_PORT}").rstrip("/")
+
+# Without a mail server there is no mailer, and nobody is told anything.
+MAILERS: dict[str, Any] = {}
+if _mail_server := env.mail_server("ESTEIRA_MAIL_URL"):
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": _mail_server}}
+    DEFAULT_FROM_EMAIL = env.mailbox("ESTEIRA_MAIL_FROM")
 
 BROKER_URL = env.text("ESTEIRA_BROKER_URL", "pgmq://")
 _PGMQ_OPTIONS = {

@@ -58,6 +58,20 @@ def stranger(people: People) -> User:
 
 
 @pytest.fixture
+def manager(lab: Workspace) -> User:
+    user = make_user("mara")
+    join(user, lab, "manager")
+    return user
+
+
+@pytest.fixture
+def viewer(lab: Workspace) -> User:
+    user = make_user("vera")
+    join(user, lab, "viewer")
+    return user
+
+
+@pytest.fixture
 def lab(people: People) -> Workspace:
     return people.lab
 

@@ -19,13 +19,16 @@ router = APIRouter(tags=["files"])
 
 
 @router.get("/files")
-async def list_files(request: Request, limit: Limit = 50, cursor: Cursor = None) -> Listing[FileOut]:
-    """Newest first."""
-    return await ask(request, _list, limit, cursor)
+async def list_files(
+    request: Request, limit: Limit = 50, cursor: Cursor = None, *, deleted: bool = False
+) -> Listing[FileOut]:
+    """Newest first. `deleted`: instead those that can still be brought back."""
+    return await ask(request, _list, limit, cursor, deleted)
 
 
-def _list(user: User, limit: int, cursor: str | None) -> Listing[FileOut]:
-    found = page(File.objects.visible_to(user).current(), limit=limit, cursor=cursor)
+def _list(user: User, limit: int, cursor: str | None, deleted: bool) -> Listing[FileOut]:  # noqa: FBT001  of one caller
+    mine = File.objects.visible_to(user)
+    found = page(mine.deleted() if deleted else mine.current(), limit=limit, cursor=cursor)
     return Listing(items=[file_out(file) for file in found.rows], next_cursor=found.next_cursor)
 
 
@@ -50,5 +53,5 @@ def _readable(user: User, file_id: UUID) -> File:
 
 @router.delete("/files/{file_id}", status_code=204)
 async def delete_file(request: Request, file_id: UUID) -> None:
-    """Refused while a job that has not finished reads the file."""
+    """For 30 days it can be brought back. Refused on hold, and while a job that has not finished reads the file."""
     await ask(request, lambda user: delete(user=user, file=find_file(user=user, file_id=file_id)))

@@ -1,135 +1,205 @@
-"""One file in one request: the body is the bytes."""
+"""The upload resource: begin, sign, complete, abort; one by one or a thousand at a time (docs/design/0003)."""
 
-import asyncio
-import base64
-import binascii
-import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Annotated, Final
-from urllib.parse import unquote_to_bytes
+from uuid import UUID
 
+from django.conf import settings
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_app.answers import file_out
-from api_app.auth import identify, scope_of
-from api_app.content import repr_digest
-from api_app.database import in_db, in_files
-from api_app.gate import Credential, credential
-from api_app.schemas import UploadOut
-from orchestration.errors import Invalid, NotFound
-from orchestration.models import User
-from orchestration.services.tickets import read_ticket
-from orchestration.services.uploads import Receiving, receive
+from api_app.callers import Sender, ask_sender
+from api_app.one_request import SCHEMA, is_resource, read_json, upload_file
+from api_app.paging import Cursor, Limit, page
+from api_app.routes.jobs import IdempotencyKey
+from api_app.schemas import Listing
+from api_app.upload_answers import problem_of, put_out, upload_out
+from api_app.upload_schemas import (
+    CompleteBatchIn,
+    CompleteIn,
+    ConfigOut,
+    PartResult,
+    PartResults,
+    PartsIn,
+    PartsOut,
+    SignBatchIn,
+    UploadBatchIn,
+    UploadIn,
+    UploadOut,
+    UploadResult,
+    UploadResults,
+)
+from orchestration.errors import OrchestrationError
+from orchestration.models import Upload
+from orchestration.models.upload import TTL
+from orchestration.services.uploads import limits
+from orchestration.services.uploads.complete import abort, complete, complete_many
+from orchestration.services.uploads.create import STORAGE, Wanted, create_upload, create_uploads
+from orchestration.services.uploads.signing import WantedPart, sign_many, sign_parts
 from orchestration.states import UploadState
+from orchestration.storage.registry import get_direct
 
-router = APIRouter(tags=["files"])
-BATCH: Final = 1 << 20
-SHA256_BYTES: Final = 32
-_SHA256: Final = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
-_EXTENDED: Final = re.compile(r"""(?:^|;)\s*filename\*\s*=\s*UTF-8'[^']*'([^;\s]+)""", re.IGNORECASE)
-_QUOTED: Final = re.compile(r'(?:^|;)\s*filename\s*=\s*"((?:[^"\\]|\\.)*)"', re.IGNORECASE)
-_TOKEN: Final = re.compile(r"(?:^|;)\s*filename\s*=\s*([^;\"\s]+)", re.IGNORECASE)
+router = APIRouter(tags=["uploads"])
+State = Annotated[UploadState | None, Query()]
+Slug = Annotated[str, Query(max_length=63)]
+COMPLETING_S: Final = 2
 
 
-@router.post("/uploads", status_code=201)
-async def upload_file(
-    request: Request,
-    response: Response,
-    name: Annotated[str, Query(max_length=1024)] = "",
-    workspace: Annotated[str, Query(max_length=63)] = "",
+@router.get("/uploads/config")
+async def show_upload_config(request: Request) -> ConfigOut:
+    """What a client must know before it sends: limits, checksums, and whether it sends to us or to object storage."""
+    return await ask_sender(request, _config)
+
+
+def _config(_sender: Sender) -> ConfigOut:
+    return ConfigOut(
+        max_size=settings.MAX_UPLOAD_BYTES,
+        max_parts=limits.MAX_PARTS,
+        checksums=["crc64nvme"],
+        checksum_required=True,
+        max_parallel=limits.MAX_PARALLEL,
+        batch_max=limits.BATCH_MAX,
+        sign_max=limits.SIGN_MAX,
+        inline_max=limits.INLINE_MAX,
+        transport="app" if get_direct(STORAGE) is None else "direct",
+        tus=None,
+        ttl_s=int(TTL.total_seconds()),
+    )
+
+
+@router.post("/uploads", status_code=201, openapi_extra=SCHEMA)
+async def create_upload_or_file(
+    request: Request, response: Response, idempotency_key: IdempotencyKey = None
 ) -> UploadOut:
-    """Durable when this answers. Length and, if given, SHA-256 (`Repr-Digest`) are checked."""
-    headers = request.headers
-    name = name_from(headers.get("content-disposition", "")) or name
-    size = int(headers["content-length"]) if "content-length" in headers else None
-    sha256 = sha256_from(headers)
-    receiving = await in_db(_begin, credential(request), scope_of(request), name, workspace, size, sha256)
-    try:
-        await _pour(request, receiving)
-        upload = await in_files(_commit, receiving)
-    finally:
-        # After a commit there is nothing left to discard; in every other case the bytes must not stay.
-        await in_files(receiving.discard)
-    response.headers["repr-digest"] = repr_digest(upload.file.sha256)
-    response.headers["location"] = f"/api/v1/files/{upload.file.id}"
+    """JSON begins an upload; any other body is the file itself, durable when this answers."""
+    if not is_resource(request):
+        return await upload_file(request, response)
+    body = await read_json(request, UploadIn)
+    upload, created = await ask_sender(request, _create, body, idempotency_key or "")
+    response.headers["location"] = f"/api/v1/uploads/{upload.id}"
+    if not created:
+        response.status_code = 200
     return upload
 
 
-def _begin(given: Credential, scope: str, name: str, workspace: str, size: int | None, sha256: str | None) -> Receiving:
-    user, slug = _who(given, scope, workspace)
-    return receive(user=user, name=name, workspace=slug, size=size, sha256=sha256)
+def _create(sender: Sender, body: UploadIn, key: str) -> tuple[UploadOut, bool]:
+    place = sender.place(body.workspace)
+    upload, made = create_upload(user=sender.user, wanted=_wanted(body), workspace=place, idempotency_key=key)
+    return upload_out(upload, is_new=made), made
 
 
-def _who(given: Credential, scope: str, workspace: str) -> tuple[User, str]:
-    if given.scheme != "ticket":
-        return identify(given.secret, scope).user, workspace
-    user, slug = read_ticket(given.secret)
-    if workspace not in {"", slug}:
-        raise NotFound("This upload ticket is for another workspace.")
-    return user, slug
+def _wanted(body: UploadIn) -> Wanted:
+    return Wanted(**body.model_dump(exclude={"workspace"}))
 
 
-async def _pour(request: Request, receiving: Receiving) -> None:
-    """While one batch is written the next one is read, and no more than that: memory stays flat."""
-    batch: list[bytes] = []
-    held = 0
-    writing: asyncio.Task[None] | None = None
-    try:
-        async for chunk in request.stream():
-            batch.append(chunk)
-            held += len(chunk)
-            if held >= BATCH:
-                if writing is not None:
-                    await writing
-                writing = asyncio.ensure_future(in_files(receiving.write, b"".join(batch)))
-                batch, held = [], 0
-        if writing is not None:
-            await writing
-        await in_files(receiving.write, b"".join(batch))
-    finally:
-        if writing is not None and not writing.done():
-            await asyncio.wait([writing])
+@router.post("/uploads:batch")
+async def create_upload_batch(request: Request, body: UploadBatchIn) -> UploadResults:
+    """Up to 1,000 at once. `atomic`: all or none."""
+    return await ask_sender(request, _create_batch, body)
 
 
-def _commit(receiving: Receiving) -> UploadOut:
-    file = receiving.commit()
-    return UploadOut(id=file.upload_id or file.pk, state=UploadState.COMPLETE, file=file_out(file))
+def _create_batch(sender: Sender, body: UploadBatchIn) -> UploadResults:
+    place = sender.place(body.workspace)
+    wanted = [_wanted(one) for one in body.uploads]
+    return _results(create_uploads(user=sender.user, wanted=wanted, workspace=place, atomic=body.atomic), is_new=True)
 
 
-def sha256_from(headers: Mapping[str, str]) -> str | None:
-    """RFC 9530, strictly: a digest that we cannot read was meant to be checked, so it is an error."""
-    found: set[str] = set()
-    for field in ("repr-digest", "content-digest"):
-        for member in headers.get(field, "").split(","):
-            algorithm = member.strip().partition("=")[0].lower()
-            if algorithm == "sha-256":
-                found.add(_decoded(member.strip(), field))
-    if len(found) > 1:
-        raise Invalid("Repr-Digest and Content-Digest contradict each other.")
-    return found.pop() if found else None
+def _results(found: Sequence[Upload | OrchestrationError], *, is_new: bool = False) -> UploadResults:
+    return UploadResults(
+        results=[
+            UploadResult(index=index, problem=problem_of(one))
+            if isinstance(one, OrchestrationError)
+            else UploadResult(index=index, upload=upload_out(one, is_new=is_new and one.touched_at == one.created_at))
+            for index, one in enumerate(found)
+        ]
+    )
 
 
-def _decoded(member: str, field: str) -> str:
-    matched = _SHA256.fullmatch(member)
-    try:
-        digest = base64.b64decode(matched[1], validate=True) if matched else b""
-    except binascii.Error:
-        digest = b""
-    if len(digest) != SHA256_BYTES:
-        raise Invalid(f"The header {field} has no SHA-256 in the form sha-256=:<base64>:.")
-    return digest.hex()
+@router.get("/uploads")
+async def list_uploads(
+    request: Request,
+    workspace: Slug = "",
+    state: State = None,
+    fingerprint: Annotated[str, Query(max_length=limits.MAX_FINGERPRINT)] = "",
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Listing[UploadOut]:
+    """Your own, newest first."""
+    return await ask_sender(request, _list, workspace, state or "", fingerprint, limit, cursor)
 
 
-def name_from(header: str) -> str:
-    """The file name in a Content-Disposition (RFC 6266): the extended form wins."""
-    if found := _EXTENDED.search(header):
-        try:
-            return unquote_to_bytes(found[1]).decode()
-        except UnicodeDecodeError as exc:
-            raise Invalid("The file's name in Content-Disposition is not valid UTF-8.") from exc
-    if found := _QUOTED.search(header):
-        return re.sub(r"\\(.)", r"\1", found[1])
-    found = _TOKEN.search(header)
-    return found[1] if found else ""
+def _list(
+    sender: Sender, workspace: str, state: str, fingerprint: str, limit: int, cursor: str | None
+) -> Listing[UploadOut]:
+    found = page(sender.uploads(workspace, state, fingerprint), limit=limit, cursor=cursor)
+    return Listing(items=[upload_out(upload, lists=True) for upload in found.rows], next_cursor=found.next_cursor)
+
+
+@router.get("/uploads/{upload_id}")
+async def show_upload(request: Request, upload_id: UUID) -> UploadOut:
+    return await ask_sender(request, lambda sender: upload_out(sender.find(upload_id)))
+
+
+@router.post("/uploads/{upload_id}/parts")
+async def sign_upload_parts(request: Request, upload_id: UUID, body: PartsIn) -> PartsOut:
+    """URLs to PUT parts to, good for 15 minutes, each for exactly these bytes."""
+    return await ask_sender(request, _sign, upload_id, body)
+
+
+def _sign(sender: Sender, upload_id: UUID, body: PartsIn) -> PartsOut:
+    wanted = [WantedPart(part.number, part.crc64nvme, part.size) for part in body.parts]
+    signed = sign_parts(upload=sender.find(upload_id), parts=wanted)
+    return PartsOut(parts=[put_out(part.number, put) for part, put in zip(wanted, signed, strict=True)])
+
+
+@router.post("/uploads:sign")
+async def sign_upload_batch(request: Request, body: SignBatchIn) -> PartResults:
+    """One part of each of up to 1,000 uploads."""
+    return await ask_sender(request, _sign_batch, body)
+
+
+def _sign_batch(sender: Sender, body: SignBatchIn) -> PartResults:
+    wanted = [(part.id, WantedPart(part.number, part.crc64nvme, part.size)) for part in body.parts]
+    signed = sign_many(user=sender.user, wanted=wanted, workspace=sender.only)
+    return PartResults(
+        results=[
+            PartResult(index=index, problem=problem_of(put))
+            if isinstance(put, OrchestrationError)
+            else PartResult(index=index, part=put_out(wanted[index][1].number, put))
+            for index, put in enumerate(signed)
+        ]
+    )
+
+
+@router.post("/uploads/{upload_id}/complete")
+async def complete_upload(
+    request: Request, response: Response, upload_id: UUID, body: CompleteIn | None = None
+) -> UploadOut:
+    """200 with the file, or 202 while the storage still joins the parts. Repeat it as often as you like."""
+    upload = await ask_sender(request, _complete, upload_id, body or CompleteIn())
+    if upload.state == UploadState.COMPLETING:
+        response.status_code = 202
+        response.headers["retry-after"] = str(COMPLETING_S)
+    return upload
+
+
+def _complete(sender: Sender, upload_id: UUID, body: CompleteIn) -> UploadOut:
+    upload = sender.find(upload_id)
+    return upload_out(complete(user=sender.user, upload=upload, crc64nvme=body.crc64nvme, size=body.size))
+
+
+@router.post("/uploads:complete")
+async def complete_upload_batch(request: Request, body: CompleteBatchIn) -> UploadResults:
+    """Up to 1,000 at once: small files share one sync of the disk and one transaction."""
+    return await ask_sender(request, _complete_batch, body.ids)
+
+
+def _complete_batch(sender: Sender, ids: list[UUID]) -> UploadResults:
+    return _results(complete_many(user=sender.user, ids=ids, workspace=sender.only))
+
+
+@router.delete("/uploads/{upload_id}", status_code=204)
+async def abort_upload(request: Request, upload_id: UUID) -> None:
+    """The upload ends, what arrived is deleted, its room is free. Any number of times."""
+    await ask_sender(request, lambda sender: abort(user=sender.user, upload=sender.find(upload_id)))

@@ -9,10 +9,12 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from frontend_app.admin.read_only import ReadOnlyAdmin
 from orchestration.errors import OrchestrationError
 from orchestration.models import ApiToken, Membership, User, Workspace
+from orchestration.services.mail import address_changed, choose
 from orchestration.services.tokens import revoke
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
+    from django.forms import Form
     from django.http import HttpRequest
 
 
@@ -43,11 +45,20 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     form = ChangedUserForm
     add_form = NewUserForm
     inlines = [MembershipOfUser]
+    fieldsets = (*(UserAdmin.fieldsets or ()), ("Mail", {"fields": ["mail_on", "mail_problem"]}))
+    readonly_fields = ["mail_problem"]
+
+    def save_model(self, request: HttpRequest, obj: User, form: Form, change: bool) -> None:  # noqa: FBT001  Django's
+        if change and "mail_on" in form.changed_data:
+            choose(user=obj, mail_on=obj.mail_on)
+        super().save_model(request, obj, form, change)
+        if "email" in form.changed_data:
+            address_changed(user=obj)
 
 
 @admin.register(Workspace)
 class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["slug", "name", "max_active_jobs", "upload_retention_days", "result_retention_days", "created_at"]
+    list_display = ["slug", "name", "quota_bytes", "upload_retention_days", "result_retention_days", "created_at"]
     search_fields = ["slug", "name"]
     ordering = ["slug"]
     readonly_fields = ["created_at"]

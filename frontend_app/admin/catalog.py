@@ -1,10 +1,24 @@
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
 
 from frontend_app import words
-from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
+from orchestration.errors import OrchestrationError
 from orchestration.models import File, Pipeline, PipelineVersion
+from orchestration.services.files import delete_file, undelete_file
+from orchestration.services.receipts import history_of
+from orchestration.services.retention import release_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.http import HttpRequest
+    from django.utils.safestring import SafeString
+
+    from orchestration.models.file import FileQuerySet
 
 
 class VersionInline(ReadOnlyInline):
@@ -32,10 +46,30 @@ class PipelineVersionAdmin(ReadOnlyAdmin):
     ordering = ["-published_at"]
 
 
+class StateFilter(admin.SimpleListFilter):
+    title = "life"
+    parameter_name = "life"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002  Django's
+        return [("current", "current"), ("deleted", "deleted, can be brought back"), ("purged", "bytes destroyed")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:  # noqa: ARG002  Django's
+        match self.value():
+            case "current":
+                return queryset.current()
+            case "deleted":
+                return queryset.deleted()
+            case "purged":
+                return queryset.filter(purged_at__isnull=False)
+        return queryset
+
+
 @admin.register(File)
 class FileAdmin(ReadOnlyAdmin):
     list_display = ["name", "size_shown", "media_type", "kind", "scan_state", "workspace", "created_at", "expires_at"]
-    list_filter = ["kind", "scan_state", "hold", "workspace"]
+    list_filter = [StateFilter, "kind", "scan_state", "hold", "workspace"]
+    readonly_fields = ["history_shown"]
+    actions = ["delete_files", "undelete_files", "release_files"]
     list_select_related = ["workspace"]
     search_fields = ["name", "sha256"]
     ordering = ["-id"]
@@ -43,3 +77,35 @@ class FileAdmin(ReadOnlyAdmin):
     @admin.display(description="Size", ordering="size")
     def size_shown(self, file: File) -> str:
         return words.size_words(file.size)
+
+    @admin.display(description="History")
+    def history_shown(self, file: File) -> SafeString | str:
+        rows = (
+            (f"{e.at:%Y-%m-%d %H:%M:%S}", words.file_event(e), e.actor.username if e.actor else "", e.reason)
+            for e in history_of(file=file)
+        )
+        return lines(rows)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orchestration.change_file")
+
+    @admin.action(description="Delete selected files", permissions=["operate"])
+    def delete_files(self, request: HttpRequest, queryset: FileQuerySet) -> None:
+        self._each(request, queryset, delete_file, "deleted")
+
+    @admin.action(description="Bring selected files back", permissions=["operate"])
+    def undelete_files(self, request: HttpRequest, queryset: FileQuerySet) -> None:
+        self._each(request, queryset, undelete_file, "back")
+
+    @admin.action(description="Release selected files from their hold", permissions=["operate"])
+    def release_files(self, request: HttpRequest, queryset: FileQuerySet) -> None:
+        self._each(request, queryset, release_file, "no longer on hold")
+
+    def _each(self, request: HttpRequest, queryset: FileQuerySet, service: Callable[..., object], done: str) -> None:
+        for file in queryset.select_related("workspace"):
+            try:
+                service(user=request.user, file=file)
+            except OrchestrationError as exc:
+                self.message_user(request, f"{file}: {exc}", messages.WARNING)
+            else:
+                self.message_user(request, f"{file}: {done}.", messages.SUCCESS)

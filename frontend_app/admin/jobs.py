@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from django.contrib import admin, messages
 from django.db.models import Q
-from django.utils.html import format_html_join
 
 from frontend_app import words
-from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
 from frontend_app.http import uuid_or_none
 from orchestration.errors import OrchestrationError
 from orchestration.models import Attempt, Event, Job, StepRun
@@ -53,19 +52,19 @@ class JobAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Inputs")
     def input_names(self, job: Job) -> SafeString | str:
-        return _lines((i.file.name,) for i in job.job_inputs.select_related("file")[:MOST_ATTEMPTS])
+        return lines((i.file.name,) for i in job.job_inputs.select_related("file")[:MOST_ATTEMPTS])
 
     @admin.display(description="Attempts, the newest first")
     def attempts_shown(self, job: Job) -> SafeString | str:
         rows: QuerySet[Attempt] = Attempt.objects.filter(job=job).order_by("-id")[:MOST_ATTEMPTS]
-        return _lines(
+        return lines(
             (f"{a.step}[{a.item_index}] run {a.run} try {a.number}", a.state, a.failure_kind, a.detail) for a in rows
         )
 
     @admin.display(description="Events, the newest first")
     def events_shown(self, job: Job) -> SafeString | str:
         rows = Event.objects.filter(job_id=job.pk).exclude(kind="progress").order_by("-id")[:MOST_EVENTS]
-        return _lines(
+        return lines(
             (f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, e.step, f"{e.old} → {e.new}" if e.old else e.new, e.reason)
             for e in rows
         )
@@ -99,9 +98,3 @@ class JobAdmin(ReadOnlyAdmin):
                 self.message_user(request, f"{label}: {exc}", messages.WARNING)
             else:
                 self.message_user(request, f"{label}: {done}.", messages.SUCCESS)
-
-
-def _lines(rows: Any) -> SafeString | str:
-    """Each row's cells joined and escaped, one row a line."""
-    joined = ((" · ".join(cell for cell in row if cell),) for row in rows)
-    return format_html_join("", "<div>{}</div>", joined) or "—"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.utils.html import format_html_join
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from django.utils.safestring import SafeString
 
 
 class Untouchable:
@@ -33,3 +35,9 @@ class ReadOnlyInline(Untouchable, admin.TabularInline):  # type: ignore[type-arg
     extra = 0
     can_delete = False
     show_change_link = False
+
+
+def lines(rows: Any) -> SafeString | str:
+    """Each row's cells joined and escaped, one row a line."""
+    joined = ((" · ".join(cell for cell in row if cell),) for row in rows)
+    return format_html_join("", "<div>{}</div>", joined) or "—"

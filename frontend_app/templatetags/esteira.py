@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django import template
+from django.conf import settings
 from django.utils.html import format_html
 
 from frontend_app import words
@@ -15,12 +16,17 @@ if TYPE_CHECKING:
 
     from django.utils.safestring import SafeString
 
+    from orchestration.models import File
+
 register = template.Library()
 
 register.filter("size", words.size_words)
 register.filter("type_word", words.type_word)
 register.filter("failure", words.failure_of)
 register.filter("waiting", words.waiting_sentence)
+register.filter("day", words.day)
+register.filter("days_left", words.days_left)
+register.filter("file_event", words.file_event)
 
 
 @register.simple_tag
@@ -57,6 +63,21 @@ def type_words(media_types: Iterable[str]) -> str:
     """`CSV, TSV and Excel`, each once."""
     names = list(dict.fromkeys(words.type_word(t) for t in media_types))
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+@register.simple_tag
+def kept(file: File, *, in_full: bool = False) -> SafeString:
+    """How long, in words: it is on hold, goes soon, or has a date."""
+    if file.hold:
+        return format_html('<span class="held">{}</span>', "On hold" if in_full else "on hold")
+    left = (file.expires_at - datetime.now(UTC)).days
+    is_soon = left < settings.EXPIRY_WARNING_DAYS
+    if in_full:
+        said = f"{'Will be deleted on' if is_soon else 'Kept until'} {words.day(file.expires_at)}"
+    else:
+        said = f"{'goes' if is_soon else 'until'} {words.day(file.expires_at)}"
+    form = '<span class="soon">{}</span>' if is_soon else "{}"
+    return format_html(form, said)
 
 
 @register.filter

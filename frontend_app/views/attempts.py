@@ -10,14 +10,18 @@ from frontend_app.http import Request, answers_errors, page
 from frontend_app.log_text import TAIL, log_text
 from frontend_app.streaming import blocks
 from frontend_app.views.job_parts import source_names
+from orchestration.models import Event
 from orchestration.services.access import find_attempt, find_job
 from orchestration.services.logs import STORAGE, log_key
+from orchestration.states import LOGS_DELETED
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from django.http.response import HttpResponseBase
+
+    from orchestration.models import Attempt
 
 MAX_OFFSET_DIGITS = 18
 
@@ -37,8 +41,15 @@ def attempt_detail(request: Request, attempt_id: UUID) -> HttpResponse:
         "log_end": end,
         "log_complete": is_complete,
         "log_cut": end > TAIL,
+        "log_deleted": _log_deleted(attempt) if is_complete and not end else None,
     }
     return page(request, "frontend_app/attempts/detail.html", context)
+
+
+def _log_deleted(attempt: Attempt) -> Event | None:
+    """Why there is nothing to read: its date had come."""
+    ends = Event.objects.filter(job_id=attempt.job_id, reason=LOGS_DELETED, at__gt=attempt.finished_at)
+    return ends.order_by("id").first()
 
 
 @require_safe

@@ -4,19 +4,27 @@ from typing import TYPE_CHECKING, Final
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db.models.functions import Now
 from django.http import Http404, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, uuid_or_none, workspace_of
 from frontend_app.preview import POLICY, TEXT_SHOWN, preview_kind
 from frontend_app.streaming import attachment, blocks
+from frontend_app.views.retention import EXTENSIONS_DAYS, undoable
+from frontend_app.words import BYTES
 from orchestration.errors import Conflict
 from orchestration.models import File
-from orchestration.services.access import find_file, find_job
+from orchestration.models.usage import SOON
+from orchestration.services.access import find_file, find_job, find_recorded_file
 from orchestration.services.files import delete_file, open_content
-from orchestration.states import FileKind, ScanState
+from orchestration.services.receipts import THERE, history_of, receipt_of
+from orchestration.services.retention import longest_term
+from orchestration.states import FileKind, Role, ScanState
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -32,7 +40,7 @@ KINDS: Final = (FileKind.UPLOAD, FileKind.RESULT)
 @require_safe
 @answers_errors
 def file_list(request: Request) -> HttpResponse:
-    """Newest first; `?kind=`, `?job=` and the keyset cursor `?before=`."""
+    """Newest first; `?kind=`, `?job=`, `?going=soon` and the keyset cursor `?before=`."""
     files = File.objects.visible_to(request.user).current().filter(workspace=workspace_of(request))
     kind = request.GET.get("kind", "")
     files = files.filter(kind=kind) if kind in KINDS else files.filter(kind__in=KINDS)
@@ -40,6 +48,8 @@ def file_list(request: Request) -> HttpResponse:
     job = find_job(user=request.user, job_id=job_id) if job_id else None
     if job is not None:
         files = File.objects.results().filter(job=job)
+    if going := request.GET.get("going") == "soon":
+        files = files.filter(expires_at__lt=Now() + SOON, hold=False)
     if before := uuid_or_none(request.GET.get("before", "")):
         files = files.filter(pk__lt=before)
     rows = list(files.select_related("job__pipeline_version__pipeline", "created_by").order_by("-id")[: PAGE + 1])
@@ -48,6 +58,8 @@ def file_list(request: Request) -> HttpResponse:
         "kinds": KINDS,
         "kind": kind,
         "job": job,
+        "going": going,
+        "extensions": EXTENSIONS_DAYS,
         "is_first": before is None,
         "next": rows[PAGE - 1].pk if len(rows) > PAGE else None,
     }
@@ -57,9 +69,27 @@ def file_list(request: Request) -> HttpResponse:
 @require_safe
 @answers_errors
 def file_detail(request: Request, file_id: UUID) -> HttpResponse:
-    file = find_file(user=request.user, file_id=file_id)
-    context = {"file": file, "kind": preview_kind(file)}
-    return page(request, "frontend_app/files/detail.html", context)
+    """Of a deleted file, what is left: its receipt."""
+    file = find_recorded_file(user=request.user, file_id=file_id)
+    context = {
+        "file": file,
+        "kind": preview_kind(file),
+        "extensions": EXTENSIONS_DAYS,
+        "latest": timezone.now() + longest_term(),
+        # In the file's workspace, which need not be the one chosen for the lists.
+        "can_submit": file.workspace.lets(request.user, Role.SUBMITTER),
+        "can_manage": file.workspace.lets(request.user, Role.MANAGER),
+    }
+    if file.deleted_at is None:
+        return page(request, "frontend_app/files/detail.html", context | {"events": history_of(file=file)})
+    receipt = receipt_of(file=file)
+    context |= {
+        "receipt": receipt,
+        "events": receipt.events,
+        "bytes_words": BYTES[receipt.bytes.state],
+        "can_undelete": receipt.bytes.state == THERE and File.objects.deleted().filter(pk=file.pk).exists(),
+    }
+    return page(request, "frontend_app/files/gone.html", context)
 
 
 @require_safe
@@ -113,5 +143,6 @@ def file_delete(request: Request, file_id: UUID) -> HttpResponse:
     except Conflict as exc:
         messages.error(request, str(exc))
     else:
-        messages.success(request, f"{file.name} is deleted.")
+        said = f"{file.name} is deleted. It can be brought back for 30 days."
+        messages.success(request, undoable(said, address=reverse("file-undelete", args=[file.pk])))
     return redirect("file-list")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -9,6 +10,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from frontend_app.http import Request, answers_errors, page
+from frontend_app.words import MAIL_CHOICES
 from orchestration.errors import OrchestrationError
 from orchestration.models import ApiToken
 from orchestration.services import tokens
@@ -51,6 +53,7 @@ def token_list(request: Request) -> HttpResponse:
         "given": request.POST,
         "chosen": set(request.POST.getlist("scope") if error else tokens.SCOPES[:3]),
         "lifetimes": LIFETIMES_DAYS,
+        "mail_choices": MAIL_CHOICES if settings.MAILERS else {},
     }
     response = page(request, "frontend_app/tokens/list.html", context, status=422 if error else 200)
     response["Cache-Control"] = "no-store"

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.db import migrations, models
 
 import orchestration.ids
-import orchestration.states
 
 
 class Migration(migrations.Migration):
@@ -184,11 +183,11 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            (orchestration.states.EventKind["JOB"], orchestration.states.EventKind["JOB"]),
-                            (orchestration.states.EventKind["STEP"], orchestration.states.EventKind["STEP"]),
-                            (orchestration.states.EventKind["ITEM"], orchestration.states.EventKind["ITEM"]),
-                            (orchestration.states.EventKind["ATTEMPT"], orchestration.states.EventKind["ATTEMPT"]),
-                            (orchestration.states.EventKind["PROGRESS"], orchestration.states.EventKind["PROGRESS"]),
+                            ("job", "job"),
+                            ("step", "step"),
+                            ("item", "item"),
+                            ("attempt", "attempt"),
+                            ("progress", "progress"),
                         ],
                         max_length=10,
                     ),
@@ -223,16 +222,16 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            (orchestration.states.JobState["WAITING"], orchestration.states.JobState["WAITING"]),
-                            (orchestration.states.JobState["QUEUED"], orchestration.states.JobState["QUEUED"]),
-                            (orchestration.states.JobState["STARTING"], orchestration.states.JobState["STARTING"]),
-                            (orchestration.states.JobState["RUNNING"], orchestration.states.JobState["RUNNING"]),
-                            (orchestration.states.JobState["SUCCEEDED"], orchestration.states.JobState["SUCCEEDED"]),
-                            (orchestration.states.JobState["FAILED"], orchestration.states.JobState["FAILED"]),
-                            (orchestration.states.JobState["CANCELED"], orchestration.states.JobState["CANCELED"]),
-                            (orchestration.states.JobState["TIMED_OUT"], orchestration.states.JobState["TIMED_OUT"]),
+                            ("WAITING", "WAITING"),
+                            ("QUEUED", "QUEUED"),
+                            ("STARTING", "STARTING"),
+                            ("RUNNING", "RUNNING"),
+                            ("SUCCEEDED", "SUCCEEDED"),
+                            ("FAILED", "FAILED"),
+                            ("CANCELED", "CANCELED"),
+                            ("TIMED_OUT", "TIMED_OUT"),
                         ],
-                        default=orchestration.states.JobState["WAITING"],
+                        default="WAITING",
                         max_length=12,
                     ),
                 ),
@@ -291,11 +290,11 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            (orchestration.states.FileKind["UPLOAD"], orchestration.states.FileKind["UPLOAD"]),
-                            (orchestration.states.FileKind["RESULT"], orchestration.states.FileKind["RESULT"]),
+                            ("upload", "upload"),
+                            ("result", "result"),
                             (
-                                orchestration.states.FileKind["INTERMEDIATE"],
-                                orchestration.states.FileKind["INTERMEDIATE"],
+                                "intermediate",
+                                "intermediate",
                             ),
                         ],
                         max_length=12,
@@ -309,11 +308,11 @@ class Migration(migrations.Migration):
                     "scan_state",
                     models.CharField(
                         choices=[
-                            (orchestration.states.ScanState["PENDING"], orchestration.states.ScanState["PENDING"]),
-                            (orchestration.states.ScanState["CLEAN"], orchestration.states.ScanState["CLEAN"]),
+                            ("pending", "pending"),
+                            ("clean", "clean"),
                             (
-                                orchestration.states.ScanState["QUARANTINED"],
-                                orchestration.states.ScanState["QUARANTINED"],
+                                "quarantined",
+                                "quarantined",
                             ),
                         ],
                         max_length=12,
@@ -449,15 +448,15 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            (orchestration.states.WorkState["WAITING"], orchestration.states.WorkState["WAITING"]),
-                            (orchestration.states.WorkState["RUNNING"], orchestration.states.WorkState["RUNNING"]),
-                            (orchestration.states.WorkState["SUCCEEDED"], orchestration.states.WorkState["SUCCEEDED"]),
-                            (orchestration.states.WorkState["FAILED"], orchestration.states.WorkState["FAILED"]),
-                            (orchestration.states.WorkState["CANCELED"], orchestration.states.WorkState["CANCELED"]),
-                            (orchestration.states.WorkState["TIMED_OUT"], orchestration.states.WorkState["TIMED_OUT"]),
-                            (orchestration.states.WorkState["SKIPPED"], orchestration.states.WorkState["SKIPPED"]),
+                            ("WAITING", "WAITING"),
+                            ("RUNNING", "RUNNING"),
+                            ("SUCCEEDED", "SUCCEEDED"),
+                            ("FAILED", "FAILED"),
+                            ("CANCELED", "CANCELED"),
+                            ("TIMED_OUT", "TIMED_OUT"),
+                            ("SKIPPED", "SKIPPED"),
                         ],
-                        default=orchestration.states.WorkState["WAITING"],
+                        default="WAITING",
                         max_length=12,
                     ),
                 ),
@@ -492,15 +491,15 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            (orchestration.states.WorkState["WAITING"], orchestration.states.WorkState["WAITING"]),
-                            (orchestration.states.WorkState["RUNNING"], orchestration.states.WorkState["RUNNING"]),
-                            (orchestration.states.WorkState["SUCCEEDED"], orchestration.states.WorkState["SUCCEEDED"]),
-                            (orchestration.states.WorkState["FAILED"], orchestration.states.WorkState["FAILED"]),
-                            (orchestration.states.WorkState["CANCELED"], orchestration.states.WorkState["CANCELED"]),
-                            (orchestration.states.WorkState["TIMED_OUT"], orchestration.states.WorkState["TIMED_OUT"]),
-                            (orchestration.states.WorkState["SKIPPED"], orchestration.states.WorkState["SKIPPED"]),
+                            ("WAITING", "WAITING"),
+                            ("RUNNING", "RUNNING"),
+                            ("SUCCEEDED", "SUCCEEDED"),
+                            ("FAILED", "FAILED"),
+                            ("CANCELED", "CANCELED"),
+                            ("TIMED_OUT", "TIMED_OUT"),
+                            ("SKIPPED", "SKIPPED"),
                         ],
-                        default=orchestration.states.WorkState["WAITING"],
+                        default="WAITING",
                         max_length=12,
                     ),
                 ),
@@ -531,20 +530,20 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            (orchestration.states.UploadState["OPEN"], orchestration.states.UploadState["OPEN"]),
+                            ("open", "open"),
                             (
-                                orchestration.states.UploadState["COMPLETING"],
-                                orchestration.states.UploadState["COMPLETING"],
+                                "completing",
+                                "completing",
                             ),
                             (
-                                orchestration.states.UploadState["COMPLETE"],
-                                orchestration.states.UploadState["COMPLETE"],
+                                "complete",
+                                "complete",
                             ),
-                            (orchestration.states.UploadState["ABORTED"], orchestration.states.UploadState["ABORTED"]),
-                            (orchestration.states.UploadState["EXPIRED"], orchestration.states.UploadState["EXPIRED"]),
-                            (orchestration.states.UploadState["FAILED"], orchestration.states.UploadState["FAILED"]),
+                            ("aborted", "aborted"),
+                            ("expired", "expired"),
+                            ("failed", "failed"),
                         ],
-                        default=orchestration.states.UploadState["OPEN"],
+                        default="open",
                         max_length=12,
                     ),
                 ),
@@ -598,11 +597,11 @@ class Migration(migrations.Migration):
                     "role",
                     models.CharField(
                         choices=[
-                            (orchestration.states.Role["VIEWER"], orchestration.states.Role["VIEWER"]),
-                            (orchestration.states.Role["SUBMITTER"], orchestration.states.Role["SUBMITTER"]),
-                            (orchestration.states.Role["MANAGER"], orchestration.states.Role["MANAGER"]),
+                            ("viewer", "viewer"),
+                            ("submitter", "submitter"),
+                            ("manager", "manager"),
                         ],
-                        default=orchestration.states.Role["SUBMITTER"],
+                        default="submitter",
                         max_length=16,
                     ),
                 ),
@@ -658,30 +657,30 @@ class Migration(migrations.Migration):
                     "state",
                     models.CharField(
                         choices=[
-                            (orchestration.states.AttemptState["QUEUED"], orchestration.states.AttemptState["QUEUED"]),
+                            ("QUEUED", "QUEUED"),
                             (
-                                orchestration.states.AttemptState["STARTING"],
-                                orchestration.states.AttemptState["STARTING"],
+                                "STARTING",
+                                "STARTING",
                             ),
                             (
-                                orchestration.states.AttemptState["RUNNING"],
-                                orchestration.states.AttemptState["RUNNING"],
+                                "RUNNING",
+                                "RUNNING",
                             ),
                             (
-                                orchestration.states.AttemptState["SUCCEEDED"],
-                                orchestration.states.AttemptState["SUCCEEDED"],
+                                "SUCCEEDED",
+                                "SUCCEEDED",
                             ),
-                            (orchestration.states.AttemptState["FAILED"], orchestration.states.AttemptState["FAILED"]),
+                            ("FAILED", "FAILED"),
                             (
-                                orchestration.states.AttemptState["CANCELED"],
-                                orchestration.states.AttemptState["CANCELED"],
+                                "CANCELED",
+                                "CANCELED",
                             ),
                             (
-                                orchestration.states.AttemptState["TIMED_OUT"],
-                                orchestration.states.AttemptState["TIMED_OUT"],
+                                "TIMED_OUT",
+                                "TIMED_OUT",
                             ),
                         ],
-                        default=orchestration.states.AttemptState["QUEUED"],
+                        default="QUEUED",
                         max_length=12,
                     ),
                 ),
@@ -718,7 +717,7 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     models.Index(
-                        condition=models.Q(("state", orchestration.states.AttemptState["QUEUED"])),
+                        condition=models.Q(("state", "QUEUED")),
                         fields=["-priority", "item_index", "id"],
                         name="attempt_to_lease",
                     ),
@@ -728,8 +727,8 @@ class Migration(migrations.Migration):
                                 "state__in",
                                 frozenset(
                                     [
-                                        orchestration.states.AttemptState["RUNNING"],
-                                        orchestration.states.AttemptState["STARTING"],
+                                        "RUNNING",
+                                        "STARTING",
                                     ]
                                 ),
                             )
@@ -747,10 +746,10 @@ class Migration(migrations.Migration):
                                 "state__in",
                                 frozenset(
                                     [
-                                        orchestration.states.AttemptState["CANCELED"],
-                                        orchestration.states.AttemptState["FAILED"],
-                                        orchestration.states.AttemptState["SUCCEEDED"],
-                                        orchestration.states.AttemptState["TIMED_OUT"],
+                                        "CANCELED",
+                                        "FAILED",
+                                        "SUCCEEDED",
+                                        "TIMED_OUT",
                                     ]
                                 ),
                             ),
@@ -764,13 +763,13 @@ class Migration(migrations.Migration):
                             (
                                 "state__in",
                                 [
-                                    orchestration.states.AttemptState["QUEUED"],
-                                    orchestration.states.AttemptState["STARTING"],
-                                    orchestration.states.AttemptState["RUNNING"],
-                                    orchestration.states.AttemptState["SUCCEEDED"],
-                                    orchestration.states.AttemptState["FAILED"],
-                                    orchestration.states.AttemptState["CANCELED"],
-                                    orchestration.states.AttemptState["TIMED_OUT"],
+                                    "QUEUED",
+                                    "STARTING",
+                                    "RUNNING",
+                                    "SUCCEEDED",
+                                    "FAILED",
+                                    "CANCELED",
+                                    "TIMED_OUT",
                                 ],
                             )
                         ),
@@ -784,10 +783,10 @@ class Migration(migrations.Migration):
                                     "state__in",
                                     frozenset(
                                         [
-                                            orchestration.states.AttemptState["CANCELED"],
-                                            orchestration.states.AttemptState["FAILED"],
-                                            orchestration.states.AttemptState["SUCCEEDED"],
-                                            orchestration.states.AttemptState["TIMED_OUT"],
+                                            "CANCELED",
+                                            "FAILED",
+                                            "SUCCEEDED",
+                                            "TIMED_OUT",
                                         ]
                                     ),
                                 ),
@@ -798,10 +797,10 @@ class Migration(migrations.Migration):
                                         "state__in",
                                         frozenset(
                                             [
-                                                orchestration.states.AttemptState["CANCELED"],
-                                                orchestration.states.AttemptState["FAILED"],
-                                                orchestration.states.AttemptState["SUCCEEDED"],
-                                                orchestration.states.AttemptState["TIMED_OUT"],
+                                                "CANCELED",
+                                                "FAILED",
+                                                "SUCCEEDED",
+                                                "TIMED_OUT",
                                             ]
                                         ),
                                     ),
@@ -820,8 +819,8 @@ class Migration(migrations.Migration):
                                     "state__in",
                                     frozenset(
                                         [
-                                            orchestration.states.AttemptState["RUNNING"],
-                                            orchestration.states.AttemptState["STARTING"],
+                                            "RUNNING",
+                                            "STARTING",
                                         ]
                                     ),
                                 ),
@@ -854,13 +853,13 @@ class Migration(migrations.Migration):
                     (
                         "state__in",
                         [
-                            orchestration.states.WorkState["WAITING"],
-                            orchestration.states.WorkState["RUNNING"],
-                            orchestration.states.WorkState["SUCCEEDED"],
-                            orchestration.states.WorkState["FAILED"],
-                            orchestration.states.WorkState["CANCELED"],
-                            orchestration.states.WorkState["TIMED_OUT"],
-                            orchestration.states.WorkState["SKIPPED"],
+                            "WAITING",
+                            "RUNNING",
+                            "SUCCEEDED",
+                            "FAILED",
+                            "CANCELED",
+                            "TIMED_OUT",
+                            "SKIPPED",
                         ],
                     )
                 ),
@@ -908,13 +907,13 @@ class Migration(migrations.Migration):
                     (
                         "state__in",
                         [
-                            orchestration.states.WorkState["WAITING"],
-                            orchestration.states.WorkState["RUNNING"],
-                            orchestration.states.WorkState["SUCCEEDED"],
-                            orchestration.states.WorkState["FAILED"],
-                            orchestration.states.WorkState["CANCELED"],
-                            orchestration.states.WorkState["TIMED_OUT"],
-                            orchestration.states.WorkState["SKIPPED"],
+                            "WAITING",
+                            "RUNNING",
+                            "SUCCEEDED",
+                            "FAILED",
+                            "CANCELED",
+                            "TIMED_OUT",
+                            "SKIPPED",
                         ],
                     )
                 ),
@@ -948,12 +947,12 @@ class Migration(migrations.Migration):
                     (
                         "state__in",
                         [
-                            orchestration.states.UploadState["OPEN"],
-                            orchestration.states.UploadState["COMPLETING"],
-                            orchestration.states.UploadState["COMPLETE"],
-                            orchestration.states.UploadState["ABORTED"],
-                            orchestration.states.UploadState["EXPIRED"],
-                            orchestration.states.UploadState["FAILED"],
+                            "open",
+                            "completing",
+                            "complete",
+                            "aborted",
+                            "expired",
+                            "failed",
                         ],
                     )
                 ),
@@ -964,9 +963,9 @@ class Migration(migrations.Migration):
             model_name="upload",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("completed_at__isnull", False), ("state", orchestration.states.UploadState["COMPLETE"])),
+                    models.Q(("completed_at__isnull", False), ("state", "complete")),
                     models.Q(
-                        models.Q(("state", orchestration.states.UploadState["COMPLETE"]), _negated=True),
+                        models.Q(("state", "complete"), _negated=True),
                         ("completed_at__isnull", True),
                     ),
                     _connector="OR",
@@ -985,9 +984,9 @@ class Migration(migrations.Migration):
                     (
                         "role__in",
                         [
-                            orchestration.states.Role["VIEWER"],
-                            orchestration.states.Role["SUBMITTER"],
-                            orchestration.states.Role["MANAGER"],
+                            "viewer",
+                            "submitter",
+                            "manager",
                         ],
                     )
                 ),
@@ -997,7 +996,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="job",
             index=models.Index(
-                condition=models.Q(("state", orchestration.states.JobState["WAITING"])),
+                condition=models.Q(("state", "WAITING")),
                 fields=["-priority", "id"],
                 name="job_to_admit",
             ),
@@ -1005,7 +1004,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="job",
             index=models.Index(
-                condition=models.Q(("state", orchestration.states.JobState["QUEUED"])),
+                condition=models.Q(("state", "QUEUED")),
                 fields=["-priority", "id"],
                 name="job_to_dispatch",
             ),
@@ -1018,10 +1017,10 @@ class Migration(migrations.Migration):
                         "state__in",
                         frozenset(
                             [
-                                orchestration.states.JobState["QUEUED"],
-                                orchestration.states.JobState["RUNNING"],
-                                orchestration.states.JobState["STARTING"],
-                                orchestration.states.JobState["WAITING"],
+                                "QUEUED",
+                                "RUNNING",
+                                "STARTING",
+                                "WAITING",
                             ]
                         ),
                     )
@@ -1049,14 +1048,14 @@ class Migration(migrations.Migration):
                     (
                         "state__in",
                         [
-                            orchestration.states.JobState["WAITING"],
-                            orchestration.states.JobState["QUEUED"],
-                            orchestration.states.JobState["STARTING"],
-                            orchestration.states.JobState["RUNNING"],
-                            orchestration.states.JobState["SUCCEEDED"],
-                            orchestration.states.JobState["FAILED"],
-                            orchestration.states.JobState["CANCELED"],
-                            orchestration.states.JobState["TIMED_OUT"],
+                            "WAITING",
+                            "QUEUED",
+                            "STARTING",
+                            "RUNNING",
+                            "SUCCEEDED",
+                            "FAILED",
+                            "CANCELED",
+                            "TIMED_OUT",
                         ],
                     )
                 ),
@@ -1073,10 +1072,10 @@ class Migration(migrations.Migration):
                             "state__in",
                             frozenset(
                                 [
-                                    orchestration.states.JobState["CANCELED"],
-                                    orchestration.states.JobState["FAILED"],
-                                    orchestration.states.JobState["SUCCEEDED"],
-                                    orchestration.states.JobState["TIMED_OUT"],
+                                    "CANCELED",
+                                    "FAILED",
+                                    "SUCCEEDED",
+                                    "TIMED_OUT",
                                 ]
                             ),
                         ),
@@ -1087,10 +1086,10 @@ class Migration(migrations.Migration):
                                 "state__in",
                                 frozenset(
                                     [
-                                        orchestration.states.JobState["CANCELED"],
-                                        orchestration.states.JobState["FAILED"],
-                                        orchestration.states.JobState["SUCCEEDED"],
-                                        orchestration.states.JobState["TIMED_OUT"],
+                                        "CANCELED",
+                                        "FAILED",
+                                        "SUCCEEDED",
+                                        "TIMED_OUT",
                                     ]
                                 ),
                             ),
@@ -1111,14 +1110,14 @@ class Migration(migrations.Migration):
                     (
                         "waiting_reason__in",
                         [
-                            orchestration.states.WaitingReason["SCAN"],
-                            orchestration.states.WaitingReason["QUOTA"],
-                            orchestration.states.WaitingReason["CONCURRENCY"],
-                            orchestration.states.WaitingReason["CAPACITY"],
-                            orchestration.states.WaitingReason["IMAGE"],
-                            orchestration.states.WaitingReason["MISCONFIGURED"],
-                            orchestration.states.WaitingReason["SCHEDULE"],
-                            orchestration.states.WaitingReason["PLATFORM"],
+                            "scan",
+                            "quota",
+                            "concurrency",
+                            "capacity",
+                            "image",
+                            "misconfigured",
+                            "schedule",
+                            "platform",
                         ],
                     ),
                     _connector="OR",
@@ -1134,23 +1133,23 @@ class Migration(migrations.Migration):
                         (
                             "failure_kind__in",
                             [
-                                orchestration.states.FailureKind["USER_CODE"],
-                                orchestration.states.FailureKind["INPUT"],
-                                orchestration.states.FailureKind["RESOURCES"],
-                                orchestration.states.FailureKind["INTERRUPTED"],
-                                orchestration.states.FailureKind["PLATFORM"],
+                                "USER_CODE",
+                                "INPUT",
+                                "RESOURCES",
+                                "INTERRUPTED",
+                                "PLATFORM",
                             ],
                         ),
                         (
                             "state__in",
-                            [orchestration.states.JobState["FAILED"], orchestration.states.JobState["TIMED_OUT"]],
+                            ["FAILED", "TIMED_OUT"],
                         ),
                     ),
                     models.Q(
                         models.Q(
                             (
                                 "state__in",
-                                [orchestration.states.JobState["FAILED"], orchestration.states.JobState["TIMED_OUT"]],
+                                ["FAILED", "TIMED_OUT"],
                             ),
                             _negated=True,
                         ),
@@ -1182,9 +1181,9 @@ class Migration(migrations.Migration):
                     (
                         "kind__in",
                         [
-                            orchestration.states.FileKind["UPLOAD"],
-                            orchestration.states.FileKind["RESULT"],
-                            orchestration.states.FileKind["INTERMEDIATE"],
+                            "upload",
+                            "result",
+                            "intermediate",
                         ],
                     )
                 ),
@@ -1198,9 +1197,9 @@ class Migration(migrations.Migration):
                     (
                         "scan_state__in",
                         [
-                            orchestration.states.ScanState["PENDING"],
-                            orchestration.states.ScanState["CLEAN"],
-                            orchestration.states.ScanState["QUARANTINED"],
+                            "pending",
+                            "clean",
+                            "quarantined",
                         ],
                     )
                 ),
@@ -1211,9 +1210,9 @@ class Migration(migrations.Migration):
             model_name="file",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("kind", orchestration.states.FileKind["UPLOAD"]), ("job__isnull", True)),
+                    models.Q(("kind", "upload"), ("job__isnull", True)),
                     models.Q(
-                        models.Q(("kind", orchestration.states.FileKind["UPLOAD"]), _negated=True),
+                        models.Q(("kind", "upload"), _negated=True),
                         ("job__isnull", False),
                     ),
                     _connector="OR",

@@ -2,18 +2,20 @@ from orchestration.models.account import ApiToken, Membership, User, Workspace
 from orchestration.models.attempt import Attempt
 from orchestration.models.event import Event
 from orchestration.models.execution import Execution
-from orchestration.models.file import File
+from orchestration.models.file import Examination, File, FileEvent
 from orchestration.models.job import Job, JobInput
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.step import Item, StepRun
-from orchestration.models.upload import Upload
+from orchestration.models.upload import Upload, UploadPart
 
 __all__ = [
     "ApiToken",
     "Attempt",
     "Event",
+    "Examination",
     "Execution",
     "File",
+    "FileEvent",
     "Item",
     "Job",
     "JobInput",
@@ -22,6 +24,7 @@ __all__ = [
     "PipelineVersion",
     "StepRun",
     "Upload",
+    "UploadPart",
     "User",
     "Workspace",
 ]

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from orchestration.ids import new_id
-from orchestration.states import ROLE_RANK, Role
+from orchestration.states import ROLE_RANK, MailOn, Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -17,6 +17,21 @@ if TYPE_CHECKING:
 
 class User(AbstractUser):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    mail_on = models.CharField(
+        "mail when a job ends",
+        max_length=8,
+        choices=[(m, m) for m in MailOn],
+        default=MailOn.FAILURES,
+        db_default=MailOn.FAILURES,
+    )
+    # No mail before this: the pause between two digests, a sender's claim, and the backoff after a failed try.
+    mail_next_at = models.DateTimeField(null=True, blank=True, editable=False)
+    mail_tries = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    # Why the address was refused the last time; "" while mail goes through.
+    mail_problem = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
+
+    class Meta(AbstractUser.Meta):
+        constraints = [models.CheckConstraint(condition=models.Q(mail_on__in=list(MailOn)), name="user_mail_on_known")]
 
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
@@ -35,6 +50,8 @@ class Workspace(models.Model):
     max_active_jobs = models.PositiveIntegerField(default=1_000)
     upload_retention_days = models.PositiveIntegerField(default=365)
     result_retention_days = models.PositiveIntegerField(default=1_826)
+    # Bytes of files and of open uploads together; null: no limit but the disk.
+    quota_bytes = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar = WorkspaceQuerySet.as_manager()

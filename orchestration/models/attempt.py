@@ -106,6 +106,11 @@ class Attempt(models.Model):
     def __str__(self) -> str:
         return f"{self.step}[{self.item_index}] r{self.run}#{self.number} ({self.state})"
 
+    @property
+    def log_key(self) -> str:
+        """Where its log lies, in storage `logs`."""
+        return f"{self.pk.hex[-2:]}/{self.pk}"
+
     def event(self, new: str, *, old: str, reason: str = "", data: dict[str, Any] | None = None) -> Event:
         """An unsaved event of this attempt's move."""
         return self.job.event(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orchestration.ids import new_id
@@ -32,6 +32,10 @@ class JobQuerySet(InWorkspaceQuerySet["Job"]):
     def active(self) -> Self:
         """Jobs that take a slot of their workspace: counted from rows, never kept in a counter."""
         return self.filter(state__in=JOB_UNFINISHED - {JobState.WAITING})
+
+    def untold(self) -> Self:
+        """Jobs whose end nobody was mailed yet, that of this run at least."""
+        return self.filter(finished_at__isnull=False, told_run__lt=F("run"))
 
 
 class Job(models.Model):
@@ -69,6 +73,8 @@ class Job(models.Model):
     queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # The run whose end its submitter was told by mail. A retry adds one to `run`, so its end is told again.
+    told_run = models.PositiveIntegerField(default=0, db_default=0)
 
     objects: ClassVar = JobQuerySet.as_manager()
 
@@ -99,6 +105,12 @@ class Job(models.Model):
             models.Index(fields=["workspace", "state"], condition=Q(state__in=JOB_UNFINISHED), name="job_unfinished"),
             models.Index(fields=["workspace", "-id"], name="job_by_workspace"),
             models.Index(fields=["pipeline_version", "-id"], name="job_by_pipeline"),
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="job_by_end"),
+            models.Index(
+                fields=["created_by", "state", "finished_at"],
+                condition=Q(finished_at__isnull=False, told_run__lt=F("run")),
+                name="job_to_tell",
+            ),
         ]
 
     def __str__(self) -> str:

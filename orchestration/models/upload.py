@@ -1,30 +1,75 @@
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
+from django.contrib.postgres.functions import RandomUUID
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import F, Q
+from django.db.models.functions import Least, Now
 
 from orchestration.ids import new_id
 from orchestration.models.account import User, Workspace
+from orchestration.models.moves import swap_state
 from orchestration.models.scoping import InWorkspaceQuerySet
-from orchestration.states import UploadState
+from orchestration.states import UPLOAD_MOVES, UploadDoor, UploadMode, UploadState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TTL: Final = timedelta(days=7)
+"""After the last sign of life."""
+LIFETIME: Final = timedelta(days=30)
+"""After creation, whatever happens."""
+
+
+class UploadQuerySet(InWorkspaceQuerySet["Upload"]):
+    def open(self) -> Self:
+        return self.filter(state=UploadState.OPEN)
+
+    def touch(self) -> int:
+        """Somebody is at it: push the date on which it expires."""
+        return self.open().update(touched_at=Now(), expires_at=Least(Now() + TTL, F("created_at") + LIFETIME))
 
 
 class Upload(models.Model):
-    """A transfer session. A File exists if and only if the state is `complete`."""
+    """A transfer session. A File exists if and only if the state is `complete`.
+
+    Sizes are bytes; `size` and `part_count` are null while the length is unknown. Checksums are CRC64NVME in base64.
+    `offset` and `running_crc` are of the tus door: bytes that are durable, and their checksum.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="uploads")
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     state = models.CharField(max_length=12, choices=[(s, s) for s in UploadState], default=UploadState.OPEN)
+    door = models.CharField(max_length=8, choices=[(d, d) for d in UploadDoor], db_default=UploadDoor.REQUEST)
+    mode = models.CharField(max_length=8, choices=[(m, m) for m in UploadMode], db_default=UploadMode.SINGLE)
     name = models.CharField(max_length=1024)
+    path = models.CharField(max_length=1024, blank=True, db_default="")
     size = models.BigIntegerField(null=True, blank=True)
+    content_type = models.CharField(max_length=255, blank=True, db_default="")
+    modified_at = models.DateTimeField(null=True, blank=True)
+    fingerprint = models.CharField(max_length=255, blank=True, db_default="")
+    crc64nvme = models.CharField(max_length=12, blank=True, db_default="")
+    part_size = models.BigIntegerField(db_default=0)
+    part_count = models.PositiveIntegerField(null=True, blank=True)
+    storage = models.CharField(max_length=16, db_default="uploads")
+    key = models.CharField(max_length=255, blank=True, db_default="")
+    multipart_id = models.CharField(max_length=1024, blank=True, db_default="")
+    file_id = models.UUIDField(default=new_id, db_default=RandomUUID(), editable=False)
+    offset = models.BigIntegerField(db_default=0)
+    running_crc = models.CharField(max_length=12, blank=True, db_default="")
+    idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  NULL is what unique leaves alone
+    request_digest = models.CharField(max_length=64, blank=True, db_default="")
+    failure_code = models.CharField(max_length=40, blank=True, db_default="")
+    failure_detail = models.CharField(max_length=500, blank=True, db_default="")
     created_at = models.DateTimeField(db_default=Now())
+    touched_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
 
-    objects: ClassVar = InWorkspaceQuerySet["Upload"].as_manager()
+    objects: ClassVar = UploadQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -34,7 +79,60 @@ class Upload(models.Model):
                 | (~Q(state=UploadState.COMPLETE) & Q(completed_at__isnull=True)),
                 name="upload_completed_at_iff_complete",
             ),
+            models.CheckConstraint(condition=Q(door__in=list(UploadDoor)), name="upload_door_known"),
+            models.CheckConstraint(condition=Q(mode__in=list(UploadMode)), name="upload_mode_known"),
+            models.CheckConstraint(
+                condition=~Q(state=UploadState.OPEN) | Q(expires_at__isnull=False), name="upload_open_expires"
+            ),
+            models.CheckConstraint(
+                condition=Q(state=UploadState.FAILED) | Q(failure_code=""), name="upload_failure_only_when_failed"
+            ),
+            models.UniqueConstraint(fields=["created_by", "idempotency_key"], name="upload_once_per_key"),
+        ]
+        indexes = [
+            models.Index(fields=["expires_at"], condition=Q(state=UploadState.OPEN), name="upload_to_expire"),
+            models.Index(fields=["touched_at"], condition=Q(state=UploadState.COMPLETING), name="upload_to_complete"),
+            models.Index(
+                fields=["created_by", "fingerprint"], condition=Q(state=UploadState.OPEN), name="upload_to_resume"
+            ),
+            models.Index(
+                fields=["workspace"],
+                condition=Q(state__in=[UploadState.OPEN, UploadState.COMPLETING]),
+                include=["size"],
+                name="upload_reserves",
+            ),
+            models.Index(
+                fields=["touched_at"],
+                condition=Q(state__in=[UploadState.ABORTED, UploadState.EXPIRED, UploadState.FAILED]),
+                name="upload_to_forget",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.state})"
+
+    def move(self, to: UploadState, *, where: Mapping[str, Any] | None = None, **changes: Any) -> bool:
+        """Compare-and-set. False: somebody else was first, and this instance is stale."""
+        return swap_state(self, to, moves=UPLOAD_MOVES, where=where, touched_at=Now(), **changes)
+
+    @property
+    def is_single(self) -> bool:
+        return self.mode == UploadMode.SINGLE
+
+    def part_span(self, number: int) -> tuple[int, int]:
+        """Offset and length in bytes of a part. An unknown size leaves the last part's length open: part_size."""
+        offset = (number - 1) * self.part_size
+        return offset, self.part_size if self.size is None else min(self.part_size, self.size - offset)
+
+
+class UploadPart(models.Model):
+    """A part that lies durable enough to be counted, on local storage. On S3 ListParts is the truth."""
+
+    pk = models.CompositePrimaryKey("upload_id", "number")
+    upload = models.ForeignKey(Upload, models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    size = models.BigIntegerField()
+    crc64nvme = models.CharField(max_length=12)
+
+    def __str__(self) -> str:
+        return f"part {self.number} of {self.upload_id}"

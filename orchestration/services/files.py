@@ -1,31 +1,35 @@
-"""Deleting and opening files."""
+"""Opening and deleting files, and bringing them back."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
 
-from orchestration.errors import Conflict
+from orchestration.errors import Conflict, NotFound, OrchestrationError
 from orchestration.models import File, Job, JobInput
+from orchestration.models.file import UNDELETE
 from orchestration.services.access import require_role
-from orchestration.states import JOB_UNFINISHED, Role
+from orchestration.services.uploads.rooms import check_room
+from orchestration.states import JOB_UNFINISHED, FileEventKind, Role
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import BinaryIO
+    from uuid import UUID
 
     from orchestration.models import User
 
 
 def open_content(file: File) -> BinaryIO:
-    return get_storage(file.storage).open(file.key)
+    return get_storage(file.storage).open(file.key, file.version)
 
 
 @transaction.atomic(durable=True)
 def delete_file(*, user: User, file: File) -> None:
-    """Hide the file; its bytes go with the next storage sweep. Refused while an unfinished job reads it."""
+    """Hide the file; for 30 days it can be brought back. Refused on hold, and while an unfinished job reads it."""
     require_role(user=user, workspace=file.workspace, role=Role.SUBMITTER)
     locked = File.objects.select_for_update(no_key=True).get(pk=file.pk)
     if locked.hold:
@@ -34,4 +38,45 @@ def delete_file(*, user: User, file: File) -> None:
         raise Conflict(f"{file.name} is an input of a job that has not finished. Cancel the job first, or wait.")
     if locked.job_id and not Job.objects.get(pk=locked.job_id).is_finished:
         raise Conflict(f"{file.name} is an output of a job that has not finished. Cancel the job first, or wait.")
-    File.objects.filter(pk=file.pk, deleted_at__isnull=True).update(deleted_at=Now())
+    if File.objects.filter(pk=file.pk, deleted_at__isnull=True).update(deleted_at=Now()):
+        locked.event(FileEventKind.DELETED, actor=user).save()
+
+
+def undelete_file(*, user: User, file: File) -> File:
+    """The file is back, for 30 days at least. Raises NotFound when it is too late, QuotaExceeded without room."""
+    require_role(user=user, workspace=file.workspace, role=Role.SUBMITTER)
+    if file.purged_at is None and get_storage(file.storage).size(file.key) is None:
+        raise NotFound(f"The bytes of {file.name} are gone from the storage, so it cannot be brought back.")
+    return _undelete(user, file)
+
+
+@transaction.atomic(durable=True)
+def _undelete(user: User, file: File) -> File:
+    # The workspace's row before the file's, as everything that counts room does.
+    check_room(file.workspace, 0)
+    locked = File.objects.select_for_update(no_key=True).get(pk=file.pk)
+    if locked.deleted_at is None:
+        return locked
+    back = File.objects.deleted().filter(pk=file.pk)
+    if not back.update(deleted_at=None, warned_at=None, expires_at=Greatest("expires_at", Now() + UNDELETE)):
+        raise NotFound(f"{file.name} was deleted more than {UNDELETE.days} days ago and cannot be brought back.")
+    locked.event(FileEventKind.UNDELETED, actor=user).save()
+    locked.refresh_from_db()
+    return locked
+
+
+def for_each(
+    act: Callable[..., object], *, user: User, ids: Sequence[UUID], deleted: bool = False
+) -> list[tuple[File, OrchestrationError | None]]:
+    """Do one thing to many files; for each that the user may see, in order, what was wrong with it."""
+    seen = File.objects.visible_to(user).filter(deleted_at__isnull=not deleted, superseded_at__isnull=True)
+    found = seen.select_related("workspace").in_bulk(list(ids))
+    return [(found[i], _outcome(act, user, found[i])) for i in dict.fromkeys(ids) if i in found]
+
+
+def _outcome(act: Callable[..., object], user: User, file: File) -> OrchestrationError | None:
+    try:
+        act(user=user, file=file)
+    except OrchestrationError as exc:
+        return exc
+    return None

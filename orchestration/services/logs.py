@@ -24,7 +24,7 @@ class LogPart:
 
 
 def log_key(attempt: Attempt) -> str:
-    return f"{attempt.pk.hex[-2:]}/{attempt.pk}"
+    return attempt.log_key
 
 
 def read_log(*, attempt: Attempt, offset: int = 0, limit: int = MAX_READ) -> LogPart:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
     from orchestration.models import User
 
+BRING_BACK: Final = "Bring it back from the deleted files, or submit the job anew."
+_SHARE_FILES: Final = """
+SELECT 1 FROM orchestration_file f WHERE f.id IN (
+  SELECT file_id FROM orchestration_jobinput WHERE job_id = %(job)s
+  UNION ALL SELECT id FROM orchestration_file WHERE job_id = %(job)s AND superseded_at IS NULL
+) FOR SHARE OF f
+"""
+
 
 def retry(*, user: User, job: Job) -> Job:
     """Same inputs and version, from the failed steps on."""
@@ -44,8 +52,9 @@ def _go_again(
     locked = Job.objects.select_for_update(no_key=True, of=("self",)).select_related("pipeline_version").get(pk=job.pk)
     if not locked.is_finished or Attempt.objects.unfinished().filter(job=locked).exists():
         raise JobNotFinished
+    _keep_files(locked)
     if gone := File.objects.filter(used_by=locked, deleted_at__isnull=False).first():
-        raise Conflict(f"The input {gone.name} has been deleted, so this job cannot run again.")
+        raise Conflict(f"The input {gone.name} has been deleted, so this job cannot run again. {BRING_BACK}")
     failed = Item.objects.filter(step_run__job=locked, state__in=UNSUCCESSFUL)
     if only_step:
         failed = failed.filter(step_run__name=only_step)
@@ -57,6 +66,8 @@ def _go_again(
         raise NothingToRetry("None of these items failed.")
     again = _steps_to_run(locked, set(failed.values_list("step_run__name", flat=True)))
     _reset(locked, again, failed)
+    if lost := _lost_output(locked, again):
+        raise Conflict(f"{lost.name} of step {lost.step} has been deleted, and the job would build on it. {BRING_BACK}")
     old = locked.state
     Job.objects.filter(pk=locked.pk).update(
         state=JobState.WAITING,
@@ -77,6 +88,22 @@ def _go_again(
     transaction.on_commit(nudge_dispatch)
     job.refresh_from_db()
     return job
+
+
+def _keep_files(job: Job) -> None:
+    """Whoever deletes a file of this job from here on waits, and then sees that the job runs."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHARE_FILES, {"job": job.pk})
+
+
+def _lost_output(job: Job, again: list[StepRun]) -> File | None:
+    """A deleted file, made by an earlier run and still standing, that a step to be run would read."""
+    spec = PipelineSpec.from_json(job.pipeline_version.spec)
+    names = {run.name for run in again}
+    read = {need for step in spec.steps if step.name in names for need in step.needs}
+    standing = File.objects.filter(job=job, step__in=read, superseded_at__isnull=True)
+    lost: File | None = standing.filter(deleted_at__isnull=False).order_by("pk").first()
+    return lost
 
 
 def _steps_to_run(job: Job, with_failures: set[str]) -> list[StepRun]:

@@ -1,8 +1,8 @@
 """The storage port. Adapters are looked up by alias (`uploads`, `results`, `logs`) in `registry`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
 
@@ -13,6 +13,33 @@ class Slot:
     url: str
     method: str
     headers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that is there: bytes `size`, CRC64NVME as an integer."""
+
+    number: int
+    size: int
+    crc64nvme: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPut:
+    """A capability to PUT exactly these bytes: `headers` must be sent as they are."""
+
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A finished object. `crc64nvme` is None where the storage keeps none; `version` is "" where it has none."""
+
+    size: int
+    crc64nvme: int | None
+    version: str
 
 
 class Incoming(Protocol):
@@ -30,7 +57,7 @@ class Incoming(Protocol):
 class Storage(Protocol):
     def receive(self, key: str) -> Incoming: ...
 
-    def open(self, key: str) -> BinaryIO: ...
+    def open(self, key: str, version: str = "") -> BinaryIO: ...
 
     def size(self, key: str) -> int | None:
         """Bytes stored under the key, None when there are none."""
@@ -38,7 +65,7 @@ class Storage(Protocol):
     def append(self, key: str, offset: int, data: bytes) -> int:
         """Write at `offset`, which must not lie beyond the end; the new end. Repeats are harmless."""
 
-    def read_url(self, key: str) -> str:
+    def read_url(self, key: str, version: str = "") -> str:
         """Where a runner reads the object."""
 
     def slot(self, key: str) -> Slot: ...
@@ -48,3 +75,40 @@ class Storage(Protocol):
 
     def keys_older_than(self, age: timedelta) -> Iterator[str]:
         """Keys last written longer ago than `age`, unfinished transfers among them."""
+
+
+class DirectStorage(Storage, Protocol):
+    """A storage that clients send to themselves, by signed URLs: no byte passes through the application.
+
+    Every method raises StorageUnavailable (later) or StorageRejected (never) for what the storage answers.
+    """
+
+    def begin(self, key: str, *, content_type: str) -> str:
+        """Begin a multipart upload with a FULL_OBJECT CRC64NVME; its id."""
+
+    def sign_part(
+        self, key: str, multipart_id: str, *, number: int, size: int, crc64nvme: int, lives: timedelta
+    ) -> SignedPut: ...
+
+    def sign_put(self, key: str, *, size: int, crc64nvme: int | None, content_type: str, lives: timedelta) -> SignedPut:
+        """A whole object in one PUT (≤ 5 GiB), never over an existing one. `crc64nvme` None: length only (curl)."""
+
+    def sign_get(self, key: str, version: str = "", *, name: str, media_type: str, lives: timedelta) -> str:
+        """A URL to read the object as an attachment called `name`, served as `media_type` whatever is stored."""
+
+    def parts(self, key: str, multipart_id: str) -> Iterator[Part]:
+        """What arrived, in order of number. Raises StorageRejected when the multipart upload is gone."""
+
+    def finish(self, key: str, multipart_id: str, parts: Iterable[Part], *, size: int, crc64nvme: int) -> str:
+        """Join the parts; the version. Called again after an answer was lost it finds the object and says the same."""
+
+    def abort(self, key: str, multipart_id: str) -> None:
+        """Gone is as good as aborted."""
+
+    def stat(self, key: str) -> Stored | None: ...
+
+    def listed(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """Keys below `prefix` and their sizes."""
+
+    def unfinished(self, age: timedelta) -> Iterator[tuple[str, str]]:
+        """Key and id of every multipart upload begun longer ago than `age`."""

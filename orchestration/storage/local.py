@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import timedelta
 
-_KEY: Final = re.compile(r"[0-9a-f/-]+([.]part-[0-9]+)?|incoming/[0-9a-f-]+[.]part")
+_KEY: Final = re.compile(r"[0-9a-f/-]+([.]part-[0-9]+)?|incoming/[0-9a-f.-]+[.]part")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
-def _full_disk_named() -> Iterator[None]:
+def full_disk_named() -> Iterator[None]:
     try:
         yield
     except OSError as exc:
@@ -33,7 +33,7 @@ def _full_disk_named() -> Iterator[None]:
         raise
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)
@@ -48,7 +48,7 @@ def make_folder(folder: Path, *, top: Path) -> None:
     if folder != top:
         make_folder(folder.parent, top=top)
     folder.mkdir(mode=0o750, parents=folder == top, exist_ok=True)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 class LocalIncoming:
@@ -57,20 +57,20 @@ class LocalIncoming:
     def __init__(self, target: Path, top: Path) -> None:
         self._target = target
         self._part = top / "incoming" / f"{new_id()}.part"
-        with _full_disk_named():
+        with full_disk_named():
             make_folder(self._part.parent, top=top)
             make_folder(target.parent, top=top)
             self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
     def write(self, data: bytes) -> None:
         view = memoryview(data)
-        with _full_disk_named():
+        with full_disk_named():
             while view:
                 view = view[os.write(self._fd, view) :]
 
     def commit(self) -> None:
         point("storage.before_fsync")
-        with _full_disk_named():
+        with full_disk_named():
             # Nobody writes to it again, and only then may a runner hard-link it instead of copying.
             os.fchmod(self._fd, 0o444)
             os.fsync(self._fd)
@@ -79,7 +79,7 @@ class LocalIncoming:
             point("storage.before_link")
             os.link(self._part, self._target)
             point("storage.before_folder_fsync")
-            _sync_folder(self._target.parent)
+            sync_folder(self._target.parent)
             self._part.unlink()
         point("storage.committed")
 
@@ -92,18 +92,18 @@ class LocalIncoming:
 
 class LocalStorage:
     def __init__(self, top: Path) -> None:
-        self._top = top
+        self.top = top
 
     def path(self, key: str) -> Path:
         """Keys are made by us; whatever else comes here is a bug or an attack."""
         if not _KEY.fullmatch(key):
             raise ValueError(f"not a storage key: {key!r}")
-        return self._top / key
+        return self.top / key
 
     def receive(self, key: str) -> LocalIncoming:
-        return LocalIncoming(self.path(key), self._top)
+        return LocalIncoming(self.path(key), self.top)
 
-    def open(self, key: str) -> BinaryIO:
+    def open(self, key: str, version: str = "") -> BinaryIO:  # noqa: ARG002  one object a key here
         return self.path(key).open("rb")
 
     def size(self, key: str) -> int | None:
@@ -114,8 +114,8 @@ class LocalStorage:
 
     def append(self, key: str, offset: int, data: bytes) -> int:
         path = self.path(key)
-        with _full_disk_named():
-            make_folder(path.parent, top=self._top)
+        with full_disk_named():
+            make_folder(path.parent, top=self.top)
             fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
             try:
                 os.pwrite(fd, data, offset)
@@ -123,25 +123,32 @@ class LocalStorage:
             finally:
                 os.close(fd)
 
-    def read_url(self, key: str) -> str:
+    def read_url(self, key: str, version: str = "") -> str:  # noqa: ARG002  one object a key here
         return self.path(key).as_uri()
 
     def slot(self, key: str) -> Slot:
         path = self.path(key)
-        with _full_disk_named():
-            make_folder(path.parent, top=self._top)
+        with full_disk_named():
+            make_folder(path.parent, top=self.top)
         return Slot(url=path.as_uri(), method="LINK", headers={})
 
     def delete(self, key: str) -> None:
         with suppress(FileNotFoundError):
             self.path(key).unlink()
 
+    def incoming_older_than(self, age: timedelta) -> Iterator[str]:
+        """Of `keys_older_than`, those of transfers that have not been completed."""
+        return self._keys(self.top / "incoming", age)
+
     def keys_older_than(self, age: timedelta) -> Iterator[str]:
+        return self._keys(self.top, age)
+
+    def _keys(self, top: Path, age: timedelta) -> Iterator[str]:
         limit = time.time() - age.total_seconds()
-        for folder, _, names in os.walk(self._top):
+        for folder, _, names in os.walk(top):
             for name in names:
                 path = Path(folder, name)
                 with suppress(FileNotFoundError):
                     # When it came to lie here: a linked output keeps the time that its step gave it.
                     if path.stat().st_ctime < limit:
-                        yield str(path.relative_to(self._top))
+                        yield str(path.relative_to(self.top))

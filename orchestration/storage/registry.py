@@ -1,9 +1,10 @@
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from django.core.files.storage import FileSystemStorage, storages
 
-from orchestration.storage.base import Storage
+from orchestration.storage.base import DirectStorage, Storage
 from orchestration.storage.local import LocalStorage
 
 
@@ -14,3 +15,9 @@ def get_storage(alias: str) -> Storage:
     if isinstance(backend, FileSystemStorage):
         return LocalStorage(Path(backend.location))
     raise LookupError(f"no storage adapter for {type(backend).__name__} (alias {alias!r})")
+
+
+def get_direct(alias: str) -> DirectStorage | None:
+    """The same adapter where clients send to the storage themselves; None where they send to us."""
+    storage = get_storage(alias)
+    return None if isinstance(storage, LocalStorage) else cast("DirectStorage", storage)

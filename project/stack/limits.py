@@ -6,6 +6,7 @@ Bytes are counted as they come; nobody's Content-Length is believed except when 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -36,6 +37,8 @@ BODIES: Final[Mapping[str, int]] = {
     "/api/runner/v1/finish": 8 * MIB,
 }
 UPLOADS: Final = "/api/v1/uploads"
+# One part of an upload, or one whole file by its name.
+_BYTES: Final = re.compile(r"/api/v1/uploads/[^/]+/parts/[0-9]+|/api/v1/files/.+")
 IDLE_S: Final = 30.0
 WHOLE_BODY_S: Final = 120.0
 STALL_S: Final = 120.0
@@ -108,7 +111,13 @@ class Limits:
         path = scope["path"]
         if not is_api(scope):
             return FORM_BODY
-        return self._max_upload if path == UPLOADS else BODIES.get(path, API_BODY)
+        return self._max_upload if takes_files(scope) else BODIES.get(path, API_BODY)
+
+
+def takes_files(scope: Scope) -> bool:
+    """Whether the body is a file, which may be as large and take as long as it does."""
+    path: str = scope["path"]
+    return path == UPLOADS or (scope["method"] == "PUT" and _BYTES.fullmatch(path) is not None)
 
 
 def too_large(limit: int) -> Refused:
@@ -140,7 +149,7 @@ class Body:
         self._waits = headers.get(b"expect", b"").lower() == b"100-continue"
         self._done = self.declared == 0 and b"transfer-encoding" not in headers
         self._is_form = not is_api(scope)
-        self._until = time.monotonic() + WHOLE_BODY_S if scope["path"] != UPLOADS else float("inf")
+        self._until = time.monotonic() + WHOLE_BODY_S if not takes_files(scope) else float("inf")
         self._size = 0
         self._refused: Refused | None = None
         self._started = False

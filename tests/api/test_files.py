@@ -121,7 +121,7 @@ def test_empty_file_is_fetched(ana: Visitor, owner: User, lab: Workspace) -> Non
 
 
 def test_file_that_is_not_clean_is_not_handed_out(ana: Visitor, file: File) -> None:
-    for state in ("pending", "quarantined"):
+    for state in ("received", "quarantined"):
         File.objects.update(scan_state=state)
         assert ana("GET", f"/files/{file.pk}/content").status_code == 409
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.conf import settings
 
-from api_app.routes.uploads import name_from
+from api_app.one_request import name_from
 from orchestration.models import File, Upload
 from orchestration.services.tickets import issue_ticket
 from tests.api.door import ALL_SCOPES, token_of
@@ -125,7 +125,7 @@ def test_file_over_the_limit_is_refused_before_its_bytes(
 
 @pytest.mark.parametrize("name", ["", "..", "a%2Fb", "a%00b", "%E2%80%AEgnp.exe", "x" * 1025])
 def test_bad_name_is_refused(ana: Visitor, name: str) -> None:
-    assert ana.json("POST", f"/uploads?name={name}", 422, content=DATA)["code"] == "invalid"
+    assert ana.json("POST", f"/uploads?name={name}", 422, content=DATA)["code"] == "invalid_name"
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ from tests.frontend.ask import browser
 pytestmark = pytest.mark.django_db
 
 SHARED = ["/", "/jobs/", "/jobs/live/", "/jobs/new/", "/files/", "/pipelines/", "/pipelines/noop/", "/tokens/"]
+SHARED += ["/files/deleted/", "/files/usage/"]
 OF_A_JOB = ["/jobs/{job}/", "/jobs/{job}/live/", "/jobs/new/?from={job}", "/files/?job={job}"]
 OF_ROWS = [*OF_A_JOB, "/attempts/{attempt}/", "/attempts/{attempt}/log/", "/files/{file}/", "/files/{file}/preview"]
-POSTS = ["/jobs/{job}/cancel/", "/jobs/{job}/retry/", "/jobs/{job}/rerun/", "/files/{file}/delete/"]
+TO_A_FILE = [f"/files/{{file}}/{verb}/" for verb in ("delete", "undelete", "extend", "hold", "release")]
+POSTS = ["/jobs/{job}/cancel/", "/jobs/{job}/retry/", "/jobs/{job}/rerun/", *TO_A_FILE]
 
 
 @dataclass(frozen=True, slots=True)

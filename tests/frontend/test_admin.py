@@ -137,3 +137,34 @@ def test_user_can_be_added(root: Client) -> None:
 def test_version_page_shows_its_source(root: Client) -> None:
     version = publish_pipeline()
     assert "Do nothing" in root.get(f"{AT}/pipelineversion/{version.pk}/change/").content.decode()
+
+
+def test_files_are_deleted_brought_back_and_released_through_the_services(
+    root: Client, owner: User, lab: Workspace
+) -> None:
+    free, held = make_file(lab, owner, "free.csv"), make_file(lab, owner, "held.csv", hold=True)
+    chosen = [str(free.pk), str(held.pk)]
+
+    def act(action: str) -> str:
+        form = {"action": action, "_selected_action": chosen}
+        return root.post(f"{AT}/file/", form, follow=True).content.decode()
+
+    html = act("delete_files")
+    assert "Free.csv: deleted." in html
+    assert "held.csv is on hold" in html
+    assert "free.csv" in root.get(f"{AT}/file/?life=deleted").content.decode()
+    assert "free.csv" not in root.get(f"{AT}/file/?life=current").content.decode()
+    assert "Free.csv: back." in act("undelete_files")
+    assert "Held.csv: no longer on hold." in act("release_files")
+    html = root.get(f"{AT}/file/{held.pk}/change/").content.decode()
+    assert "Released from its hold · root" in html
+
+
+def test_staff_who_may_only_look_changes_no_file(owner: User, lab: Workspace) -> None:
+    clerk = make_user("clerk", is_staff=True)
+    join(clerk, lab)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_file"))
+    file, client = make_file(lab, owner), browser(clerk)
+    client.post(f"{AT}/file/", {"action": "delete_files", "_selected_action": [str(file.pk)]})
+    file.refresh_from_db()
+    assert file.deleted_at is None

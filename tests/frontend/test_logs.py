@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from frontend_app import log_text
+from orchestration.execution.old_logs import expire_logs
 from orchestration.models import Attempt, User, Workspace
 from orchestration.services.logs import STORAGE, log_key
 from orchestration.storage.registry import get_storage
@@ -96,6 +99,20 @@ def test_whole_log_can_be_downloaded_as_it_is(owner: User, attempt: Attempt) -> 
 def test_log_of_nothing_is_empty(owner: User, attempt: Attempt) -> None:
     assert read(owner, attempt) == ("", "0", "false")
     assert fetch(owner, f"/attempts/{attempt.pk}/log/download/").body == b""
+
+
+def test_page_says_that_a_log_was_deleted_by_its_date(owner: User, lab: Workspace, attempt: Attempt) -> None:
+    long_ago = timezone.now() - timedelta(days=3_000)
+    write(attempt, b"old news\n")
+    Attempt.objects.filter(pk=attempt.pk).update(state="SUCCEEDED", finished_at=long_ago, log_size=9)
+    type(attempt.job).objects.filter(pk=attempt.job_id).update(state="SUCCEEDED", finished_at=long_ago)
+    page = browser(owner)
+    assert "old news" in page.get(f"/attempts/{attempt.pk}/").content.decode()
+    expire_logs()
+    html = page.get(f"/attempts/{attempt.pk}/").content.decode()
+    assert "because its date had come" in html
+    assert "old news" not in html
+    assert "Logs deleted" in page.get(f"/jobs/{attempt.job_id}/").content.decode()
 
 
 def test_stranger_downloads_no_log(stranger: User, attempt: Attempt) -> None:

@@ -102,7 +102,7 @@ def test_workspace_at_its_limit_keeps_jobs_waiting_and_says_so(owner: User, lab:
 
 
 def test_unscanned_input_keeps_the_job_waiting(owner: User, lab: Workspace) -> None:
-    file = make_file(lab, owner, scan_state="pending")
+    file = make_file(lab, owner, scan_state="received")
     job = submitted(owner, files=(file,))
     dispatch()
     job.refresh_from_db()

@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +10,10 @@ import pytest
 from django.conf import settings as django_settings
 
 from orchestration.errors import DigestMismatch, Forbidden, Invalid, NotFound, StorageFull, TooLarge, UploadRefused
-from orchestration.execution.sweep import sweep_storage
 from orchestration.models import File, Upload, User, Workspace
 from orchestration.services.files import delete_file, open_content
-from orchestration.services.uploads import clean_name, receive
-from orchestration.storage.registry import get_storage
+from orchestration.services.receiving import Announced, receive
+from orchestration.services.uploads.names import clean_name
 from tests.factories import join, make_file, make_job, make_user
 
 if TYPE_CHECKING:
@@ -32,11 +30,12 @@ def everything_stored() -> set[Path]:
 
 
 def upload(user: User, data: bytes = DATA, **fields: Any) -> File:
-    receiving = receive(user=user, name="people.csv", **fields)
+    receiving = receive(user=user, announced=Announced("people.csv", **fields))
     try:
         for start in range(0, len(data), 700):
             receiving.write(data[start : start + 700])
-        return receiving.commit()
+        file: File = receiving.commit().file
+        return file
     finally:
         receiving.discard()
 
@@ -74,7 +73,7 @@ def test_other_bytes_than_announced_leave_no_trace(owner: User, fields: dict[str
 def test_more_than_the_server_takes_is_refused_at_once_and_while_it_comes(owner: User, settings: Settings) -> None:
     settings.MAX_UPLOAD_BYTES = 1_000
     with pytest.raises(TooLarge, match="1000"):
-        receive(user=owner, name="a", size=1_001)
+        receive(user=owner, announced=Announced("a", size=1_001))
     with pytest.raises(TooLarge):
         upload(owner)
 
@@ -130,41 +129,9 @@ def test_viewer_may_not_upload_and_a_stranger_finds_no_workspace(stranger: User,
     viewer = make_user("vera")
     join(viewer, lab, "viewer")
     with pytest.raises(Forbidden):
-        receive(user=viewer, name="a.csv")
+        receive(user=viewer, announced=Announced("a.csv"))
     with pytest.raises(NotFound):
-        receive(user=stranger, name="a.csv", workspace="lab")
-
-
-def test_sweep_removes_old_orphans_and_deleted_files_and_nothing_else(
-    owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept, gone = make_file(lab, owner, "kept.csv"), make_file(lab, owner, "gone.csv")
-    delete_file(user=owner, file=gone)
-    orphan = receive(user=owner, name="orphan.csv")
-    orphan.write(b"x")
-    cut_off = get_storage("results").receive(f"{lab.pk}/{kept.pk}/1-0")
-    cut_off.write(b"x")
-    cut_off.commit()
-    top = Path(django_settings.STORAGES["results"]["OPTIONS"]["location"])
-    left = top / str(lab.pk) / str(kept.pk) / "1-0"
-    left.rename(left.with_name("1-0.part-4242"))
-    # As a step may leave it: the time of the bytes is not the time when they came to lie here.
-    os.utime(left.with_name("1-0.part-4242"), (0, 0))
-    paths = {f.pk: next(p for p in everything_stored() if p.name == str(f.pk)) for f in (kept, gone)}
-    before = everything_stored()
-
-    sweep_storage()
-    assert everything_stored() == before, "nothing is old yet"
-    assert left.with_name("1-0.part-4242").exists()
-
-    two_days_on = time.time() + 2 * 86_400
-    monkeypatch.setattr(time, "time", lambda: two_days_on)
-    assert sweep_storage() >= 3
-    assert paths[kept.pk].exists()
-    assert not paths[gone.pk].exists()
-    assert not [p for p in everything_stored() if p.suffix == ".part"]
-    assert not left.with_name("1-0.part-4242").exists()
-    orphan.discard()
+        receive(user=stranger, announced=Announced("a.csv"), workspace="lab")
 
 
 def test_input_of_an_unfinished_job_cannot_be_deleted(owner: User, lab: Workspace) -> None:

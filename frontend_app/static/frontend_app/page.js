@@ -62,7 +62,7 @@
       if (dialog.returnValue !== "yes") return;
       asked = button;
       // The button may have been swapped away while the question stood; its form and address still hold.
-      const form = document.getElementById("act");
+      const form = button.isConnected ? button.form : document.getElementById("act");
       const copy = button.isConnected ? button : form.appendChild(button);
       form.requestSubmit(copy);
     }, { once: true });
@@ -83,11 +83,24 @@
     });
   }
 
-  const use = document.getElementById("use-button");
-  if (use) {
-    const count = () => document.querySelectorAll('input[name="file"]:checked').length;
-    const show = () => { use.disabled = count() === 0; };
+  // Buttons that do something to the chosen rows need some; one box chooses all of them.
+  const needy = document.querySelectorAll("[data-needs-choice]");
+  const boxes = document.querySelectorAll('input[name="file"][type="checkbox"]');
+  const all = document.querySelector("[data-choose-all]");
+  if (needy.length && boxes.length) {
+    const show = () => {
+      const chosen = [...boxes].filter((box) => box.checked).length;
+      for (const button of needy) button.disabled = chosen === 0;
+      if (!all) return;
+      all.checked = chosen === boxes.length;
+      all.indeterminate = chosen > 0 && !all.checked;
+    };
+    if (all) {
+      all.hidden = false;
+      all.addEventListener("change", () => { for (const box of boxes) box.checked = all.checked; });
+    }
     document.addEventListener("change", show);
+    window.addEventListener("pageshow", show);
     show();
   }
 })();

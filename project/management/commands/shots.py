@@ -138,6 +138,7 @@ def pages_now() -> dict[str, str]:
     """Name to path: every page, with one job of each state that there is."""
     pages = {
         "home": "/", "jobs": "/jobs/", "jobs-none": "/jobs/?state=TIMED_OUT", "files": "/files/",
+        "files-deleted": "/files/deleted/", "files-going": "/files/?going=soon", "usage": "/files/usage/",
         "pipelines": "/pipelines/", "tokens": "/tokens/", "missing": "/nothing/here/",
     }  # fmt: skip
     for state in JobState:

@@ -1,0 +1,87 @@
+"""From Uploads to their JSON. Runs in a database thread."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from api_app.answers import file_out
+from api_app.errors import answer
+from api_app.upload_schemas import FailureOut, PutOut, UploadOut
+from orchestration.services.uploads.limits import MAX_PARALLEL
+from orchestration.services.uploads.received import received
+from orchestration.services.uploads.signing import WantedPart, sign_unrecorded
+from orchestration.states import UploadDoor, UploadMode, UploadState
+from orchestration.storage.registry import get_direct
+
+if TYPE_CHECKING:
+    from orchestration.models import Upload
+    from orchestration.storage.base import SignedPut
+
+TUS: str = "/api/v1/tus"
+
+
+def put_out(number: int, signed: SignedPut) -> PutOut:
+    return PutOut(number=number, method="PUT", url=signed.url, headers=signed.headers, expires_at=signed.expires_at)
+
+
+def upload_out(upload: Upload, *, is_new: bool = False, lists: bool = False) -> UploadOut:
+    """`is_new`: nothing has arrived, so nobody is asked. `lists`: object storage is not asked for each of many."""
+    direct = get_direct(upload.storage) is not None
+    ranges, size = _received(upload, is_new=is_new, silent=lists and direct)
+    return UploadOut(
+        id=upload.pk,
+        state=UploadState(upload.state),
+        workspace=upload.workspace.slug,
+        name=upload.name,
+        path=upload.path,
+        size=upload.size,
+        content_type=upload.content_type,
+        fingerprint=upload.fingerprint,
+        door=upload.door,
+        mode=UploadMode(upload.mode),
+        transport="direct" if direct else "app",
+        part_size=upload.part_size,
+        part_count=upload.part_count,
+        received=ranges,
+        received_bytes=size,
+        max_parallel=MAX_PARALLEL,
+        created_at=upload.created_at,
+        expires_at=upload.expires_at,
+        put=_put(upload),
+        tus_url=f"{TUS}/{upload.pk}" if upload.door == UploadDoor.TUS else None,
+        failure=FailureOut(code=upload.failure_code, detail=upload.failure_detail) if upload.failure_code else None,
+        file=file_out(upload.file) if upload.state == UploadState.COMPLETE and hasattr(upload, "file") else None,
+    )
+
+
+def _received(upload: Upload, *, is_new: bool, silent: bool) -> tuple[str | None, int | None]:
+    if upload.state == UploadState.COMPLETE:
+        return _all(upload), upload.size
+    if is_new or upload.state != UploadState.OPEN:
+        return "", 0
+    if upload.door == UploadDoor.TUS:
+        return "", upload.offset
+    if silent:
+        return None, None
+    there = received(upload)
+    return there.text, there.size
+
+
+def _all(upload: Upload) -> str:
+    last = upload.part_count or 1
+    return "1" if last == 1 else f"1-{last}"
+
+
+def _put(upload: Upload) -> PutOut | None:
+    """The way to send a small file at once, where its checksum is known: one round trip less."""
+    is_ready = upload.state == UploadState.OPEN and upload.mode == UploadMode.SINGLE and upload.crc64nvme
+    if not is_ready or upload.door != UploadDoor.API:
+        return None
+    return put_out(1, sign_unrecorded(upload, [WantedPart(1, upload.crc64nvme)])[0])
+
+
+def problem_of(exc: Exception) -> dict[str, Any]:
+    """What the same mistake alone would be answered with."""
+    said: dict[str, Any] = json.loads(bytes(answer(exc).body))
+    return said

@@ -1,0 +1,143 @@
+"""The JSON of /api/v1/uploads, in and out (docs/design/0003)."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api_app.schemas import FileOut, In, Slug
+from orchestration.services.uploads.limits import BATCH_MAX, MAX_FINGERPRINT, MAX_PARTS, SIGN_MAX
+from orchestration.states import UploadMode, UploadState
+
+_PLAIN = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
+Bytes = Annotated[int, Field(ge=0, le=1 << 56)]
+Crc = Annotated[str, Field(max_length=12)]
+PartNumber = Annotated[int, Field(ge=1, le=MAX_PARTS)]
+
+
+class UploadIn(In):
+    name: Annotated[str, Field(max_length=1024)]
+    size: Bytes | None
+    workspace: Slug = ""
+    path: Annotated[str, Field(max_length=1024)] = ""
+    content_type: Annotated[str, Field(max_length=255, pattern=_PLAIN)] = ""
+    modified: datetime | None = None
+    crc64nvme: Crc = ""
+    fingerprint: Annotated[str, Field(max_length=MAX_FINGERPRINT, pattern=_PLAIN)] = ""
+    resume: bool = False
+    part_size_hint: Bytes | None = None
+
+
+class UploadBatchIn(In):
+    uploads: Annotated[list[UploadIn], Field(min_length=1, max_length=BATCH_MAX)]
+    workspace: Slug = ""
+    atomic: bool = False
+
+
+class PartIn(In):
+    number: PartNumber
+    crc64nvme: Crc
+    size: Bytes | None = None
+
+
+class PartsIn(In):
+    parts: Annotated[list[PartIn], Field(min_length=1, max_length=SIGN_MAX)]
+
+
+class PartOfIn(PartIn):
+    id: UUID
+
+
+class SignBatchIn(In):
+    parts: Annotated[list[PartOfIn], Field(min_length=1, max_length=BATCH_MAX)]
+
+
+class CompleteIn(In):
+    crc64nvme: Crc = ""
+    size: Bytes | None = None
+
+
+class CompleteBatchIn(In):
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=BATCH_MAX)]
+
+
+class PutOut(BaseModel):
+    number: int
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: datetime
+
+
+class FailureOut(BaseModel):
+    code: str
+    detail: str
+
+
+class UploadOut(BaseModel):
+    id: UUID
+    state: UploadState
+    workspace: str
+    name: str
+    path: str
+    size: int | None
+    content_type: str
+    fingerprint: str
+    door: str
+    mode: UploadMode
+    transport: str
+    part_size: int
+    part_count: int | None
+    received: str | None
+    received_bytes: int | None
+    max_parallel: int
+    created_at: datetime
+    expires_at: datetime | None
+    put: PutOut | None
+    tus_url: str | None
+    failure: FailureOut | None
+    file: FileOut | None
+
+
+class UploadResult(BaseModel):
+    index: int
+    upload: UploadOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class UploadResults(BaseModel):
+    results: list[UploadResult]
+
+
+class PartResult(BaseModel):
+    index: int
+    part: PutOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class PartResults(BaseModel):
+    results: list[PartResult]
+
+
+class PartsOut(BaseModel):
+    parts: list[PutOut]
+
+
+class TusOut(BaseModel):
+    url: str
+    extensions: list[str]
+
+
+class ConfigOut(BaseModel):
+    max_size: int
+    max_parts: int
+    checksums: list[str]
+    checksum_required: bool
+    max_parallel: int
+    batch_max: int
+    sign_max: int
+    inline_max: int
+    transport: str
+    tus: TusOut | None
+    ttl_s: int

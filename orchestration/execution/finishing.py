@@ -1,0 +1,162 @@
+"""From `completing` to `complete`: bytes durable first, then the File row, and again from wherever a kill left it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration import crc64
+from orchestration.errors import PartBusy, StorageFull
+from orchestration.execution.arrival import arrived, first_state
+from orchestration.media_types import HEAD_BYTES, detect
+from orchestration.models import File, Upload, UploadPart
+from orchestration.points import point
+from orchestration.states import FileKind, UploadMode, UploadState
+from orchestration.storage.local import LocalStorage
+from orchestration.storage.local_parts import LocalParts
+from orchestration.storage.registry import get_direct, get_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+log = logging.getLogger(__name__)
+DAMAGED: Final = "storage_error"
+
+
+def local_parts(upload: Upload) -> LocalParts | None:
+    storage = get_storage(upload.storage)
+    return LocalParts(storage) if isinstance(storage, LocalStorage) else None
+
+
+def finish(upload: Upload) -> Upload:
+    """Make the bytes durable and the File exist. Any number of calls, by anybody, do no harm.
+
+    Raises StorageFull, StorageUnavailable or PartBusy (later: the upload stays `completing` and the sweep comes back).
+    """
+    try:
+        version = _settle(upload)
+    except (PartBusy, StorageFull):
+        raise
+    except OSError as exc:
+        # What could not be synced may be lost although a second fsync says yes: never ask twice (fsyncgate).
+        log.exception("bytes could not be made durable", extra={"upload_id": str(upload.pk)})
+        fail(upload, DAMAGED, f"The storage could not keep the bytes ({exc.strerror or exc}). Send the file again.")
+        upload.refresh_from_db()
+        return upload
+    point("upload.bytes_durable")
+    _record([(upload, version)])
+    point("upload.committed")
+    upload.refresh_from_db()
+    return upload
+
+
+def finish_whole(uploads: Sequence[Upload]) -> None:
+    """As `finish`, for whole files on local storage, with one sync and one transaction for all of them."""
+    parts = local_parts(uploads[0]) if uploads else None
+    if parts is None:
+        return
+    parts.finish_many([(upload.pk, upload.key) for upload in uploads])
+    point("upload.bytes_durable")
+    _record([(upload, "") for upload in uploads])
+    point("upload.committed")
+
+
+def _settle(upload: Upload) -> str:
+    direct = get_direct(upload.storage)
+    if direct is None:
+        parts = local_parts(upload)
+        if parts is None:
+            raise LookupError(f"no parts in storage {upload.storage!r}")
+        parts.finish(upload.pk, upload.key)
+        return ""
+    if upload.mode == UploadMode.SINGLE:
+        stored = direct.stat(upload.key)
+        if stored is None:
+            raise FileNotFoundError(upload.key)
+        return stored.version
+    arrived_parts = list(direct.parts(upload.key, upload.multipart_id))
+    return direct.finish(
+        upload.key,
+        upload.multipart_id,
+        arrived_parts,
+        size=upload.size or 0,
+        crc64nvme=crc64.from_text(upload.crc64nvme),
+    )
+
+
+@transaction.atomic(durable=True)
+def _record(finished: Iterable[tuple[Upload, str]]) -> None:
+    """The rows. Who lost the race to another finisher writes nothing."""
+    versions = {upload.pk: version for upload, version in finished}
+    mine = list(
+        Upload.objects.select_for_update(of=("self",))
+        .select_related("workspace")
+        .filter(pk__in=versions, state=UploadState.COMPLETING)
+        .order_by("pk")
+    )
+    files = [file_of(upload, version=versions[upload.pk]) for upload in mine]
+    File.objects.bulk_create(files)
+    arrived(files)
+    Upload.objects.filter(pk__in=[upload.pk for upload in mine]).update(
+        state=UploadState.COMPLETE, completed_at=Now(), touched_at=Now(), expires_at=None
+    )
+    UploadPart.objects.filter(upload__in=[upload.pk for upload in mine]).delete()
+    point("upload.before_commit")
+
+
+def file_of(upload: Upload, *, version: str = "", sha256: str = "", head: bytes | None = None) -> File:
+    """The File that an upload becomes. Its type is by name and first bytes until it is examined."""
+    days = upload.workspace.upload_retention_days
+    return File(
+        pk=upload.file_id,
+        workspace=upload.workspace,
+        kind=FileKind.UPLOAD,
+        name=upload.name,
+        path=upload.path,
+        size=upload.size or 0,
+        sha256=sha256,
+        crc64nvme=upload.crc64nvme,
+        media_type=detect(upload.name, _head(upload) if head is None else head),
+        scan_state=first_state(sha256=sha256),
+        storage=upload.storage,
+        key=upload.key,
+        version=version,
+        upload_id=upload.pk,
+        created_by_id=upload.created_by_id,
+        expires_at=Now() + timedelta(days=days),
+    )
+
+
+def _head(upload: Upload) -> bytes:
+    """From a local disk it costs nothing; from object storage the examination reads it."""
+    storage = get_storage(upload.storage)
+    if not isinstance(storage, LocalStorage):
+        return b""
+    with storage.open(upload.key) as file:
+        return file.read(HEAD_BYTES)
+
+
+def fail(upload: Upload, code: str, detail: str) -> bool:
+    """The end without a File, and the bytes gone. False: somebody else moved it first."""
+    moved = upload.move(UploadState.FAILED, failure_code=code, failure_detail=detail[:500], expires_at=None)
+    if moved:
+        drop_bytes(upload)
+    return moved
+
+
+def drop_bytes(upload: Upload) -> None:
+    """Whatever arrived for an upload that ended without a File. Gone is as good as dropped."""
+    direct = get_direct(upload.storage)
+    if direct is None:
+        parts = local_parts(upload)
+        if parts is not None:
+            parts.drop(upload.pk)
+    elif upload.multipart_id:
+        direct.abort(upload.key, upload.multipart_id)
+    else:
+        direct.delete(upload.key)
+    UploadPart.objects.filter(upload=upload).delete()

@@ -1,0 +1,176 @@
+"""Ending an upload: completed, by one or a thousand, or aborted. What was promised is checked here again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration import crc64
+from orchestration.errors import (
+    Conflict,
+    DigestMismatch,
+    Invalid,
+    NotFound,
+    OrchestrationError,
+    QuotaExceeded,
+    UploadNotOpen,
+)
+from orchestration.execution.finishing import drop_bytes, fail, finish, finish_whole, local_parts
+from orchestration.models import Upload
+from orchestration.points import point
+from orchestration.services.access import require_role
+from orchestration.services.uploads.limits import BATCH_MAX
+from orchestration.services.uploads.lookups import list_uploads
+from orchestration.services.uploads.received import received, require_whole
+from orchestration.services.uploads.rooms import check_room
+from orchestration.services.uploads.signing import require_open
+from orchestration.states import Role, UploadDoor, UploadState
+from orchestration.storage.registry import get_direct, get_storage
+from orchestration.tasks import nudge_examine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from orchestration.models import User, Workspace
+
+MISMATCH: Final = "checksum_mismatch"
+
+
+def complete(*, user: User, upload: Upload, crc64nvme: str = "", size: int | None = None) -> Upload:
+    """The upload, `complete` with its File, or `completing` where the storage takes its time. Repeated: the same.
+
+    Raises PartsMissing, UploadNotOpen, DigestMismatch (the upload has failed, its bytes are gone), QuotaExceeded.
+    """
+    require_role(user=user, workspace=upload.workspace, role=Role.SUBMITTER)
+    if upload.state == UploadState.OPEN:
+        _decide(upload, crc64nvme, size)
+    if upload.state == UploadState.COMPLETING:
+        upload = finish(upload)
+        nudge_examine()
+    if upload.state == UploadState.FAILED:
+        raise DigestMismatch(upload.failure_detail) if upload.failure_code == MISMATCH else _ended(upload)
+    if upload.state not in {UploadState.COMPLETE, UploadState.COMPLETING}:
+        raise _ended(upload)
+    return upload
+
+
+def _ended(upload: Upload) -> OrchestrationError:
+    why = f" {upload.failure_detail}" if upload.failure_detail else ""
+    return UploadNotOpen(f"The upload is {upload.state}.{why}", state=upload.state)
+
+
+def _decide(upload: Upload, crc64nvme: str, size: int | None) -> None:
+    """To `completing` if all is there and fits what was announced; who loses the race sees what the other decided."""
+    require_open(upload)
+    there = received(upload)
+    total = require_whole(upload, there, size)
+    announced = crc64nvme or upload.crc64nvme
+    if announced and there.crc64nvme is not None and crc64.from_text(announced) != there.crc64nvme:
+        fail(upload, MISMATCH, "The bytes that arrived are not the bytes that were announced. Send the file again.")
+        return
+    # A whole file on a local disk was sent under a signature that bound the checksum; nobody asked for it again.
+    checksum = announced if there.crc64nvme is None else crc64.to_text(there.crc64nvme)
+    with transaction.atomic(durable=True):
+        check_room(upload.workspace, total - (upload.size or 0))
+        moved = upload.move(
+            UploadState.COMPLETING,
+            size=total,
+            crc64nvme=checksum,
+            part_count=len(there.parts),
+            expires_at=None,
+        )
+    if not moved:
+        upload.refresh_from_db()
+    point("upload.completing")
+
+
+def complete_empty(upload: Upload) -> Upload:
+    """A file of no bytes needs none to arrive."""
+    parts = local_parts(upload)
+    if parts is not None:
+        with parts.whole(upload.pk, 0):
+            pass
+    else:
+        get_storage(upload.storage).receive(upload.key).commit()
+    upload.move(UploadState.COMPLETING, crc64nvme=crc64.to_text(crc64.EMPTY), expires_at=None)
+    done = finish(upload)
+    nudge_examine()
+    return done
+
+
+def complete_many(*, user: User, ids: Sequence[UUID], workspace: str = "") -> list[Upload | OrchestrationError]:
+    """For each, in order, the upload or what is wrong with it. Small files share one sync and one transaction."""
+    if len(ids) > BATCH_MAX:
+        raise Invalid(f"A batch takes at most {BATCH_MAX} uploads; this one has {len(ids)}.")
+    mine = list_uploads(user=user, workspace=workspace).filter(pk__in=set(ids))
+    uploads = {upload.pk: upload for upload in mine}
+    together = [upload for upload in uploads.values() if upload.is_single and upload.state == UploadState.OPEN]
+    done = _together(user, together)
+    results: list[Upload | OrchestrationError] = []
+    for upload_id in ids:
+        upload = done.get(upload_id) or uploads.get(upload_id)
+        results.append(_one(user, upload) if upload else NotFound("There is no such upload of yours."))
+    return results
+
+
+def _one(user: User, upload: Upload) -> Upload | OrchestrationError:
+    try:
+        return complete(user=user, upload=upload)
+    except OrchestrationError as exc:
+        return exc
+
+
+def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
+    """Those that could be completed, as they are now. For any other, asking for it alone says what is wrong."""
+    allowed = {upload.workspace_id for upload in uploads if upload.workspace.lets(user, Role.SUBMITTER)}
+    there = _arrived([u for u in uploads if u.workspace_id in allowed and u.door == UploadDoor.API])
+    ids = [upload.pk for upload in there]
+    with transaction.atomic(durable=True):
+        # Nothing is added to what was reserved; a quota that was lowered meanwhile is found here.
+        for place in {upload.workspace for upload in there}:
+            if not _has_room(place):
+                ids = [u.pk for u in there if u.pk in ids and u.workspace_id != place.pk]
+        moving = Upload.objects.open().filter(pk__in=ids).select_for_update(of=("self",))
+        ids = list(moving.order_by("pk").values_list("pk", flat=True))
+        Upload.objects.filter(pk__in=ids).update(state=UploadState.COMPLETING, touched_at=Now(), expires_at=None)
+    point("upload.completing")
+    finish_whole([upload for upload in there if upload.pk in set(ids)])
+    nudge_examine()
+    done = Upload.objects.filter(pk__in=ids).select_related("workspace", "file")
+    return {upload.pk: upload for upload in done}
+
+
+def _has_room(place: Workspace) -> bool:
+    try:
+        check_room(place, 0)
+    except QuotaExceeded:
+        return False
+    return True
+
+
+def _arrived(uploads: list[Upload]) -> list[Upload]:
+    """Whose bytes are there at their full size: existence proves the rest, because the signature bound it."""
+    if not uploads:
+        return []
+    direct = get_direct(uploads[0].storage)
+    if direct is None:
+        parts = local_parts(uploads[0])
+        return [u for u in uploads if parts and u.crc64nvme and parts.size(u.pk) == u.size]
+    folders = {upload.key.rpartition("/")[0] for upload in uploads}
+    sizes = {key: size for folder in folders for key, size in direct.listed(f"{folder}/")}
+    return [u for u in uploads if u.crc64nvme and sizes.get(u.key) == u.size]
+
+
+def abort(*, user: User, upload: Upload) -> None:
+    """The upload ends, its bytes go, its room is free. Any number of times. Raises Conflict once it is complete."""
+    require_role(user=user, workspace=upload.workspace, role=Role.SUBMITTER)
+    moved = upload.state == UploadState.OPEN and upload.move(UploadState.ABORTED, expires_at=None)
+    if not moved:
+        upload.refresh_from_db()
+        if upload.state in {UploadState.COMPLETE, UploadState.COMPLETING}:
+            raise Conflict("The upload is complete: delete its file instead.")
+    # Once more for what ended before: a part that was on its way may have come after.
+    drop_bytes(upload)

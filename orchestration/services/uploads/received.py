@@ -1,0 +1,103 @@
+"""What has arrived of an upload: rows and names on a local disk, ListParts on object storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestration import crc64
+from orchestration.errors import Invalid, PartsMissing
+from orchestration.execution.finishing import local_parts
+from orchestration.storage.base import Part
+from orchestration.storage.registry import get_direct
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from orchestration.models import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Parts in order of number. `crc64nvme` covers them all, None where only a signature vouches for it."""
+
+    parts: tuple[Part, ...]
+    crc64nvme: int | None
+
+    @property
+    def size(self) -> int:
+        return sum(part.size for part in self.parts)
+
+    @property
+    def text(self) -> str:
+        """Numbers as ranges: `1-57,60`."""
+        return ranges(part.number for part in self.parts)
+
+
+def received(upload: Upload) -> Received:
+    """Raises StorageUnavailable where object storage does not answer."""
+    direct = get_direct(upload.storage)
+    if upload.is_single:
+        return _whole(upload)
+    if direct is not None:
+        return _joined(direct.parts(upload.key, upload.multipart_id) if upload.multipart_id else ())
+    rows = upload.parts.order_by("number").values_list("number", "size", "crc64nvme")
+    return _joined(Part(number, size, crc64.from_text(crc)) for number, size, crc in rows.iterator())
+
+
+def _whole(upload: Upload) -> Received:
+    direct, local = get_direct(upload.storage), local_parts(upload)
+    crc: int | None = None
+    if direct is not None:
+        stored = direct.stat(upload.key)
+        size = None if stored is None else stored.size
+        crc = None if stored is None else stored.crc64nvme
+    else:
+        size = local.size(upload.pk) if local else None
+        if local and size is not None and not upload.crc64nvme:
+            # Nobody announced it at the beginning, only to the signature. The file is small.
+            crc = crc64.update(local.head(upload.pk, size))
+    return Received((), None) if size is None else Received((Part(1, size, crc or 0),), crc)
+
+
+def _joined(parts: Iterable[Part]) -> Received:
+    found = tuple(parts)
+    return Received(found, crc64.combine((part.crc64nvme, part.size) for part in found))
+
+
+def require_whole(upload: Upload, there: Received, size: int | None) -> int:
+    """The bytes in all. Raises PartsMissing with `missing`, or Invalid where another size was announced."""
+    numbers = {part.number for part in there.parts}
+    last = upload.part_count or max(numbers, default=1)
+    if missing := [number for number in range(1, last + 1) if number not in numbers]:
+        raise PartsMissing(
+            f"{len(missing)} of {last} parts have not arrived: {ranges(missing)}.", missing=ranges(missing)
+        )
+    if upload.size is None:
+        _require_full(upload, there)
+    announced = size if size is not None else upload.size
+    if announced is not None and announced != there.size:
+        raise Invalid(f"{there.size} bytes arrived; {announced} were announced.")
+    return there.size
+
+
+def _require_full(upload: Upload, there: Received) -> None:
+    """Of unknown size: parts lie at multiples of the part size, so only the last may be shorter."""
+    short = [part.number for part in there.parts[:-1] if part.size != upload.part_size]
+    if short:
+        raise PartsMissing(f"Only the last part may be shorter than {upload.part_size} bytes.", missing=ranges(short))
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    said: list[str] = []
+    first = last = 0
+    for number in sorted(numbers):
+        if first and number == last + 1:
+            last = number
+            continue
+        if first:
+            said.append(f"{first}-{last}" if last > first else str(first))
+        first = last = number
+    if first:
+        said.append(f"{first}-{last}" if last > first else str(first))
+    return ",".join(said)

@@ -1,0 +1,46 @@
+"""How much a workspace holds, counted from rows, and whether more has room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db.models import Sum
+
+from orchestration.errors import QuotaExceeded, TooManyOpenUploads
+from orchestration.models import File, Upload, Workspace
+from orchestration.spec.units import format_size
+from orchestration.states import UploadState
+
+if TYPE_CHECKING:
+    from orchestration.models import User
+
+
+def check_room(place: Workspace, more: int) -> None:
+    """Raises QuotaExceeded. In a transaction: the workspace's row is locked, so that two cannot take the same room."""
+    quota = place.quota_bytes
+    if quota is None:
+        return
+    Workspace.objects.select_for_update(no_key=True).get(pk=place.pk)
+    used = used_bytes(place)
+    if used + more > quota:
+        raise QuotaExceeded(
+            f"Workspace {place.slug} may hold {format_size(quota)}; {format_size(used)} are taken, and this needs "
+            f"{format_size(more)}. Delete files, or ask an administrator for more."
+        )
+
+
+def used_bytes(place: Workspace) -> int:
+    """Of files whose bytes are there, each object once, and of uploads under way."""
+    stored = File.objects.filter(workspace=place, purged_at__isnull=True).order_by("key").distinct("key")
+    kept = File.objects.filter(pk__in=stored.values("pk")).aggregate(n=Sum("size"))["n"] or 0
+    coming = Upload.objects.filter(workspace=place, state__in=[UploadState.OPEN, UploadState.COMPLETING])
+    reserved = coming.aggregate(n=Sum("size"))["n"] or 0
+    return int(kept) + int(reserved)
+
+
+def check_open(user: User, more: int) -> None:
+    """Raises TooManyOpenUploads."""
+    most = settings.MAX_OPEN_UPLOADS
+    if Upload.objects.open().filter(created_by=user).count() + more > most:
+        raise TooManyOpenUploads(f"You may have {most:,} unfinished uploads. Complete or abort some, then go on.")

@@ -1,0 +1,190 @@
+"""Capabilities to PUT one part: bound to its number, exact length and checksum, for a quarter of an hour (SEC-071)."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from django.conf import settings
+from django.utils.crypto import salted_hmac
+
+from orchestration import crc64
+from orchestration.errors import (
+    BadPartNumber,
+    Invalid,
+    NotFound,
+    OrchestrationError,
+    SignatureExpired,
+    SignatureInvalid,
+    UploadExpired,
+    UploadNotOpen,
+    WrongDoor,
+)
+from orchestration.models import Upload
+from orchestration.services.uploads.limits import BATCH_MAX, MAX_PARTS, SIGN_MAX
+from orchestration.services.uploads.lookups import list_uploads
+from orchestration.states import UploadDoor, UploadState
+from orchestration.storage.base import SignedPut
+from orchestration.storage.registry import get_direct
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from orchestration.models import User
+
+LIVES: Final = timedelta(minutes=15)
+SALT: Final = "esteira.part"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPart:
+    """`size` in bytes is asked for only where the upload's own size is unknown."""
+
+    number: int
+    crc64nvme: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a local part URL allows, once its signature was found good."""
+
+    upload: UUID
+    number: int
+    offset: int
+    length: int
+    crc64nvme: str
+    single: bool
+
+
+def require_open(upload: Upload, door: UploadDoor = UploadDoor.API) -> None:
+    if upload.state == UploadState.EXPIRED:
+        raise UploadExpired(state=upload.state)
+    if upload.state != UploadState.OPEN:
+        raise UploadNotOpen(f"The upload is {upload.state}; it takes no more bytes.", state=upload.state)
+    if upload.door != door:
+        raise WrongDoor
+
+
+def sign_parts(*, upload: Upload, parts: Sequence[WantedPart]) -> list[SignedPut]:
+    """In the order asked. Pushes the date on which the upload expires.
+
+    Raises UploadNotOpen, UploadExpired, WrongDoor, BadPartNumber, Invalid.
+    """
+    if not 1 <= len(parts) <= SIGN_MAX:
+        raise Invalid(f"Ask for 1 to {SIGN_MAX} parts at a time; these are {len(parts)}.")
+    require_open(upload)
+    signed = sign_unrecorded(upload, parts)
+    Upload.objects.filter(pk=upload.pk).touch()
+    return signed
+
+
+def sign_many(
+    *, user: User, wanted: Sequence[tuple[UUID, WantedPart]], workspace: str = ""
+) -> list[SignedPut | OrchestrationError]:
+    """One part of each of many uploads, in order; what is wrong with one is its own answer."""
+    if len(wanted) > BATCH_MAX:
+        raise Invalid(f"Ask for at most {BATCH_MAX} parts at a time; these are {len(wanted)}.")
+    ids = {upload_id for upload_id, _ in wanted}
+    found = list_uploads(user=user, workspace=workspace).filter(pk__in=ids).in_bulk()
+    results: list[SignedPut | OrchestrationError] = []
+    for upload_id, part in wanted:
+        upload = found.get(upload_id)
+        try:
+            if upload is None:
+                raise NotFound("There is no such upload of yours.")
+            require_open(upload)
+            results += sign_unrecorded(upload, [part])
+        except OrchestrationError as exc:
+            results.append(exc)
+    Upload.objects.filter(pk__in=ids, created_by=user).touch()
+    return results
+
+
+def sign_unrecorded(upload: Upload, parts: Sequence[WantedPart]) -> list[SignedPut]:
+    """Pure but for a multipart upload on object storage, which is begun when its first part is signed."""
+    spans = [_span(upload, part) for part in parts]
+    direct = get_direct(upload.storage)
+    if direct is None:
+        return [_local(upload, part, *span) for part, span in zip(parts, spans, strict=True)]
+    if not upload.is_single:
+        _begin(upload)
+    return [_direct(upload, part, length) for part, (_, length) in zip(parts, spans, strict=True)]
+
+
+def _span(upload: Upload, part: WantedPart) -> tuple[int, int]:
+    crc64.from_text(part.crc64nvme)
+    if upload.is_single and upload.crc64nvme not in {"", part.crc64nvme}:
+        raise Invalid("This upload was begun with another crc64nvme. Abort it and begin again if the file changed.")
+    last = upload.part_count or MAX_PARTS
+    if not 1 <= part.number <= last:
+        raise BadPartNumber(f"This upload has parts 1 to {last}; {part.number} is none of them.")
+    offset, length = upload.part_span(part.number)
+    if upload.size is None:
+        length = part.size if part.size is not None else length
+        if not 0 < length <= upload.part_size:
+            raise BadPartNumber(f"A part of this upload has 1 to {upload.part_size} bytes, not {length}.")
+    elif part.size not in {None, length}:
+        raise BadPartNumber(f"Part {part.number} of this upload has {length} bytes, not {part.size}.")
+    return offset, length
+
+
+def _begin(upload: Upload) -> None:
+    """Two who sign the first part at once begin twice, and the second lets go of its own."""
+    direct = get_direct(upload.storage)
+    if direct is None or upload.multipart_id:
+        return
+    begun = direct.begin(upload.key, content_type=upload.content_type)
+    if not Upload.objects.open().filter(pk=upload.pk, multipart_id="").update(multipart_id=begun):
+        direct.abort(upload.key, begun)
+    upload.refresh_from_db(fields=["multipart_id"])
+
+
+def _direct(upload: Upload, part: WantedPart, length: int) -> SignedPut:
+    direct = get_direct(upload.storage)
+    if direct is None:
+        raise LookupError(upload.storage)
+    crc = crc64.from_text(part.crc64nvme)
+    if upload.is_single:
+        return direct.sign_put(upload.key, size=length, crc64nvme=crc, content_type=upload.content_type, lives=LIVES)
+    return direct.sign_part(
+        upload.key, upload.multipart_id, number=part.number, size=length, crc64nvme=crc, lives=LIVES
+    )
+
+
+def _local(upload: Upload, part: WantedPart, offset: int, length: int) -> SignedPut:
+    expires = int(time.time() + LIVES.total_seconds())
+    kind = "s" if upload.is_single else "p"
+    signature = _signature(str(upload.pk), part.number, offset, length, part.crc64nvme, kind, expires)
+    query = f"e={expires}&k={kind}&o={offset}&l={length}&c={quote(part.crc64nvme, safe='')}&s={signature}"
+    return SignedPut(
+        url=f"/api/v1/uploads/{upload.pk}/parts/{part.number}?{query}",
+        headers={"content-length": str(length), "x-amz-checksum-crc64nvme": part.crc64nvme},
+        expires_at=datetime.fromtimestamp(expires, UTC),
+    )
+
+
+def _signature(*fields: object, secret: str | None = None) -> str:
+    said = "|".join(str(field) for field in fields)
+    return salted_hmac(SALT, said, secret=secret or settings.SECRET_KEY, algorithm="sha256").hexdigest()
+
+
+def read_grant(upload: UUID, number: int, query: dict[str, str]) -> Grant:
+    """What the URL allows. Raises SignatureInvalid, SignatureExpired."""
+    try:
+        expires, offset, length = int(query["e"]), int(query["o"]), int(query["l"])
+        crc, kind, given = query["c"], query["k"], query["s"]
+    except (KeyError, ValueError) as exc:
+        raise SignatureInvalid("This URL is not one of ours, or parts of it are missing. Sign the part again.") from exc
+    fields = (str(upload), number, offset, length, crc, kind, expires)
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    if not any(hmac.compare_digest(_signature(*fields, secret=secret), given) for secret in secrets):
+        raise SignatureInvalid
+    if expires < time.time():
+        raise SignatureExpired
+    return Grant(upload=upload, number=number, offset=offset, length=length, crc64nvme=crc, single=kind == "s")

@@ -1,0 +1,184 @@
+"""Uploads on their way into a local folder: `incoming/<upload>.part`, until it is linked to its key.
+
+Two ways in. A part of many is written at its final offset under an OFD lock of exactly its bytes, which holds between
+threads and between processes and ends with the descriptor. A whole small file is written under a name of its own and
+renamed when it is known to be right, so that the name alone is the proof.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import os
+import struct
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from orchestration.errors import PartBusy
+from orchestration.ids import new_id
+from orchestration.points import point
+from orchestration.storage.local import full_disk_named, make_folder, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+    from uuid import UUID
+
+    from orchestration.storage.local import LocalStorage
+
+# struct flock: l_type, l_whence, l_start, l_len, l_pid (0: Linux asks for that in OFD locks).
+_FLOCK: Final = "hhqqi4x"
+_BUSY: Final = frozenset({errno.EAGAIN, errno.EACCES})
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+LOCK_TRIES: Final = 50
+LOCK_PAUSE_S: Final = 0.02
+WHOLE: Final = 0
+"""As a length: to the end, wherever that is."""
+
+
+def _lock(fd: int, offset: int, length: int) -> None:
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, offset, length, 0))
+    except OSError as exc:
+        if exc.errno in _BUSY:
+            raise PartBusy from exc
+        raise
+
+
+def _lock_soon(fd: int) -> None:
+    """All of it. Who has just made the last part count lets go in a moment."""
+    for _ in range(LOCK_TRIES):
+        with suppress(PartBusy):
+            return _lock(fd, 0, WHOLE)
+        time.sleep(LOCK_PAUSE_S)
+    return _lock(fd, 0, WHOLE)
+
+
+def _sync_file_system(fd: int) -> None:
+    """Everything on the file system of `fd`, with errors of writing back reported (Linux ≥ 5.8): one for many files."""
+    if _libc.syncfs(fd):
+        raise OSError(ctypes.get_errno(), "syncfs")
+
+
+class LocalParts:
+    def __init__(self, storage: LocalStorage) -> None:
+        self._storage = storage
+        self._folder = storage.top / "incoming"
+
+    def path(self, upload: UUID) -> Path:
+        return self._folder / f"{upload}.part"
+
+    def open_part(self, upload: UUID, offset: int, length: int) -> int:
+        """A descriptor that holds the lock of these bytes until it is closed. Raises PartBusy, StorageFull."""
+        with full_disk_named():
+            self._make_room(length)
+            fd = os.open(self.path(upload), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(fd, offset, length)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    @contextmanager
+    def whole(self, upload: UUID, length: int) -> Iterator[int]:
+        """A descriptor for all the bytes; they count when the block ends without an exception."""
+        own = self._folder / f"{upload}.{new_id().hex}.part"
+        with full_disk_named():
+            self._make_room(length)
+            fd = os.open(own, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                yield fd
+                own.rename(self.path(upload))
+            except BaseException:
+                own.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(fd)
+
+    def _make_room(self, length: int) -> None:
+        make_folder(self._folder, top=self._storage.top)
+        if length > self.free_bytes():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def free_bytes(self) -> int:
+        """Room for more; of the nearest folder that exists."""
+        folder = self._storage.top
+        while not folder.is_dir():
+            folder = folder.parent
+        found = os.statvfs(folder)
+        return found.f_bavail * found.f_frsize
+
+    def size(self, upload: UUID) -> int | None:
+        try:
+            return self.path(upload).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def head(self, upload: UUID, most: int) -> bytes:
+        with self.path(upload).open("rb") as file:
+            return file.read(most)
+
+    def finish(self, upload: UUID, key: str) -> None:
+        """Durable under `key`, whatever an earlier try left. Raises PartBusy, FileNotFoundError, StorageFull."""
+        target = self._storage.path(key)
+        with full_disk_named():
+            try:
+                fd = os.open(self.path(upload), os.O_RDWR)
+            except FileNotFoundError:
+                if target.exists():
+                    sync_folder(target.parent)
+                    return
+                raise
+            try:
+                _lock_soon(fd)
+                point("storage.before_fsync")
+                self._seal(fd)
+                os.fdatasync(fd)
+                point("storage.before_link")
+                self._link(upload, target)
+            finally:
+                os.close(fd)
+            point("storage.before_folder_fsync")
+            sync_folder(target.parent)
+            self.path(upload).unlink(missing_ok=True)
+        point("storage.committed")
+
+    def finish_many(self, uploads: Sequence[tuple[UUID, str]]) -> None:
+        """As `finish`, for whole files, with one sync for all of them."""
+        if not uploads:
+            return
+        with full_disk_named():
+            for upload, key in uploads:
+                with suppress(FileNotFoundError):
+                    self.path(upload).chmod(0o444)
+                    self._link(upload, self._storage.path(key))
+            point("storage.before_fsync")
+            fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                _sync_file_system(fd)
+            finally:
+                os.close(fd)
+            for upload, key in uploads:
+                if not self._storage.path(key).exists():
+                    raise FileNotFoundError(key)
+                self.path(upload).unlink(missing_ok=True)
+        point("storage.committed")
+
+    @staticmethod
+    def _seal(fd: int) -> None:
+        # Nobody writes to it again, and only then may a runner hard-link it instead of copying.
+        os.fchmod(fd, 0o444)
+
+    def _link(self, upload: UUID, target: Path) -> None:
+        make_folder(target.parent, top=self._storage.top)
+        try:
+            os.link(self.path(upload), target)
+        except FileExistsError:
+            if not os.path.samestat(target.stat(), self.path(upload).stat()):
+                raise
+
+    def drop(self, upload: UUID) -> None:
+        self.path(upload).unlink(missing_ok=True)
