@@ -169,6 +169,12 @@ class StorageFull(OrchestrationError):
     code = "storage_full"
 
 
+class ScannerUnavailable(OrchestrationError):
+    """The virus scanner does not answer just now. Files wait for it."""
+
+    code = "scanner_unavailable"
+
+
 class IllegalMove(OrchestrationError):
     """That move is not in the table of moves: a bug."""
 

@@ -51,7 +51,7 @@ def expire_logs() -> None:
 
 @shared_task(name="esteira.examine")
 def examine() -> None:
-    if examining.examine_all():
+    if examining.examine_due():
         nudge_dispatch()
 
 

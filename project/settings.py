@@ -1,6 +1,7 @@
 """The one settings file. Reads of the environment go through `project.env`, which stops on a bad value."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -158,7 +159,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ESTEIRA_HOME / "static"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 MAX_UPLOAD_BYTES = env.integer("ESTEIRA_MAX_UPLOAD_BYTES", 5 << 40, least=1, most=48 << 40)
-SCANNER = env.choice("ESTEIRA_SCANNER", "none", allowed=("none",))
+SCANNER = env.choice("ESTEIRA_SCANNER", "none", allowed=("none", "clamd"))
+CLAMD = env.text("ESTEIRA_CLAMD", "unix:/run/clamav/clamd.ctl")
+if not re.fullmatch(r"unix:/.+|tcp:.+:[0-9]+", CLAMD):
+    raise env.BadSetting("ESTEIRA_CLAMD", CLAMD, "unix:/path/of/its.socket or tcp:host:port")
 # How long before its date somebody is told that a file will be deleted; 0: nobody is.
 EXPIRY_WARNING_DAYS = env.integer("ESTEIRA_EXPIRY_WARNING_DAYS", 14, least=0, most=365)
 # From today on; no file can be extended beyond it.

@@ -13,6 +13,7 @@ from orchestration.errors import Conflict
 from orchestration.models import File, User
 from orchestration.services.access import find_file
 from orchestration.services.files import delete_file as delete
+from orchestration.services.files import why_not_readable
 from orchestration.states import ScanState
 
 router = APIRouter(tags=["files"])
@@ -47,7 +48,7 @@ async def download_file(request: Request, file_id: UUID) -> Response:
 def _readable(user: User, file_id: UUID) -> File:
     file = find_file(user=user, file_id=file_id)
     if file.scan_state != ScanState.CLEAN:
-        raise Conflict(f"{file.name} cannot be fetched: its scan says {file.scan_state}.")
+        raise Conflict(why_not_readable(file))
     return file
 
 

@@ -1,21 +1,25 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.shortcuts import render
 
 from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
 from orchestration.errors import OrchestrationError
 from orchestration.models import File, Pipeline, PipelineVersion
 from orchestration.services.files import delete_file, undelete_file
+from orchestration.services.quarantine import release_from_quarantine
 from orchestration.services.receipts import history_of
 from orchestration.services.retention import release_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
     from orchestration.models.file import FileQuerySet
@@ -69,7 +73,7 @@ class FileAdmin(ReadOnlyAdmin):
     list_display = ["name", "size_shown", "media_type", "kind", "scan_state", "workspace", "created_at", "expires_at"]
     list_filter = [StateFilter, "kind", "scan_state", "hold", "workspace"]
     readonly_fields = ["history_shown"]
-    actions = ["delete_files", "undelete_files", "release_files"]
+    actions = ["delete_files", "undelete_files", "release_files", "release_from_quarantine"]
     list_select_related = ["workspace"]
     search_fields = ["name", "sha256"]
     ordering = ["-id"]
@@ -100,6 +104,21 @@ class FileAdmin(ReadOnlyAdmin):
     @admin.action(description="Release selected files from their hold", permissions=["operate"])
     def release_files(self, request: HttpRequest, queryset: FileQuerySet) -> None:
         self._each(request, queryset, release_file, "no longer on hold")
+
+    @admin.action(description="Release selected files from quarantine", permissions=["operate"])
+    def release_from_quarantine(self, request: HttpRequest, queryset: FileQuerySet) -> HttpResponse | None:
+        if "sure" in request.POST:
+            service = partial(release_from_quarantine, reason=request.POST.get("reason", ""))
+            self._each(request, queryset, service, "released from quarantine")
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Release from quarantine",
+            "files": queryset,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "back": request.get_full_path(),
+        }
+        return render(request, "admin/orchestration/release_from_quarantine.html", context)
 
     def _each(self, request: HttpRequest, queryset: FileQuerySet, service: Callable[..., object], done: str) -> None:
         for file in queryset.select_related("workspace"):

@@ -16,9 +16,10 @@ from orchestration.engines.registry import get_engine
 from orchestration.errors import EngineRejected, EngineUnavailable
 from orchestration.execution.advance import advance, finish_job
 from orchestration.execution.isolation import one_at_a_time
-from orchestration.models import Execution, Job, JobInput, Workspace
+from orchestration.execution.unfit import end_unfit, suspicious, unscanned, what_it_waits_for, why_unfit
+from orchestration.models import Execution, Job, Workspace
 from orchestration.points import point
-from orchestration.states import FailureKind, JobState, ScanState, WaitingReason
+from orchestration.states import FailureKind, JobState, WaitingReason
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -71,11 +72,17 @@ def _admit() -> int:
 
 
 def _admit_from(workspace: Workspace, free: int) -> int:
-    ready = _waiting(workspace).filter(~Exists(_unscanned()))[:free]
-    moved = sum(job.move(JobState.QUEUED, queued_at=Now()) for job in ready)
-    held = _waiting(workspace).filter(Exists(_unscanned())).exclude(waiting_reason=WaitingReason.SCAN)
-    for job in held[:BATCH]:
-        _wait(job, WaitingReason.SCAN, "Its input files are still being checked.")
+    ready = _waiting(workspace).filter(~Exists(unscanned())).annotate(is_suspicious=Exists(suspicious()))[:free]
+    moved = 0
+    for job in ready:
+        if job.is_suspicious and (why := why_unfit(job)):
+            end_unfit(job, why)
+        else:
+            moved += job.move(JobState.QUEUED, queued_at=Now())
+    for held in _waiting(workspace).filter(Exists(unscanned()))[:BATCH]:
+        sentence = what_it_waits_for(held)
+        if (held.waiting_reason, held.waiting_detail) != (WaitingReason.SCAN, sentence):
+            _wait(held, WaitingReason.SCAN, sentence)
     return moved
 
 
@@ -85,10 +92,6 @@ def _waiting(workspace: Workspace) -> models.QuerySet[Job]:
         .order_by("-priority", "id")
         .select_for_update(skip_locked=True, no_key=True, of=("self",))
     )
-
-
-def _unscanned() -> models.QuerySet[JobInput]:
-    return JobInput.objects.filter(Q(job=OuterRef("pk")) & ~Q(file__scan_state=ScanState.CLEAN))
 
 
 def _explain(workspace: Workspace) -> None:

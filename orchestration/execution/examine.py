@@ -1,63 +1,179 @@
-"""One pass over a file that has arrived: SHA-256, CRC64NVME and true type."""
+"""One pass over a file that has arrived: SHA-256, CRC64NVME, true type, and what the scanner says.
+
+A lease in database time says who is at it, because a large file takes longer than a message lives. Who lost the lease
+records nothing.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import logging
+import time
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, F, Q
 from django.db.models.functions import Now
 
 from orchestration import crc64
+from orchestration.errors import ScannerUnavailable
+from orchestration.execution.dedup import share_content
+from orchestration.execution.isolation import one_at_a_time
 from orchestration.ids import new_id
 from orchestration.media_types import HEAD_BYTES, detect
 from orchestration.models import Examination, File
-from orchestration.states import ScanState
+from orchestration.points import point
+from orchestration.scanners.registry import get_scanner
+from orchestration.states import FileEventKind, ScanState
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-LEASE: Final = timedelta(minutes=10)
+    from orchestration.scanners.base import Scan
+
+log = logging.getLogger(__name__)
+
+LEASE: Final = timedelta(minutes=2)
+RENEW_S: Final = 30.0
 BLOCK: Final = 1 << 20
+BUDGET_S: Final = 45.0
+"""After so long a task lets others have the worker; beat brings the next."""
+LARGE: Final = 1 << 30
+"""Bytes. Of such files one is looked at at a time, so that they do not take every worker from the small ones."""
+FIRST_PAUSE: Final = timedelta(seconds=5)
+MOST_DOUBLINGS: Final = 6
 
 
-def examine_all() -> int:
-    done = 0
-    while (claimed := _claim()) is not None:
-        _examine(*claimed)
-        done += 1
+class LeaseLost(Exception):
+    """Another worker has the file now."""
+
+
+@dataclass(slots=True)
+class Claim:
+    file: File
+    id: UUID
+    renewed: float = field(default_factory=time.monotonic)
+
+    def renew(self) -> None:
+        if time.monotonic() - self.renewed < RENEW_S:
+            return
+        mine = Examination.objects.filter(pk=self.file.pk, claim=self.id)
+        if not mine.update(leased_until=Now() + LEASE):
+            raise LeaseLost
+        self.renewed = time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    sha256: str
+    crc64nvme: str
+    media_type: str
+    infection: str
+
+
+def examine_due() -> int:
+    """Until nothing is due or the time is over; the number of files that have an answer now."""
+    until, done = time.monotonic() + BUDGET_S, 0
+    while time.monotonic() < until:
+        claim = _claim()
+        if claim is None:
+            break
+        with one_at_a_time(claim.file.pk):
+            done += _examine(claim)
     return done
 
 
 @transaction.atomic(durable=True)
-def _claim() -> tuple[File, UUID] | None:
-    due = Examination.objects.filter(Q(leased_until__isnull=True) | Q(leased_until__lt=Now()), not_before__lte=Now())
+def _claim() -> Claim | None:
+    """The next that is due and that nobody has, or whose worker has died."""
+    free = Q(leased_until__isnull=True) | Q(leased_until__lt=Now())
+    due = Examination.objects.filter(free, not_before__lte=Now())
+    large_under_way = Examination.objects.filter(leased_until__gte=Now(), file__size__gte=LARGE)
+    due = due.filter(Q(file__size__lt=LARGE) | ~Exists(large_under_way))
     found = due.select_for_update(skip_locked=True, of=("self",)).select_related("file").order_by("not_before").first()
     if found is None:
         return None
-    claim = new_id()
-    Examination.objects.filter(pk=found.pk).update(claim=claim, leased_until=Now() + LEASE)
+    claim = Claim(found.file, new_id())
+    Examination.objects.filter(pk=found.pk).update(claim=claim.id, leased_until=Now() + LEASE)
     File.objects.filter(pk=found.pk, scan_state=ScanState.RECEIVED).update(scan_state=ScanState.SCANNING)
-    return found.file, claim
+    return claim
 
 
-def _examine(file: File, claim: UUID) -> None:
-    digest, crc, head = hashlib.sha256(), crc64.EMPTY, b""
-    with get_storage(file.storage).open(file.key, file.version) as source:
-        while block := source.read(BLOCK):
-            head = head or block[:HEAD_BYTES]
-            digest.update(block)
-            crc = crc64.update(block, crc)
+def _examine(claim: Claim) -> bool:
+    point("examine.claimed")
+    try:
+        finding = _look(claim)
+    except LeaseLost:
+        return False
+    except FileNotFoundError:
+        return _record(claim, ScanState.QUARANTINED, "Its bytes are missing from the storage.")
+    except (ScannerUnavailable, OSError) as exc:
+        _put_off(claim, str(exc) or type(exc).__name__)
+        return False
+    point("examine.looked")
+    file = claim.file
+    if file.crc64nvme not in {"", finding.crc64nvme}:
+        # Without its digest it stays here for good: nobody may release bytes that nobody sent.
+        detail = "Its bytes are not those that arrived: they were damaged in the storage. Send the file again."
+        return _record(claim, ScanState.QUARANTINED, detail)
+    known = {"sha256": finding.sha256, "media_type": finding.media_type}
+    if finding.infection:
+        return _record(claim, ScanState.QUARANTINED, finding.infection, **known)
+    return _record(claim, ScanState.CLEAN, "", **known)
+
+
+def _look(claim: Claim) -> Finding:
+    file, digest, crc, head = claim.file, hashlib.sha256(), crc64.EMPTY, b""
+    scan: Scan = get_scanner().begin(file.size)
+    try:
+        with get_storage(file.storage).open(file.key, file.version) as source:
+            while block := source.read(BLOCK):
+                head = head or block[:HEAD_BYTES]
+                digest.update(block)
+                crc = crc64.update(block, crc)
+                scan.feed(block)
+                claim.renew()
+        infection = scan.verdict()
+    finally:
+        scan.close()
+    return Finding(digest.hexdigest(), crc64.to_text(crc), detect(file.name, head), infection)
+
+
+def _record(claim: Claim, to: ScanState, detail: str, **known: Any) -> bool:
+    """The answer, its event, and for clean content its sharing: together, or nothing if the lease was lost."""
     with transaction.atomic(durable=True):
-        if not Examination.objects.filter(pk=file.pk, claim=claim).delete()[0]:
+        if not Examination.objects.filter(pk=claim.file.pk, claim=claim.id).delete()[0]:
+            return False
+        changes = {"scan_state": to, "scan_detail": detail[:500], "scanned_at": Now()} | known
+        moved = File.objects.filter(pk=claim.file.pk, scan_state=ScanState.SCANNING).update(**changes)
+        if not moved:
+            return False
+        file = File.objects.get(pk=claim.file.pk)
+        file.event(FileEventKind.SCAN, old=ScanState.SCANNING, new=to, reason=detail[:500]).save()
+        if to == ScanState.CLEAN:
+            share_content(file)
+        point("examine.before_commit")
+    if to == ScanState.QUARANTINED:
+        log.warning("file quarantined", extra={"file_id": str(claim.file.pk), "detail": detail})
+    return True
+
+
+def _put_off(claim: Claim, reason: str) -> None:
+    """Nothing passes while nobody can look: the file waits, says why, and is tried again ever more seldom."""
+    with transaction.atomic(durable=True):
+        mine = Examination.objects.select_for_update().filter(pk=claim.file.pk, claim=claim.id).first()
+        if mine is None:
             return
-        damaged = file.crc64nvme not in {"", crc64.to_text(crc)}
-        File.objects.filter(pk=file.pk).update(
-            sha256=digest.hexdigest(),
-            media_type=detect(file.name, head),
-            scan_state=ScanState.QUARANTINED if damaged else ScanState.CLEAN,
-            scanned_at=Now(),
+        pause = FIRST_PAUSE * 2 ** min(mine.tries, MOST_DOUBLINGS)
+        Examination.objects.filter(pk=mine.pk).update(
+            claim=None,
+            leased_until=None,
+            not_before=Now() + pause,
+            tries=F("tries") + 1,
+            reason=reason[:500],
         )
+        File.objects.filter(pk=mine.pk, scan_state=ScanState.SCANNING).update(scan_state=ScanState.RECEIVED)
+    log.warning("file cannot be examined yet", extra={"file_id": str(claim.file.pk), "error": reason})

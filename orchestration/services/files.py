@@ -12,7 +12,7 @@ from orchestration.models import File, Job, JobInput
 from orchestration.models.file import UNDELETE
 from orchestration.services.access import require_role
 from orchestration.services.uploads.rooms import check_room
-from orchestration.states import JOB_UNFINISHED, FileEventKind, Role
+from orchestration.states import JOB_UNFINISHED, FileEventKind, Role, ScanState
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 def open_content(file: File) -> BinaryIO:
     return get_storage(file.storage).open(file.key, file.version)
+
+
+def why_not_readable(file: File) -> str:
+    """A sentence for who wants its bytes while they are not clean."""
+    if file.scan_state == ScanState.QUARANTINED:
+        return f"{file.name} was quarantined: {file.scan_detail or 'see the administrator'}. It cannot be fetched."
+    return f"{file.name} is still being checked. It can be fetched in a moment."
 
 
 @transaction.atomic(durable=True)

@@ -71,7 +71,7 @@ class Storage(Protocol):
     def slot(self, key: str) -> Slot: ...
 
     def delete(self, key: str) -> None:
-        """Absent is as good as deleted."""
+        """With all its versions: a receipt says that the bytes are destroyed. Absent is as good as deleted."""
 
     def keys_older_than(self, age: timedelta) -> Iterator[str]:
         """Keys last written longer ago than `age`, unfinished transfers among them."""

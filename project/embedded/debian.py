@@ -51,7 +51,13 @@ BUBBLEWRAP = Program(
     package="bubblewrap",
     needed_for="the isolation of steps",
 )
-PROGRAMS = {"chromium": CHROMIUM, "bubblewrap": BUBBLEWRAP}
+CLAMD = Program(
+    title="ClamAV",
+    commands=("clamd",),
+    package="clamav-daemon",
+    needed_for="the tests of the virus scanner",
+)
+PROGRAMS = {"chromium": CHROMIUM, "bubblewrap": BUBBLEWRAP, "clamd": CLAMD}
 
 
 def ensure(program: Program) -> str | None:

@@ -104,7 +104,7 @@ def test_workspaces_never_share(owner: User, stranger: User, lab: Workspace, peo
         {"storage": "results"},
         {"deleted_at": timezone.now(), "purged_at": timezone.now()},
     ],
-    ids=str,
+    ids=["quarantined", "scanning", "size", "sha256", "storage", "purged"],
 )
 def test_what_is_not_the_same_or_not_clean_is_no_twin(
     owner: User, lab: Workspace, other: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -65,7 +65,7 @@ def test_file_is_told_once_and_again_after_its_date_has_changed(office: PostOffi
     "fields",
     [{"days": 15}, {"hold": True}, {"deleted_at": timezone.now()}, {"superseded_at": timezone.now()},
      {"warned_at": timezone.now()}],
-    ids=str,
+    ids=["late", "held", "deleted", "superseded", "told"],
 )  # fmt: skip
 def test_what_does_not_go_soon_or_was_told_is_no_news(
     office: PostOffice, ana: User, lab: Workspace, fields: dict[str, Any]

@@ -64,7 +64,7 @@ def test_term_is_the_workspace_s_or_the_pipeline_s(owner: User, lab: Workspace) 
     assert [has_log(attempt) for attempt in attempts] == [False, True, False]
 
 
-@pytest.mark.parametrize("deleted_at", [None, timezone.now()])
+@pytest.mark.parametrize("deleted_at", [None, timezone.now()], ids=["kept", "deleted"])
 def test_output_whose_bytes_are_there_keeps_the_logs(owner: User, lab: Workspace, deleted_at: datetime | None) -> None:
     attempt = job_with_log(owner, lab, TERM + 100)
     output = make_file(lab, owner, kind="result", job=attempt.job, step="nothing", item_index=0, deleted_at=deleted_at)

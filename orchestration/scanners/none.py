@@ -1,0 +1,19 @@
+"""No scanner: every file counts as clean."""
+
+from __future__ import annotations
+
+
+class NoScan:
+    def feed(self, data: bytes) -> None:
+        """Nobody looks."""
+
+    def verdict(self) -> str:
+        return ""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class NoScanner:
+    def begin(self, _size: int) -> NoScan:
+        return NoScan()

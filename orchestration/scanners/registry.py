@@ -1,0 +1,15 @@
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from orchestration.scanners.base import Scanner
+
+SCANNERS = {
+    "none": "orchestration.scanners.none.NoScanner",
+    "clamd": "orchestration.scanners.clamd.ClamdScanner",
+}
+
+
+def get_scanner() -> Scanner:
+    """The one that the settings name."""
+    scanner: Scanner = import_string(SCANNERS[settings.SCANNER])()
+    return scanner
