@@ -22,6 +22,8 @@ TOKENS: Final = "/api/v1/tokens"
 UPLOADS: Final = "/api/v1/uploads"
 RUNNER: Final = "/api/runner/v1/"
 RUNNER_LOG: Final = "/api/runner/v1/log"
+TUS: Final = "/api/v1/tus"
+OFFSETS: Final = b"application/offset+octet-stream"
 RAW_BODIES: Final = frozenset({UPLOADS, RUNNER_LOG})
 # The signature in such an address is the permission, for these bytes and no others.
 _PART: Final = re.compile(r"/api/v1/uploads/[0-9a-f-]{36}/parts/[0-9]{1,5}")
@@ -55,12 +57,15 @@ def credential(request: Request) -> Credential:
 def _refusal(scope: Scope) -> Response | None:
     if scope["method"] == "PUT" and _PART.fullmatch(scope["path"]):
         return None
+    if scope["method"] == "OPTIONS" and scope["path"].startswith(TUS):
+        return None
     headers = dict(scope["headers"])
     found = _credential(headers.get(b"authorization", b"").decode("latin-1"), scope["path"], scope["method"])
     if found is None:
         return answer(NotAuthenticated())
     scope[_KEY] = found
-    if _has_body(headers) and scope["path"] not in RAW_BODIES and not _is_json(headers):
+    is_raw = scope["path"] in RAW_BODIES or (scope["path"].startswith(TUS) and headers.get(b"content-type") == OFFSETS)
+    if _has_body(headers) and not is_raw and not _is_json(headers):
         return problem(415, "Send the body as `Content-Type: application/json`.")
     return None
 
@@ -75,7 +80,7 @@ def _credential(header: str, path: str, method: str) -> Credential | None:
             return Credential("bearer", secret)
         case "basic" if (method, path) == ("POST", TOKENS):
             return _basic(secret)
-        case "ticket" if path.startswith(UPLOADS) and secret:
+        case "ticket" if path.startswith((UPLOADS, TUS)) and secret:
             return Credential("ticket", secret)
     return None
 

@@ -11,7 +11,20 @@ from starlette.middleware import Middleware
 from api_app import errors
 from api_app.database import close_lanes
 from api_app.gate import Gate
-from api_app.routes import account, attempts, events, files, jobs, openapi, parts, pipelines, retention, runner, uploads
+from api_app.routes import (
+    account,
+    attempts,
+    events,
+    files,
+    jobs,
+    openapi,
+    parts,
+    pipelines,
+    retention,
+    runner,
+    tus,
+    uploads,
+)
 from api_app.schemas import Problem
 
 if TYPE_CHECKING:
@@ -48,7 +61,7 @@ def build() -> FastAPI:
     v1 = APIRouter(prefix=PREFIX, redirect_slashes=False)
     for module in (account, uploads, files, retention, pipelines, jobs, events, attempts, openapi):
         v1.include_router(module.router)
-    app.router.routes.extend(parts.routes)
+    app.router.routes.extend([*parts.routes, *tus.routes])
     app.include_router(v1)
     app.include_router(runner.router)
     return app

@@ -133,6 +133,12 @@ class WrongDoor(Conflict):
     code = "wrong_door"
 
 
+class WrongOffset(Conflict):
+    """The upload does not continue there. Ask where it does."""
+
+    code = "wrong_offset"
+
+
 class SignatureInvalid(Forbidden):
     """The signature of this URL does not fit the request. Send exactly the headers that came with it."""
 

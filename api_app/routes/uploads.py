@@ -13,6 +13,8 @@ from api_app.callers import Sender, ask_sender
 from api_app.one_request import SCHEMA, is_resource, read_json, upload_file
 from api_app.paging import Cursor, Limit, page
 from api_app.routes.jobs import IdempotencyKey
+from api_app.routes.tus import EXTENSIONS
+from api_app.routes.tus import URL as TUS
 from api_app.schemas import Listing
 from api_app.upload_answers import problem_of, put_out, upload_out
 from api_app.upload_schemas import (
@@ -24,6 +26,7 @@ from api_app.upload_schemas import (
     PartsIn,
     PartsOut,
     SignBatchIn,
+    TusOut,
     UploadBatchIn,
     UploadIn,
     UploadOut,
@@ -63,7 +66,7 @@ def _config(_sender: Sender) -> ConfigOut:
         sign_max=limits.SIGN_MAX,
         inline_max=limits.INLINE_MAX,
         transport="app" if get_direct(STORAGE) is None else "direct",
-        tus=None,
+        tus=TusOut(url=TUS, extensions=list(EXTENSIONS)) if get_direct(STORAGE) is None else None,
         ttl_s=int(TTL.total_seconds()),
     )
 

@@ -37,6 +37,7 @@ BODIES: Final[Mapping[str, int]] = {
     "/api/runner/v1/finish": 8 * MIB,
 }
 UPLOADS: Final = "/api/v1/uploads"
+TUS: Final = "/api/v1/tus"
 # One part of an upload, or one whole file by its name.
 _BYTES: Final = re.compile(r"/api/v1/uploads/[^/]+/parts/[0-9]+|/api/v1/files/.+")
 IDLE_S: Final = 30.0
@@ -117,6 +118,8 @@ class Limits:
 def takes_files(scope: Scope) -> bool:
     """Whether the body is a file, which may be as large and take as long as it does."""
     path: str = scope["path"]
+    if path.startswith(TUS) and scope["method"] in {"POST", "PATCH"}:
+        return True
     return path == UPLOADS or (scope["method"] == "PUT" and _BYTES.fullmatch(path) is not None)
 
 

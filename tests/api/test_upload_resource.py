@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from orchestration.models import User
     from tests.api.door import Door, Visitor
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 SIZE = 11 * MIB
 DATA = bytes(range(256)) * (SIZE // 256)
 HINT = 5 * MIB

@@ -17,7 +17,7 @@ from tests.factories import make_file, make_user
 if TYPE_CHECKING:
     from orchestration.models import File, User, Workspace
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
