@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 log = logging.getLogger(__name__)
+SMALL: Final = 1 << 20
 DAMAGED: Final = "storage_error"
 
 
@@ -98,7 +100,7 @@ def _record(finished: Iterable[tuple[Upload, str]]) -> None:
         .filter(pk__in=versions, state=UploadState.COMPLETING)
         .order_by("pk")
     )
-    files = [file_of(upload, version=versions[upload.pk]) for upload in mine]
+    files = [file_of(upload, _first_look(upload), version=versions[upload.pk]) for upload in mine]
     File.objects.bulk_create(files)
     arrived(files)
     Upload.objects.filter(pk__in=[upload.pk for upload in mine]).update(
@@ -108,7 +110,14 @@ def _record(finished: Iterable[tuple[Upload, str]]) -> None:
     point("upload.before_commit")
 
 
-def file_of(upload: Upload, *, version: str = "", sha256: str = "", head: bytes | None = None) -> File:
+class Look(NamedTuple):
+    """What is known of the bytes already: `sha256` is "" where only an examination will tell."""
+
+    head: bytes
+    sha256: str
+
+
+def file_of(upload: Upload, look: Look, *, version: str = "") -> File:
     """The File that an upload becomes. Its type is by name and first bytes until it is examined."""
     days = upload.workspace.upload_retention_days
     return File(
@@ -118,10 +127,10 @@ def file_of(upload: Upload, *, version: str = "", sha256: str = "", head: bytes 
         name=upload.name,
         path=upload.path,
         size=upload.size or 0,
-        sha256=sha256,
+        sha256=look.sha256,
         crc64nvme=upload.crc64nvme,
-        media_type=detect(upload.name, _head(upload) if head is None else head),
-        scan_state=first_state(sha256=sha256),
+        media_type=detect(upload.name, look.head),
+        scan_state=first_state(sha256=look.sha256),
         storage=upload.storage,
         key=upload.key,
         version=version,
@@ -131,13 +140,16 @@ def file_of(upload: Upload, *, version: str = "", sha256: str = "", head: bytes 
     )
 
 
-def _head(upload: Upload) -> bytes:
-    """From a local disk it costs nothing; from object storage the examination reads it."""
+def _first_look(upload: Upload) -> Look:
+    """A small file on a local disk is read here and now: an examination of its own would cost more than all of it."""
     storage = get_storage(upload.storage)
     if not isinstance(storage, LocalStorage):
-        return b""
+        return Look(b"", "")
+    is_small = (upload.size or 0) <= SMALL
     with storage.open(upload.key) as file:
-        return file.read(HEAD_BYTES)
+        data = file.read(SMALL if is_small else HEAD_BYTES)
+    is_sound = is_small and upload.crc64nvme == crc64.to_text(crc64.update(data))
+    return Look(data[:HEAD_BYTES], hashlib.sha256(data).hexdigest() if is_sound else "")
 
 
 def fail(upload: Upload, code: str, detail: str) -> bool:

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from orchestration import crc64
 from orchestration.errors import DigestMismatch, TooLarge, UploadRefused
 from orchestration.execution.arrival import arrived
-from orchestration.execution.finishing import file_of
+from orchestration.execution.finishing import Look, file_of
 from orchestration.ids import new_id
 from orchestration.media_types import HEAD_BYTES
 from orchestration.models import Upload
@@ -107,7 +107,7 @@ class Receiving:
             completed_at=Now(),
         )
         upload.save(force_insert=True)
-        file = file_of(upload, sha256=sha256, head=self._head)
+        file = file_of(upload, Look(self._head, sha256))
         file.save(force_insert=True)
         arrived([file])
         point("upload.before_commit")

@@ -127,17 +127,19 @@ def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
     """Those that could be completed, as they are now. For any other, asking for it alone says what is wrong."""
     allowed = {upload.workspace_id for upload in uploads if upload.workspace.lets(user, Role.SUBMITTER)}
     there = _arrived([u for u in uploads if u.workspace_id in allowed and u.door == UploadDoor.API])
-    ids = [upload.pk for upload in there]
+    workspaces = {upload.pk: upload.workspace_id for upload in there}
+    ids = list(workspaces)
     with transaction.atomic(durable=True):
         # Nothing is added to what was reserved; a quota that was lowered meanwhile is found here.
         for place in {upload.workspace for upload in there}:
             if not _has_room(place):
-                ids = [u.pk for u in there if u.pk in ids and u.workspace_id != place.pk]
+                ids = [pk for pk in ids if workspaces[pk] != place.pk]
         moving = Upload.objects.open().filter(pk__in=ids).select_for_update(of=("self",))
         ids = list(moving.order_by("pk").values_list("pk", flat=True))
         Upload.objects.filter(pk__in=ids).update(state=UploadState.COMPLETING, touched_at=Now(), expires_at=None)
     point("upload.completing")
-    finish_whole([upload for upload in there if upload.pk in set(ids)])
+    moved = set(ids)
+    finish_whole([upload for upload in there if upload.pk in moved])
     nudge_examine()
     done = Upload.objects.filter(pk__in=ids).select_related("workspace", "file")
     return {upload.pk: upload for upload in done}
