@@ -15,6 +15,7 @@ from api_app.receiving import Landed, drain, land
 from orchestration.errors import LengthRequired, OrchestrationError, PartBusy, WrongLength
 from orchestration.services.uploads.parts import check_crc, open_part, open_whole, record_part
 from orchestration.services.uploads.signing import Grant, read_grant
+from orchestration.storage.local import full_disk_named
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -61,7 +62,8 @@ async def _whole(grant: Grant, scope: Scope, receive: Receive) -> None:
     fd = await in_files(opened.__enter__)
     failed: BaseException | None = None
     try:
-        landed = await land(scope, receive, fd, 0, grant.length)
+        with full_disk_named():
+            landed = await land(scope, receive, fd, 0, grant.length)
         check_crc(grant, landed.crc64nvme)
     except BaseException as exc:
         failed = exc
@@ -80,7 +82,8 @@ async def _part(grant: Grant, scope: Scope, receive: Receive) -> None:
             return
         landing = asyncio.ensure_future(land(scope, receive, opened.fd, grant.offset, grant.length))
         _landing[key] = landing
-        landed = await _outcome(landing)
+        with full_disk_named():
+            landed = await _outcome(landing)
         await in_db(record_part, grant, landed.crc64nvme)
     finally:
         opened.close()

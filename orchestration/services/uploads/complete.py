@@ -125,7 +125,8 @@ def _one(user: User, upload: Upload) -> Upload | OrchestrationError:
 
 def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
     """Those that could be completed, as they are now. For any other, asking for it alone says what is wrong."""
-    allowed = {upload.workspace_id for upload in uploads if upload.workspace.lets(user, Role.SUBMITTER)}
+    places = {upload.workspace_id: upload.workspace for upload in uploads}
+    allowed = {pk for pk, place in places.items() if place.lets(user, Role.SUBMITTER)}
     there = _arrived([u for u in uploads if u.workspace_id in allowed and u.door == UploadDoor.API])
     workspaces = {upload.pk: upload.workspace_id for upload in there}
     ids = list(workspaces)
