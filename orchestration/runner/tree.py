@@ -209,5 +209,8 @@ def proportional_bytes(processes: list[Process]) -> int:
             if line.startswith(b"Pss:"):
                 size = int(line.split()[1]) * 1024
                 break
+        else:
+            # It may keep its pages from us, or be gone: then it holds none, and the others hold its share.
+            size = size if _fields(process.pid) else 0
         total += size
     return total

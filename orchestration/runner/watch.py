@@ -136,17 +136,24 @@ class Watch:
         if now - self._began >= limits.wall_s:
             sentence = f"The step ran longer than its limit of {limits.wall_s:g} seconds."
             self._stop(TIME, sentence, limits.stop_grace_s)
-        processes = [process for process in self._tree.processes() if process.depth > self.own_processes]
+        processes = self._own()
         if len(processes) > limits.processes:
             sentence = f"The step had {len(processes)} processes at once; its limit is {limits.processes}."
             self._stop(RESOURCES, sentence, 0)
         self._look_at_memory(processes)
         self._look_at_disk()
 
+    def _own(self) -> list[Process]:
+        """Of the step, without what we started around it."""
+        return [process for process in self._tree.processes() if process.depth > self.own_processes]
+
     def _look_at_memory(self, processes: list[Process]) -> None:
         used, limit = sum(process.rss for process in processes), self._limits.memory_bytes
         if used > limit:
             used = proportional_bytes(processes)
+        if used > limit:
+            # While processes end, the same pages are counted for one after the other: only what lasts is too much.
+            used = min(used, proportional_bytes(self._own()))
         self._standing.memory_bytes = used
         self._ended.max_rss_bytes = max(self._ended.max_rss_bytes, used)
         if used > limit:

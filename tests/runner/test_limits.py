@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from typing import TYPE_CHECKING
+
+from orchestration.runner.tree import Process, proportional_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +72,12 @@ def test_memory_shared_by_forks_counts_once(platform: Platform, launch: Launch) 
     script = "import os, time\nx = bytes(1 << 20) * 60\nfor _ in range(3): os.fork()\ntime.sleep(0.8)"
     run(platform, launch, ["python", "-c", script], memory_bytes=200 << 20)
     assert platform.finish["outcome"] == "succeeded"
+
+
+def test_process_that_has_ended_holds_no_memory() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert proportional_bytes([Process(ended.pid, 1, "S", 60 << 20)]) == 0
 
 
 def test_fork_bomb_is_ended(platform: Platform, launch: Launch) -> None:
