@@ -12,12 +12,12 @@ MAX_INPUTS = 10_000
 MAX_LABELS = 32
 
 # Neither NUL nor any other control character: PostgreSQL stores no NUL, and a terminal obeys the rest.
-_PLAIN = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
-Name = Annotated[str, Field(max_length=200, pattern=_PLAIN)]
-Reason = Annotated[str, Field(max_length=500, pattern=_PLAIN)]
+PLAIN = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
+Name = Annotated[str, Field(max_length=200, pattern=PLAIN)]
+Reason = Annotated[str, Field(max_length=500, pattern=PLAIN)]
 Slug = Annotated[str, Field(max_length=63, pattern=r"^[-a-zA-Z0-9_]*$")]
 PipelineRef = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[-a-zA-Z0-9_.@+]+$")]
-Label = Annotated[str, Field(max_length=100, pattern=_PLAIN)]
+Label = Annotated[str, Field(max_length=100, pattern=PLAIN)]
 Labels = Annotated[dict[Label, Label], Field(max_length=MAX_LABELS)]
 Inputs = Annotated[list[UUID], Field(max_length=MAX_INPUTS)]
 

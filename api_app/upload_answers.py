@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from api_app.answers import file_out
 from api_app.errors import answer
+from api_app.gate import TUS
 from api_app.upload_schemas import FailureOut, PutOut, UploadOut
 from orchestration.services.uploads.limits import MAX_PARALLEL
 from orchestration.services.uploads.received import received
@@ -17,8 +18,6 @@ from orchestration.storage.registry import get_direct
 if TYPE_CHECKING:
     from orchestration.models import Upload
     from orchestration.storage.base import SignedPut
-
-TUS: str = "/api/v1/tus"
 
 
 def put_out(number: int, signed: SignedPut) -> PutOut:

@@ -6,11 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api_app.schemas import FileOut, In, Slug
+from api_app.schemas import PLAIN, FileOut, In, Slug
 from orchestration.services.uploads.limits import BATCH_MAX, MAX_FINGERPRINT, MAX_PARTS, SIGN_MAX
 from orchestration.states import UploadMode, UploadState
 
-_PLAIN = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
 Bytes = Annotated[int, Field(ge=0, le=1 << 56)]
 Crc = Annotated[str, Field(max_length=12)]
 PartNumber = Annotated[int, Field(ge=1, le=MAX_PARTS)]
@@ -21,10 +20,10 @@ class UploadIn(In):
     size: Bytes | None
     workspace: Slug = ""
     path: Annotated[str, Field(max_length=1024)] = ""
-    content_type: Annotated[str, Field(max_length=255, pattern=_PLAIN)] = ""
+    content_type: Annotated[str, Field(max_length=255, pattern=PLAIN)] = ""
     modified: datetime | None = None
     crc64nvme: Crc = ""
-    fingerprint: Annotated[str, Field(max_length=MAX_FINGERPRINT, pattern=_PLAIN)] = ""
+    fingerprint: Annotated[str, Field(max_length=MAX_FINGERPRINT, pattern=PLAIN)] = ""
     resume: bool = False
     part_size_hint: Bytes | None = None
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.responses import Response
@@ -11,6 +13,7 @@ from starlette.routing import Route
 
 from api_app.database import in_db, in_files
 from api_app.errors import answer
+from api_app.flights import Flights, settled
 from api_app.receiving import Landed, drain, land
 from orchestration.errors import LengthRequired, OrchestrationError, PartBusy, WrongLength
 from orchestration.services.uploads.parts import check_crc, open_part, open_whole, record_part
@@ -18,14 +21,10 @@ from orchestration.services.uploads.signing import Grant, read_grant
 from orchestration.storage.local import full_disk_named
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from starlette.types import Receive, Scope, Send
 
 CHECKSUM: Final = "x-amz-checksum-crc64nvme"
-OLDER_S: Final = 5
-# By upload and number: whoever comes for a part that is being written here ends the one before, who may be dead.
-_landing: Final[dict[tuple[UUID, int], asyncio.Task[Landed]]] = {}
+_flights: Final = Flights[tuple[UUID, int]]()
 
 
 class PutPart:
@@ -74,44 +73,24 @@ async def _whole(grant: Grant, scope: Scope, receive: Receive) -> None:
 
 async def _part(grant: Grant, scope: Scope, receive: Receive) -> None:
     key = (grant.upload, grant.number)
-    await _end_older(key)
-    opened = await in_db(open_part, grant)
-    try:
+    await _flights.end_older(key)
+    with closing(await in_db(open_part, grant)) as opened:
         if opened.is_there:
             await drain(receive)
             return
         landing = asyncio.ensure_future(land(scope, receive, opened.fd, grant.offset, grant.length))
-        _landing[key] = landing
-        with full_disk_named():
+        # The part is let go before whoever ended this request goes on.
+        with _flights.flying(key, landing), closing(opened), full_disk_named():
             landed = await _outcome(landing)
-        await in_db(record_part, grant, landed.crc64nvme)
-    finally:
-        opened.close()
+            await in_db(record_part, grant, landed.crc64nvme)
 
 
 async def _outcome(landing: asyncio.Task[Landed]) -> Landed:
     """Raises PartBusy when a newer request for the part has ended this one."""
-    try:
-        await asyncio.wait([landing])
-    except asyncio.CancelledError:
-        landing.cancel()
-        await asyncio.wait([landing])
-        raise
-    finally:
-        for key in [key for key, task in _landing.items() if task is landing]:
-            del _landing[key]
+    await settled(landing)
     if landing.cancelled():
         raise PartBusy("A newer request sends this part.")
     return landing.result()
-
-
-async def _end_older(key: tuple[UUID, int]) -> None:
-    older = _landing.get(key)
-    if older is not None:
-        older.cancel()
-        await asyncio.wait([older], timeout=OLDER_S)
-        # Its descriptor, and with it the lock, goes when its request has come to its end.
-        await asyncio.sleep(0.01)
 
 
 routes: Final = [Route("/api/v1/uploads/{upload_id:uuid}/parts/{number:int}", PutPart(), methods=["PUT"])]

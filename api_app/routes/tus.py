@@ -9,10 +9,10 @@ import asyncio
 import base64
 import hashlib
 import zlib
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import closing
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from django.conf import settings
 from starlette.requests import ClientDisconnect, Request
@@ -22,7 +22,8 @@ from starlette.routing import Route
 from api_app.callers import Sender, sender
 from api_app.database import in_db, in_files
 from api_app.errors import answer, problem
-from api_app.gate import credential
+from api_app.flights import Flights, settled
+from api_app.gate import TUS, credential
 from orchestration.errors import Invalid, OrchestrationError, PartBusy
 from orchestration.services.uploads.complete import abort
 from orchestration.services.uploads.create import Wanted, create_upload
@@ -31,13 +32,11 @@ from orchestration.states import UploadDoor, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from uuid import UUID
 
     from starlette.types import Receive, Scope, Send
 
     from orchestration.models import Upload
 
-URL: Final = "/api/v1/tus"
 VERSION: Final = "1.0.0"
 EXTENSIONS: Final = (
     "creation",
@@ -50,7 +49,6 @@ EXTENSIONS: Final = (
 OFFSETS: Final = "application/offset+octet-stream"
 BATCH: Final = 1 << 20
 CHECKSUM_MISMATCH: Final = 460
-OLDER_S: Final = 5
 SUMS: Final[dict[str, Callable[[bytes], bytes]]] = {
     "sha1": lambda data: hashlib.sha1(data, usedforsecurity=False).digest(),
     "sha256": lambda data: hashlib.sha256(data).digest(),
@@ -59,17 +57,7 @@ SUMS: Final[dict[str, Callable[[bytes], bytes]]] = {
 }
 MOST_SUMMED: Final = 64 << 20
 """Bytes of a request with Upload-Checksum: nothing of it may count before all of it was seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A request that appends, and when it has let go of the file."""
-
-    task: asyncio.Task[Append]
-    landed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-_flights: Final[dict[UUID, Flight]] = {}
+_flights: Final = Flights[UUID]()
 
 
 class Tus:
@@ -127,7 +115,7 @@ async def _create(request: Request) -> Response:
     )
     if request.headers.get("content-type") == OFFSETS:
         upload = await _append(request, upload, 0)
-    headers = {"location": f"{URL}/{upload.pk}", "upload-offset": str(_offset(upload)), **_expires(upload)}
+    headers = {"location": f"{TUS}/{upload.pk}", "upload-offset": str(_offset(upload)), **_expires(upload)}
     return Response(status_code=201, headers=headers)
 
 
@@ -205,35 +193,26 @@ async def _delete(request: Request) -> Response:
 
 
 async def _append(request: Request, upload: Upload, offset: int) -> Upload:
-    await _end_older(upload.pk)
+    await _flights.end_older(upload.pk)
     append = await in_db(begin_append, upload, offset)
     task = asyncio.ensure_future(_pour(request, append))
-    flight = _flights[upload.pk] = Flight(task)
-    try:
-        await asyncio.wait([task])
-        failed = PartBusy("A newer request goes on with this upload.") if task.cancelled() else task.exception()
-        if failed is not None and "upload-checksum" in request.headers:
-            raise failed
-        if failed is not None and not isinstance(failed, ClientDisconnect | PartBusy):
-            raise failed
-        # What came before the line was cut counts: the client goes on from there.
-        upload = await in_db(append.keep)
-        if failed is not None:
-            raise failed
-    finally:
-        append.close()
-        flight.landed.set()
-        if _flights.get(upload.pk) is flight:
-            del _flights[upload.pk]
+    # The file is let go before whoever ended this request goes on.
+    with _flights.flying(upload.pk, task), closing(append):
+        upload = await _kept(request, append, task)
     return await in_db(finish_if_whole, upload)
 
 
-async def _end_older(upload_id: UUID) -> None:
-    older = _flights.get(upload_id)
-    if older is not None:
-        older.task.cancel()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(older.landed.wait(), OLDER_S)
+async def _kept(request: Request, append: Append, task: asyncio.Task[Append]) -> Upload:
+    await settled(task)
+    failed = PartBusy("A newer request goes on with this upload.") if task.cancelled() else task.exception()
+    counts = isinstance(failed, ClientDisconnect | PartBusy) and "upload-checksum" not in request.headers
+    if failed is not None and not counts:
+        raise failed
+    # What came before the line was cut counts: the client goes on from there.
+    upload = await in_db(append.keep)
+    if failed is not None:
+        raise failed
+    return upload
 
 
 async def _pour(request: Request, append: Append) -> Append:
@@ -289,6 +268,6 @@ class SumDiffers(OrchestrationError):
 
 
 routes: Final = [
-    Route(URL, Tus(), methods=["POST", "OPTIONS"]),
-    Route(f"{URL}/{{upload_id:uuid}}", Tus(), methods=["HEAD", "PATCH", "DELETE", "POST", "OPTIONS"]),
+    Route(TUS, Tus(), methods=["POST", "OPTIONS"]),
+    Route(f"{TUS}/{{upload_id:uuid}}", Tus(), methods=["HEAD", "PATCH", "DELETE", "POST", "OPTIONS"]),
 ]

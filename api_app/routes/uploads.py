@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_app.callers import Sender, ask_sender
+from api_app.gate import TUS
 from api_app.one_request import SCHEMA, is_resource, read_json, upload_file
 from api_app.paging import Cursor, Limit, page
 from api_app.routes.jobs import IdempotencyKey
 from api_app.routes.tus import EXTENSIONS
-from api_app.routes.tus import URL as TUS
 from api_app.schemas import Listing
 from api_app.upload_answers import problem_of, put_out, upload_out
 from api_app.upload_schemas import (
