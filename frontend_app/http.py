@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate
-from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
@@ -70,10 +69,3 @@ def page(request: Request, template: str, context: dict[str, Any] | None = None,
         "can_submit": here is not None and here.lets(request.user, Role.SUBMITTER),
     }
     return render(request, template, frame | (context or {}), status=status)
-
-
-def uuid_or_none(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

@@ -133,6 +133,10 @@ class FileEventKind(StrEnum):
     PURGED = "purged"
 
 
+FILE_GONE_BY: Final = (FileEventKind.DELETED, FileEventKind.EXPIRED)
+"""What made a file a deleted one: somebody, or its date."""
+
+
 class Role(StrEnum):
     VIEWER = "viewer"
     SUBMITTER = "submitter"
@@ -176,13 +180,14 @@ MAILED: Final[dict[str, frozenset[JobState]]] = {
     MailOn.ALWAYS: JOB_FINISHED,
 }
 
+UPLOAD_ALIVE: Final = (UploadState.OPEN, UploadState.COMPLETING)
+UPLOAD_ENDED: Final = (UploadState.ABORTED, UploadState.EXPIRED, UploadState.FAILED)
+"""Without a File."""
 UPLOAD_MOVES: Final[dict[str, frozenset[str]]] = {
     UploadState.OPEN: frozenset({UploadState.COMPLETING, UploadState.ABORTED, UploadState.EXPIRED, UploadState.FAILED}),
     # Back to OPEN: the storage did not take part in it, and what arrived is still there.
     UploadState.COMPLETING: frozenset({UploadState.OPEN, UploadState.COMPLETE, UploadState.FAILED}),
-    **dict.fromkeys(
-        (UploadState.COMPLETE, UploadState.ABORTED, UploadState.EXPIRED, UploadState.FAILED), frozenset[str]()
-    ),
+    **dict.fromkeys((UploadState.COMPLETE, *UPLOAD_ENDED), frozenset[str]()),
 }
 SCAN_MOVES: Final[dict[str, frozenset[str]]] = {
     ScanState.RECEIVED: frozenset({ScanState.SCANNING}),

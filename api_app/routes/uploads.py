@@ -35,10 +35,10 @@ from api_app.upload_schemas import (
 )
 from orchestration.errors import OrchestrationError
 from orchestration.models import Upload
-from orchestration.models.upload import TTL
+from orchestration.models.upload import STORAGE, TTL
 from orchestration.services.uploads import limits
 from orchestration.services.uploads.complete import abort, complete, complete_many
-from orchestration.services.uploads.create import STORAGE, Wanted, create_upload, create_uploads
+from orchestration.services.uploads.create import Wanted, create_upload, create_uploads
 from orchestration.services.uploads.signing import WantedPart, sign_many, sign_parts
 from orchestration.states import UploadState
 from orchestration.storage.registry import get_direct

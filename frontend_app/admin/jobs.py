@@ -7,8 +7,8 @@ from django.db.models import Q
 
 from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
-from frontend_app.http import uuid_or_none
 from orchestration.errors import OrchestrationError
+from orchestration.ids import uuid_or_none
 from orchestration.models import Attempt, Event, Job, StepRun
 from orchestration.services.jobs import cancel
 from orchestration.services.reruns import retry

@@ -12,12 +12,13 @@ from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from frontend_app.http import Request, answers_errors, page, uuid_or_none, workspace_of
+from frontend_app.http import Request, answers_errors, page, workspace_of
 from frontend_app.preview import POLICY, TEXT_SHOWN, preview_kind
 from frontend_app.streaming import attachment, blocks
 from frontend_app.views.retention import EXTENSIONS_DAYS, undoable
 from frontend_app.words import BYTES
 from orchestration.errors import Conflict
+from orchestration.ids import uuid_or_none
 from orchestration.models import File
 from orchestration.models.usage import SOON
 from orchestration.services.access import find_file, find_job, find_recorded_file

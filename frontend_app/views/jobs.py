@@ -6,9 +6,10 @@ from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from frontend_app.http import Request, answers_errors, page, uuid_or_none, workspace_of
+from frontend_app.http import Request, answers_errors, page, workspace_of
 from frontend_app.views.job_parts import live_parts, still_parts
 from orchestration.errors import Conflict
+from orchestration.ids import uuid_or_none
 from orchestration.models import Job, Pipeline
 from orchestration.services import jobs, reruns
 from orchestration.services.access import find_job

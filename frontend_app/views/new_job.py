@@ -10,8 +10,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from frontend_app.forms import by_field, fields_of, read_params
-from frontend_app.http import Request, answers_errors, page, uuid_or_none, workspace_of
+from frontend_app.http import Request, answers_errors, page, workspace_of
 from orchestration.errors import IdempotencyKeyReused, NotFound, OrchestrationError
+from orchestration.ids import uuid_or_none
 from orchestration.models import File, Job, Pipeline, PipelineVersion, Workspace
 from orchestration.services import jobs
 from orchestration.services.access import find_job

@@ -13,15 +13,16 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
-from frontend_app.http import Request, answers_errors, page, uuid_or_none, workspace_of
+from frontend_app.http import Request, answers_errors, page, workspace_of
 from orchestration.errors import Conflict, Invalid, NotFound, QuotaExceeded
+from orchestration.ids import uuid_or_none
 from orchestration.models import File, FileEvent
 from orchestration.models.usage import usage_of
 from orchestration.services.access import find_file, find_recorded_file
 from orchestration.services.files import delete_file, for_each, undelete_file
 from orchestration.services.receipts import as_document, receipt_of
 from orchestration.services.retention import end_of, extend_file, hold_file, release_file
-from orchestration.states import FileEventKind
+from orchestration.states import FILE_GONE_BY
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -57,8 +58,8 @@ def file_deleted(request: Request) -> HttpResponse:
 
 def _with_ends(files: list[File]) -> list[tuple[File, FileEvent | None]]:
     """Each with the event that says who deleted it."""
-    kinds = [FileEventKind.DELETED, FileEventKind.EXPIRED]
-    events = FileEvent.objects.filter(file_id__in=[f.pk for f in files], kind__in=kinds).select_related("actor")
+    gone = FileEvent.objects.filter(file_id__in=[f.pk for f in files], kind__in=FILE_GONE_BY)
+    events = gone.select_related("actor")
     ends = {event.file_id: event for event in events.order_by("id")}
     return [(file, ends.get(file.pk)) for file in files]
 

@@ -5,32 +5,27 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Final
-from uuid import UUID
+from typing import Final
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.execution.finishing import drop_bytes, finish
 from orchestration.execution.isolation import one_at_a_time
+from orchestration.ids import uuid_or_none
 from orchestration.models import Upload
+from orchestration.models.upload import STORAGE
 from orchestration.states import UploadState
 from orchestration.storage.local import LocalStorage
 from orchestration.storage.registry import get_direct, get_storage
 
-if TYPE_CHECKING:
-    from orchestration.models.upload import UploadQuerySet
-
 log = logging.getLogger(__name__)
 
-STORAGE: Final = "uploads"
 BATCH: Final = 500
 SILENT: Final = timedelta(minutes=2)
 """A completion that has said nothing for so long has lost its process."""
 ORPHAN_AGE: Final = timedelta(days=1)
 FORGET_AFTER: Final = timedelta(days=7)
-_ALIVE: Final = (UploadState.OPEN, UploadState.COMPLETING)
-_ENDED: Final = (UploadState.ABORTED, UploadState.EXPIRED, UploadState.FAILED)
 
 
 def heal_uploads() -> int:
@@ -68,7 +63,9 @@ def sweep_incoming() -> int:
     removed = 0
     if direct is not None:
         for keys in batched(direct.unfinished(ORPHAN_AGE), BATCH, strict=False):
-            alive = set(_alive().filter(key__in=[key for key, _ in keys]).values_list("multipart_id", flat=True))
+            alive = set(
+                Upload.objects.alive().filter(key__in=[key for key, _ in keys]).values_list("multipart_id", flat=True)
+            )
             for key, multipart_id in keys:
                 if multipart_id not in alive:
                     direct.abort(key, multipart_id)
@@ -80,24 +77,13 @@ def sweep_incoming() -> int:
     return removed
 
 
-def _alive() -> UploadQuerySet:
-    return Upload.objects.filter(state__in=_ALIVE)
-
-
 def _drop_unknown(storage: LocalStorage, keys: tuple[str, ...]) -> int:
-    ids = {key: _upload_of(key) for key in keys}
-    alive = set(_alive().filter(pk__in=[i for i in ids.values() if i]).values_list("pk", flat=True))
+    ids = {key: uuid_or_none(key.removeprefix("incoming/").partition(".")[0]) for key in keys}
+    alive = set(Upload.objects.alive().filter(pk__in=[i for i in ids.values() if i]).values_list("pk", flat=True))
     unknown = [key for key, upload_id in ids.items() if upload_id not in alive]
     for key in unknown:
         storage.delete(key)
     return len(unknown)
-
-
-def _upload_of(key: str) -> UUID | None:
-    try:
-        return UUID(key.removeprefix("incoming/").partition(".")[0])
-    except ValueError:
-        return None
 
 
 def forget_ended() -> int:
@@ -105,10 +91,10 @@ def forget_ended() -> int:
 
     Their bytes are asked to go once more: a part that was on its way when the upload ended may have come after.
     """
-    old = Upload.objects.filter(state__in=_ENDED, touched_at__lt=Now() - FORGET_AFTER)
+    old = Upload.objects.ended().filter(touched_at__lt=Now() - FORGET_AFTER)
     uploads = list(old.order_by("touched_at")[:BATCH])
     for upload in uploads:
         with one_at_a_time(upload.pk):
             drop_bytes(upload)
-            Upload.objects.filter(pk=upload.pk, state__in=_ENDED).delete()
+            Upload.objects.ended().filter(pk=upload.pk).delete()
     return len(uploads)

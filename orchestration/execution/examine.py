@@ -98,7 +98,8 @@ def _claim() -> Claim | None:
         return None
     claim = Claim(found.file, new_id())
     Examination.objects.filter(pk=found.pk).update(claim=claim.id, leased_until=Now() + LEASE)
-    File.objects.filter(pk=found.pk, scan_state=ScanState.RECEIVED).update(scan_state=ScanState.SCANNING)
+    if found.file.scan_state == ScanState.RECEIVED:
+        found.file.move_scan(ScanState.SCANNING)
     return claim
 
 
@@ -147,9 +148,7 @@ def _record(claim: Claim, to: ScanState, detail: str, **known: Any) -> bool:
     with transaction.atomic(durable=True):
         if not Examination.objects.filter(pk=claim.file.pk, claim=claim.id).delete()[0]:
             return False
-        changes = {"scan_state": to, "scan_detail": detail[:500], "scanned_at": Now()} | known
-        moved = File.objects.filter(pk=claim.file.pk, scan_state=ScanState.SCANNING).update(**changes)
-        if not moved:
+        if not claim.file.move_scan(to, scan_detail=detail[:500], scanned_at=Now(), **known):
             return False
         file = File.objects.get(pk=claim.file.pk)
         file.event(FileEventKind.SCAN, old=ScanState.SCANNING, new=to, reason=detail[:500]).save()
@@ -175,5 +174,5 @@ def _put_off(claim: Claim, reason: str) -> None:
             tries=F("tries") + 1,
             reason=reason[:500],
         )
-        File.objects.filter(pk=mine.pk, scan_state=ScanState.SCANNING).update(scan_state=ScanState.RECEIVED)
+        claim.file.move_scan(ScanState.RECEIVED)
     log.warning("file cannot be examined yet", extra={"file_id": str(claim.file.pk), "error": reason})

@@ -6,10 +6,10 @@ import logging
 from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
+from orchestration.ids import uuid_or_none
 from orchestration.models import Attempt, File, Upload
-from orchestration.states import UploadState
+from orchestration.models.upload import STORAGE
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-UPLOADS: Final = "uploads"
 RESULTS: Final = "results"
 INCOMING: Final = "incoming/"
 ORPHAN_AGE: Final = timedelta(days=1)
@@ -27,7 +26,7 @@ KEY_DEPTH: Final = 2
 
 def sweep_storage() -> int:
     """Delete objects older than a day that no file, no living upload and no unfinished attempt has."""
-    removed = _sweep(UPLOADS, _on_the_way) + _sweep(RESULTS, _of_open_attempts)
+    removed = _sweep(STORAGE, _on_the_way) + _sweep(RESULTS, _of_open_attempts)
     if removed:
         log.info("orphans removed", extra={"count": removed})
     return removed
@@ -49,7 +48,7 @@ def _sweep(alias: str, spared: Callable[[Collection[str]], set[str]]) -> int:
 def _known(alias: str, keys: Collection[str]) -> set[str]:
     """One statement, so that an upload which becomes a file meanwhile is seen as the one or as the other."""
     kept = File.objects.filter(storage=alias, key__in=keys, purged_at__isnull=True)
-    coming = Upload.objects.filter(storage=alias, key__in=keys, state__in=[UploadState.OPEN, UploadState.COMPLETING])
+    coming = Upload.objects.alive().filter(storage=alias, key__in=keys)
     return {row[0] for row in kept.values_list("key").union(coming.values_list("key"))}
 
 
@@ -60,14 +59,7 @@ def _on_the_way(keys: Collection[str]) -> set[str]:
 
 def _of_open_attempts(keys: Collection[str]) -> set[str]:
     """An attempt may be days at handing its outputs over: `<workspace>/<attempt>/<output>`."""
-    owners = {key: _uuid(key.split("/")[1]) for key in keys if key.count("/") == KEY_DEPTH}
+    owners = {key: uuid_or_none(key.split("/")[1]) for key in keys if key.count("/") == KEY_DEPTH}
     found = Attempt.objects.unfinished().filter(pk__in={owner for owner in owners.values() if owner})
     unfinished = set(found.values_list("pk", flat=True))
     return {key for key, owner in owners.items() if owner in unfinished}
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None

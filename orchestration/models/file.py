@@ -9,8 +9,9 @@ from django.db.models.functions import Now
 
 from orchestration.ids import new_id
 from orchestration.models.account import User, Workspace
+from orchestration.models.moves import swap_state
 from orchestration.models.scoping import InWorkspaceQuerySet
-from orchestration.states import FileEventKind, FileKind, ScanState
+from orchestration.states import SCAN_MOVES, FileEventKind, FileKind, ScanState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -119,6 +120,10 @@ class File(models.Model):
     @property
     def undelete_until(self) -> datetime | None:
         return None if self.deleted_at is None else self.deleted_at + UNDELETE
+
+    def move_scan(self, to: ScanState, **changes: Any) -> bool:
+        """Compare-and-set of `scan_state`. False: somebody else was first, and this instance is stale."""
+        return swap_state(self, to, moves=SCAN_MOVES, field="scan_state", **changes)
 
     def event(self, kind: FileEventKind, **fields: Any) -> FileEvent:
         """An unsaved event of this file."""

@@ -22,27 +22,29 @@ def swap_state(
     *,
     moves: Mapping[str, frozenset[str]],
     where: Mapping[str, Any] | None = None,
+    field: str = "state",
     **changes: Any,
 ) -> bool:
-    """Set `state` to `to` provided the row still has the state this instance was loaded with, and meets `where`.
+    """Set `field` to `to` provided the row still has the state this instance was loaded with, and meets `where`.
 
     False means somebody else moved the row first; the instance is then stale. Times are the database's.
     """
-    if to not in moves[row.state]:
-        raise IllegalMove(f"{type(row).__name__} {row.pk} cannot go from {row.state} to {to}")
-    changes["state"] = to
+    old = getattr(row, field)
+    if to not in moves[old]:
+        raise IllegalMove(f"{type(row).__name__} {row.pk} cannot go from {old} to {to}")
+    changes[field] = to
     if to in FINISHED:
         changes["finished_at"] = Now()
     model: type[Model] = type(row)
     manager: Any = model._default_manager  # noqa: SLF001  Django's documented name for it
-    if not manager.filter(pk=row.pk, state=row.state, **(where or {})).update(**changes):
+    if not manager.filter(pk=row.pk, **{field: old}, **(where or {})).update(**changes):
         return False
-    for field, value in changes.items():
+    for name, value in changes.items():
         # An expression (Now(), F() + 1) is the database's business; drop what the instance held.
         if hasattr(value, "resolve_expression"):
-            row.__dict__.pop(field, None)
+            row.__dict__.pop(name, None)
         else:
-            setattr(row, field, value)
+            setattr(row, name, value)
     return True
 
 

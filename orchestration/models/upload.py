@@ -12,11 +12,13 @@ from orchestration.ids import new_id
 from orchestration.models.account import User, Workspace
 from orchestration.models.moves import swap_state
 from orchestration.models.scoping import InWorkspaceQuerySet
-from orchestration.states import UPLOAD_MOVES, UploadDoor, UploadMode, UploadState
+from orchestration.states import UPLOAD_ALIVE, UPLOAD_ENDED, UPLOAD_MOVES, UploadDoor, UploadMode, UploadState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+STORAGE: Final = "uploads"
+"""The alias under which what people send is kept."""
 TTL: Final = timedelta(days=7)
 """After the last sign of life."""
 LIFETIME: Final = timedelta(days=30)
@@ -26,6 +28,14 @@ LIFETIME: Final = timedelta(days=30)
 class UploadQuerySet(InWorkspaceQuerySet["Upload"]):
     def open(self) -> Self:
         return self.filter(state=UploadState.OPEN)
+
+    def alive(self) -> Self:
+        """Those that take room: open, or being completed."""
+        return self.filter(state__in=UPLOAD_ALIVE)
+
+    def ended(self) -> Self:
+        """Those that ended without a File."""
+        return self.filter(state__in=UPLOAD_ENDED)
 
     def touch(self) -> int:
         """Somebody is at it: push the date on which it expires."""
@@ -54,7 +64,7 @@ class Upload(models.Model):
     crc64nvme = models.CharField(max_length=12, blank=True, db_default="")
     part_size = models.BigIntegerField(db_default=0)
     part_count = models.PositiveIntegerField(null=True, blank=True)
-    storage = models.CharField(max_length=16, db_default="uploads")
+    storage = models.CharField(max_length=16, db_default=STORAGE)
     key = models.CharField(max_length=255, blank=True, db_default="")
     multipart_id = models.CharField(max_length=1024, blank=True, db_default="")
     file_id = models.UUIDField(default=new_id, db_default=RandomUUID(), editable=False)
@@ -97,13 +107,13 @@ class Upload(models.Model):
             ),
             models.Index(
                 fields=["workspace"],
-                condition=Q(state__in=[UploadState.OPEN, UploadState.COMPLETING]),
+                condition=Q(state__in=list(UPLOAD_ALIVE)),
                 include=["size"],
                 name="upload_reserves",
             ),
             models.Index(
                 fields=["touched_at"],
-                condition=Q(state__in=[UploadState.ABORTED, UploadState.EXPIRED, UploadState.FAILED]),
+                condition=Q(state__in=list(UPLOAD_ENDED)),
                 name="upload_to_forget",
             ),
         ]

@@ -11,10 +11,11 @@ from django.db.models.functions import Coalesce, Now
 
 from orchestration.models.file import File
 from orchestration.models.upload import Upload
-from orchestration.states import FileKind, UploadState
+from orchestration.states import FileKind
 
 if TYPE_CHECKING:
     from orchestration.models.account import Workspace
+    from orchestration.models.file import FileQuerySet
 
 SOON: Final = timedelta(days=30)
 REPLACED: Final = "replaced"
@@ -58,18 +59,32 @@ class Usage:
 
 
 def usage_of(workspace: Workspace) -> Usage:
-    files = File.objects.filter(workspace=workspace, purged_at__isnull=True)
-    stored = files.order_by("storage", "key").distinct("storage", "key")
-    coming = Upload.objects.filter(workspace=workspace, state__in=[UploadState.OPEN, UploadState.COMPLETING])
+    files = _files(workspace)
     current = files.current()
     return Usage(
         classes=_classes(files),
-        stored_bytes=_sum(File.objects.filter(pk__in=stored.values("pk"))),
-        reserved_bytes=_sum(coming),
+        stored_bytes=stored_bytes(workspace),
+        reserved_bytes=reserved_bytes(workspace),
         quota_bytes=workspace.quota_bytes,
         expiring=_amount(current.filter(expires_at__lt=Now() + SOON, hold=False)),
         held=_amount(files.filter(hold=True)),
     )
+
+
+def stored_bytes(workspace: Workspace) -> int:
+    """Of files whose bytes are there, each object once."""
+    stored = _files(workspace).order_by("storage", "key").distinct("storage", "key")
+    return _sum(File.objects.filter(pk__in=stored.values("pk")))
+
+
+def reserved_bytes(workspace: Workspace) -> int:
+    """Of uploads under way."""
+    return _sum(Upload.objects.alive().filter(workspace=workspace))
+
+
+def _files(workspace: Workspace) -> FileQuerySet:
+    files: FileQuerySet = File.objects.filter(workspace=workspace, purged_at__isnull=True)
+    return files
 
 
 def _classes(files: Any) -> dict[str, Amount]:

@@ -29,7 +29,7 @@ def release_from_quarantine(*, user: User, file: File, reason: str) -> None:
             raise Conflict(f"{locked.name} is not in quarantine: it is {locked.scan_state}.")
         if not locked.sha256:
             raise Conflict(f"{locked.name} cannot be released. {locked.scan_detail}")
-        File.objects.filter(pk=file.pk).update(scan_state=ScanState.CLEAN)
+        locked.move_scan(ScanState.CLEAN)
         old, new = ScanState.QUARANTINED, ScanState.CLEAN
         locked.event(FileEventKind.RELEASED, actor=user, old=old, new=new, reason=reason).save()
     nudge_dispatch()

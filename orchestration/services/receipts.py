@@ -15,7 +15,7 @@ from orchestration.errors import Conflict
 from orchestration.execution.retention import DESTROYED, PURGING, SHARED
 from orchestration.models import File, FileEvent
 from orchestration.models.file import UNDELETE
-from orchestration.states import FileEventKind
+from orchestration.states import FILE_GONE_BY, FileEventKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +28,6 @@ _FACTS: Final = (
     "name", "path", "kind", "media_type", "size", "sha256", "crc64nvme", "created_at", "expires_at",
 )  # fmt: skip
 _PRIVATE: Final = frozenset({"storage", "key", "version"})
-_GONE: Final = (FileEventKind.DELETED, FileEventKind.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def receipt_of(*, file: File) -> Receipt:
     if file.deleted_at is None:
         raise Conflict(f"{file.name} is not deleted, so there is no receipt of its deletion.")
     events = history_of(file=file)
-    last = next((event for event in reversed(events) if event.kind in _GONE), None)
+    last = next((event for event in reversed(events) if event.kind in FILE_GONE_BY), None)
     return Receipt(
         file=file,
         deleted_at=file.deleted_at,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import transaction
@@ -17,6 +17,7 @@ from orchestration.execution.finishing import Look, file_of
 from orchestration.ids import new_id
 from orchestration.media_types import HEAD_BYTES
 from orchestration.models import Upload
+from orchestration.models.upload import STORAGE
 from orchestration.points import point
 from orchestration.services.access import find_workspace
 from orchestration.services.uploads.names import clean_name, clean_path
@@ -28,8 +29,6 @@ from orchestration.tasks import nudge_examine
 
 if TYPE_CHECKING:
     from orchestration.models import User, Workspace
-
-STORAGE: Final = "uploads"
 
 
 @dataclass(frozen=True, slots=True)

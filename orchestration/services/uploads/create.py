@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -22,7 +22,7 @@ from orchestration.errors import (
 from orchestration.execution.finishing import local_parts
 from orchestration.ids import new_id
 from orchestration.models import Upload, Workspace
-from orchestration.models.upload import TTL
+from orchestration.models.upload import STORAGE, TTL
 from orchestration.services.access import find_workspace
 from orchestration.services.uploads.complete import complete_empty
 from orchestration.services.uploads.limits import BATCH_MAX, MAX_FINGERPRINT, part_size_for
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from orchestration.models import User
-
-STORAGE: Final = "uploads"
 
 
 @dataclass(frozen=True, slots=True)

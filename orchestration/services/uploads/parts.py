@@ -12,8 +12,8 @@ from orchestration import crc64
 from orchestration.errors import NotFound, PartDamaged
 from orchestration.execution.finishing import local_parts
 from orchestration.models import Upload, UploadPart
+from orchestration.models.upload import STORAGE
 from orchestration.points import point
-from orchestration.services.uploads.create import STORAGE
 from orchestration.services.uploads.signing import require_open
 from orchestration.storage.local import LocalStorage
 from orchestration.storage.local_parts import LocalParts

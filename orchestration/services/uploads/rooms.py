@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db.models import Sum
 
 from orchestration.errors import QuotaExceeded, TooManyOpenUploads
-from orchestration.models import File, Upload, Workspace
+from orchestration.models import Upload, Workspace
+from orchestration.models.usage import reserved_bytes, stored_bytes
 from orchestration.spec.units import format_size
-from orchestration.states import UploadState
 
 if TYPE_CHECKING:
     from orchestration.models import User
@@ -32,11 +31,7 @@ def check_room(place: Workspace, more: int) -> None:
 
 def used_bytes(place: Workspace) -> int:
     """Of files whose bytes are there, each object once, and of uploads under way."""
-    stored = File.objects.filter(workspace=place, purged_at__isnull=True).order_by("key").distinct("key")
-    kept = File.objects.filter(pk__in=stored.values("pk")).aggregate(n=Sum("size"))["n"] or 0
-    coming = Upload.objects.filter(workspace=place, state__in=[UploadState.OPEN, UploadState.COMPLETING])
-    reserved = coming.aggregate(n=Sum("size"))["n"] or 0
-    return int(kept) + int(reserved)
+    return stored_bytes(place) + reserved_bytes(place)
 
 
 def check_open(user: User, more: int) -> None:
