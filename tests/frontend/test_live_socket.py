@@ -5,8 +5,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from channels.routing import URLRouter
 from channels.sessions import SessionMiddlewareStack
@@ -56,7 +56,7 @@ class Page:
 
 
 async def connect(path: str, user: User | None) -> tuple[Page, bool]:
-    page = await sync_to_async(Page)(path, user)
+    page = await database_sync_to_async(Page)(path, user)
     return page, await page.open()
 
 
@@ -127,7 +127,7 @@ async def test_socket_does_not_outlive_the_right_to_it(
             case _:
                 page.client.logout()
 
-    await sync_to_async(take)()
+    await database_sync_to_async(take)()
     assert await page.heard() == {"type": "websocket.close", "code": consumers.POLICY_VIOLATION}
 
 

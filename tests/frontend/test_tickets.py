@@ -23,7 +23,11 @@ def test_page_carries_a_ticket_that_works(owner: User) -> None:
     assert tickets.read_ticket(found[1]) == (owner, "lab")
 
 
-@pytest.mark.parametrize("ticket", ["", "x", "a:b:c", signing.dumps({"user": "x"}, salt="something else")])
+@pytest.mark.parametrize(
+    "ticket",
+    ["", "x", "a:b:c", signing.dumps({"user": "x"}, salt="something else")],
+    ids=["empty", "x", "parts", "other salt"],  # a signature holds the second it was made in, and workers collect apart
+)
 def test_forged_ticket_is_refused(owner: User, ticket: str) -> None:
     with pytest.raises(Forbidden):
         tickets.read_ticket(ticket)
