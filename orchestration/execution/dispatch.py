@@ -16,7 +16,7 @@ from orchestration.engines.registry import get_engine
 from orchestration.errors import EngineRejected, EngineUnavailable
 from orchestration.execution.advance import advance, finish_job
 from orchestration.execution.isolation import one_at_a_time
-from orchestration.execution.unfit import end_unfit, suspicious, unscanned, what_it_waits_for, why_unfit
+from orchestration.execution.unfit import end_unfit, held_for_checks, suspicious, unscanned, why_unfit
 from orchestration.models import Execution, Job, Workspace
 from orchestration.points import point
 from orchestration.states import FailureKind, JobState, WaitingReason
@@ -79,8 +79,7 @@ def _admit_from(workspace: Workspace, free: int) -> int:
             end_unfit(job, why)
         else:
             moved += job.move(JobState.QUEUED, queued_at=Now())
-    for held in _waiting(workspace).filter(Exists(unscanned()))[:BATCH]:
-        sentence = what_it_waits_for(held)
+    for held, sentence in held_for_checks(_waiting(workspace), BATCH):
         if (held.waiting_reason, held.waiting_detail) != (WaitingReason.SCAN, sentence):
             _wait(held, WaitingReason.SCAN, sentence)
     return moved

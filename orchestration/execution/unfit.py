@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from orchestration.execution.advance import finish_job
 from orchestration.models import Examination, JobInput
@@ -58,10 +59,17 @@ def end_unfit(job: Job, why: str) -> None:
     finish_job(job, JobState.FAILED, kind=FailureKind.INPUT, detail=why)
 
 
-def what_it_waits_for(job: Job) -> str:
-    """Why the inputs of a job have no answer yet."""
-    waiting = Examination.objects.filter(file__used_by=job)
-    reason = waiting.exclude(reason="").values_list("reason", flat=True).first()
-    count = waiting.count()
+def held_for_checks(jobs: QuerySet[Job], most: int) -> list[tuple[Job, str]]:
+    """Those of `jobs` whose inputs have no answer yet, each with the sentence that says so: in one statement."""
+    waiting = Examination.objects.filter(file__used_by=OuterRef("pk")).order_by()
+    counts = waiting.values("file__used_by").annotate(n=Count("pk")).values("n")
+    reasons = waiting.exclude(reason="").values("reason")[:1]
+    found = jobs.filter(Exists(unscanned())).annotate(
+        checks=Coalesce(Subquery(counts), 0), why=Coalesce(Subquery(reasons), Value(""))
+    )
+    return [(job, _being_checked(job.checks, job.why)) for job in found[:most]]
+
+
+def _being_checked(count: int, reason: str) -> str:
     files = "1 input file is" if count == 1 else f"{count} input files are"
     return f"{files} still being checked." + (f" {reason}" if reason else "")

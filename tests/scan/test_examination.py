@@ -9,7 +9,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 
 from orchestration import crc64
 from orchestration.execution import examine
@@ -211,3 +213,17 @@ def test_type_that_the_pipeline_does_not_take_fails_the_job_when_it_is_known(own
     job.refresh_from_db()
     assert (job.state, job.failure_kind) == (JobState.FAILED, "INPUT")
     assert job.failure_detail == "table.csv is application/pdf; this pipeline accepts text/csv."
+
+
+def test_jobs_that_wait_for_checks_cost_one_look_however_many(owner: User, lab: Workspace) -> None:
+    def looks() -> int:
+        dispatch()  # says to each why it waits
+        with CaptureQueriesContext(connection) as asked:
+            dispatch()
+        return len(asked)
+
+    submitted(owner, files=(came(lab, owner),))
+    of_one = looks()
+    for _ in range(4):
+        submitted(owner, files=(came(lab, owner),))
+    assert looks() == of_one
