@@ -64,9 +64,10 @@ def _go_again(
         raise NothingToRetry
     if (only_step or only_items) and not failed.exists():
         raise NothingToRetry("None of these items failed.")
-    again = _steps_to_run(locked, set(failed.values_list("step_run__name", flat=True)))
-    _reset(locked, again, failed)
-    if lost := _lost_output(locked, again):
+    spec = PipelineSpec.from_json(locked.pipeline_version.spec)
+    again = _steps_to_run(locked, spec, set(failed.values_list("step_run__name", flat=True)))
+    _reset(locked, spec, again, failed)
+    if lost := _lost_output(locked, spec, again):
         raise Conflict(f"{lost.name} of step {lost.step} has been deleted, and the job would build on it. {BRING_BACK}")
     old = locked.state
     Job.objects.filter(pk=locked.pk).update(
@@ -96,9 +97,8 @@ def _keep_files(job: Job) -> None:
         cursor.execute(_SHARE_FILES, {"job": job.pk})
 
 
-def _lost_output(job: Job, again: list[StepRun]) -> File | None:
+def _lost_output(job: Job, spec: PipelineSpec, again: list[StepRun]) -> File | None:
     """A deleted file, made by an earlier run and still standing, that a step to be run would read."""
-    spec = PipelineSpec.from_json(job.pipeline_version.spec)
     names = {run.name for run in again}
     read = {need for step in spec.steps if step.name in names for need in step.needs}
     standing = File.objects.filter(job=job, step__in=read, superseded_at__isnull=True)
@@ -106,11 +106,10 @@ def _lost_output(job: Job, again: list[StepRun]) -> File | None:
     return lost
 
 
-def _steps_to_run(job: Job, with_failures: set[str]) -> list[StepRun]:
+def _steps_to_run(job: Job, spec: PipelineSpec, with_failures: set[str]) -> list[StepRun]:
     """Steps that did not succeed, those with failed items, and whatever needs one of them."""
     steps = {step.name: step for step in job.steps.all()}
     again = with_failures | {name for name, step in steps.items() if step.state != WorkState.SUCCEEDED}
-    spec = PipelineSpec.from_json(job.pipeline_version.spec)
     grown = True
     while grown:
         dependents = {s.name for s in spec.steps if again & set(s.needs)} - again
@@ -119,9 +118,8 @@ def _steps_to_run(job: Job, with_failures: set[str]) -> list[StepRun]:
     return [step for name, step in steps.items() if name in again]
 
 
-def _reset(job: Job, again: list[StepRun], failed: QuerySet[Item]) -> None:
+def _reset(job: Job, spec: PipelineSpec, again: list[StepRun], failed: QuerySet[Item]) -> None:
     """Failed items wait again. A step without fan-out runs whole, and so does what builds on it: old files give way."""
-    spec = PipelineSpec.from_json(job.pipeline_version.spec)
     fans_out = {step.name for step in spec.steps if step.for_each}
     names = {run.name for run in again}
     whole: set[str] = set()
