@@ -58,8 +58,7 @@ def finish_silent() -> int:
 
 def sweep_incoming() -> int:
     """Net 2: bytes older than a day that no living upload knows, and rows that have ended a week ago."""
-    storage = get_storage(STORAGE)
-    direct = get_direct(STORAGE)
+    storage, direct = get_storage(STORAGE), get_direct(STORAGE)
     removed = 0
     if direct is not None:
         for keys in batched(direct.unfinished(ORPHAN_AGE), BATCH, strict=False):

@@ -16,10 +16,10 @@ from orchestration.execution.arrival import arrived, first_state
 from orchestration.media_types import HEAD_BYTES, detect
 from orchestration.models import File, Upload, UploadPart
 from orchestration.points import point
-from orchestration.states import FileKind, UploadMode, UploadState
+from orchestration.states import FileKind, UploadState
 from orchestration.storage.local import LocalStorage
 from orchestration.storage.local_parts import LocalParts
-from orchestration.storage.registry import get_direct, get_storage
+from orchestration.storage.registry import get_place, get_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,8 +30,9 @@ DAMAGED: Final = "storage_error"
 
 
 def local_parts(upload: Upload) -> LocalParts | None:
-    storage = get_storage(upload.storage)
-    return LocalParts(storage) if isinstance(storage, LocalStorage) else None
+    """Where its bytes lie here; None where they go to object storage."""
+    place = get_place(upload.storage)
+    return place if isinstance(place, LocalParts) else None
 
 
 def finish(upload: Upload) -> Upload:
@@ -68,23 +69,19 @@ def finish_whole(uploads: Sequence[Upload]) -> None:
 
 
 def _settle(upload: Upload) -> str:
-    direct = get_direct(upload.storage)
-    if direct is None:
-        parts = local_parts(upload)
-        if parts is None:
-            raise LookupError(f"no parts in storage {upload.storage!r}")
-        parts.finish(upload.pk, upload.key)
+    place = get_place(upload.storage)
+    if isinstance(place, LocalParts):
+        place.finish(upload.pk, upload.key)
         return ""
-    if upload.mode == UploadMode.SINGLE:
-        stored = direct.stat(upload.key)
+    if upload.is_single:
+        stored = place.stat(upload.key)
         if stored is None:
             raise FileNotFoundError(upload.key)
         return stored.version
-    arrived_parts = list(direct.parts(upload.key, upload.multipart_id))
-    return direct.finish(
+    return place.finish(
         upload.key,
         upload.multipart_id,
-        arrived_parts,
+        list(place.parts(upload.key, upload.multipart_id)),
         size=upload.size or 0,
         crc64nvme=crc64.from_text(upload.crc64nvme),
     )
@@ -162,13 +159,11 @@ def fail(upload: Upload, code: str, detail: str) -> bool:
 
 def drop_bytes(upload: Upload) -> None:
     """Whatever arrived for an upload that ended without a File. Gone is as good as dropped."""
-    direct = get_direct(upload.storage)
-    if direct is None:
-        parts = local_parts(upload)
-        if parts is not None:
-            parts.drop(upload.pk)
+    place = get_place(upload.storage)
+    if isinstance(place, LocalParts):
+        place.drop(upload.pk)
     elif upload.multipart_id:
-        direct.abort(upload.key, upload.multipart_id)
+        place.abort(upload.key, upload.multipart_id)
     else:
-        direct.delete(upload.key)
+        place.delete(upload.key)
     UploadPart.objects.filter(upload=upload).delete()

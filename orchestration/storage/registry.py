@@ -6,6 +6,7 @@ from django.core.files.storage import FileSystemStorage, storages
 
 from orchestration.storage.base import DirectStorage, Storage
 from orchestration.storage.local import LocalStorage
+from orchestration.storage.local_parts import LocalParts
 
 
 @cache
@@ -17,7 +18,13 @@ def get_storage(alias: str) -> Storage:
     raise LookupError(f"no storage adapter for {type(backend).__name__} (alias {alias!r})")
 
 
-def get_direct(alias: str) -> DirectStorage | None:
-    """The same adapter where clients send to the storage themselves; None where they send to us."""
+def get_place(alias: str) -> LocalParts | DirectStorage:
+    """Where an upload grows: in a folder of ours, or in a storage that clients send to themselves."""
     storage = get_storage(alias)
-    return None if isinstance(storage, LocalStorage) else cast("DirectStorage", storage)
+    return LocalParts(storage) if isinstance(storage, LocalStorage) else cast("DirectStorage", storage)
+
+
+def get_direct(alias: str) -> DirectStorage | None:
+    """The place where clients send to the storage themselves; None where they send to us."""
+    place = get_place(alias)
+    return None if isinstance(place, LocalParts) else place

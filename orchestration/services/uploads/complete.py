@@ -17,7 +17,7 @@ from orchestration.errors import (
     QuotaExceeded,
     UploadNotOpen,
 )
-from orchestration.execution.finishing import drop_bytes, fail, finish, finish_whole, local_parts
+from orchestration.execution.finishing import drop_bytes, fail, finish, finish_whole
 from orchestration.models import Upload
 from orchestration.points import point
 from orchestration.services.access import require_role
@@ -27,7 +27,8 @@ from orchestration.services.uploads.received import received, require_whole
 from orchestration.services.uploads.rooms import check_room
 from orchestration.services.uploads.signing import require_open
 from orchestration.states import Role, UploadDoor, UploadState
-from orchestration.storage.registry import get_direct, get_storage
+from orchestration.storage.local_parts import LocalParts
+from orchestration.storage.registry import get_place
 from orchestration.tasks import nudge_examine
 
 if TYPE_CHECKING:
@@ -89,12 +90,12 @@ def _decide(upload: Upload, crc64nvme: str, size: int | None) -> None:
 
 def complete_empty(upload: Upload) -> Upload:
     """A file of no bytes needs none to arrive."""
-    parts = local_parts(upload)
-    if parts is not None:
-        with parts.whole(upload.pk, 0):
+    place = get_place(upload.storage)
+    if isinstance(place, LocalParts):
+        with place.whole(upload.pk, 0):
             pass
     else:
-        get_storage(upload.storage).receive(upload.key).commit()
+        place.receive(upload.key).commit()
     upload.move(UploadState.COMPLETING, crc64nvme=crc64.to_text(crc64.EMPTY), expires_at=None)
     done = finish(upload)
     nudge_examine()
@@ -158,12 +159,11 @@ def _arrived(uploads: list[Upload]) -> list[Upload]:
     """Whose bytes are there at their full size: existence proves the rest, because the signature bound it."""
     if not uploads:
         return []
-    direct = get_direct(uploads[0].storage)
-    if direct is None:
-        parts = local_parts(uploads[0])
-        return [u for u in uploads if parts and u.crc64nvme and parts.size(u.pk) == u.size]
+    place = get_place(uploads[0].storage)
+    if isinstance(place, LocalParts):
+        return [u for u in uploads if u.crc64nvme and place.size(u.pk) == u.size]
     folders = {upload.key.rpartition("/")[0] for upload in uploads}
-    sizes = {key: size for folder in folders for key, size in direct.listed(f"{folder}/")}
+    sizes = {key: size for folder in folders for key, size in place.listed(f"{folder}/")}
     return [u for u in uploads if u.crc64nvme and sizes.get(u.key) == u.size]
 
 

@@ -10,14 +10,12 @@ from django.db import transaction
 
 from orchestration import crc64
 from orchestration.errors import NotFound, PartDamaged
-from orchestration.execution.finishing import local_parts
 from orchestration.models import Upload, UploadPart
 from orchestration.models.upload import STORAGE
 from orchestration.points import point
 from orchestration.services.uploads.signing import require_open
-from orchestration.storage.local import LocalStorage
 from orchestration.storage.local_parts import LocalParts
-from orchestration.storage.registry import get_storage
+from orchestration.storage.registry import get_place
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -41,10 +39,10 @@ class OpenPart:
 
 def parts_folder() -> LocalParts:
     """Raises NotFound where bytes go to object storage and not through us."""
-    storage = get_storage(STORAGE)
-    if not isinstance(storage, LocalStorage):
+    place = get_place(STORAGE)
+    if not isinstance(place, LocalParts):
         raise NotFound("Parts are sent to the object storage here, not to this address.")
-    return LocalParts(storage)
+    return place
 
 
 def open_part(grant: Grant) -> OpenPart:
@@ -56,10 +54,7 @@ def open_part(grant: Grant) -> OpenPart:
     if upload is None:
         raise NotFound("The upload is gone. Begin it again.")
     require_open(upload)
-    parts = local_parts(upload)
-    if parts is None:
-        raise NotFound("Parts of this upload go to the object storage.")
-    opened = OpenPart(parts.open_part(upload.pk, grant.offset, grant.length), is_there=False)
+    opened = OpenPart(parts_folder().open_part(upload.pk, grant.offset, grant.length), is_there=False)
     try:
         upload.refresh_from_db(fields=["state"])
         require_open(upload)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from orchestration import crc64
 from orchestration.errors import Invalid, PartsMissing
-from orchestration.execution.finishing import local_parts
-from orchestration.storage.base import Part
-from orchestration.storage.registry import get_direct
+from orchestration.storage.base import DirectStorage, Part
+from orchestration.storage.local_parts import LocalParts
+from orchestration.storage.registry import get_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,27 +36,24 @@ class Received:
 
 def received(upload: Upload) -> Received:
     """Raises StorageUnavailable where object storage does not answer."""
-    direct = get_direct(upload.storage)
+    place = get_place(upload.storage)
     if upload.is_single:
-        return _whole(upload)
-    if direct is not None:
-        return _joined(direct.parts(upload.key, upload.multipart_id) if upload.multipart_id else ())
+        return _whole(upload, place)
+    if not isinstance(place, LocalParts):
+        return _joined(place.parts(upload.key, upload.multipart_id) if upload.multipart_id else ())
     rows = upload.parts.order_by("number").values_list("number", "size", "crc64nvme")
     return _joined(Part(number, size, crc64.from_text(crc)) for number, size, crc in rows.iterator())
 
 
-def _whole(upload: Upload) -> Received:
-    direct, local = get_direct(upload.storage), local_parts(upload)
-    crc: int | None = None
-    if direct is not None:
-        stored = direct.stat(upload.key)
-        size = None if stored is None else stored.size
-        crc = None if stored is None else stored.crc64nvme
+def _whole(upload: Upload, place: LocalParts | DirectStorage) -> Received:
+    if isinstance(place, LocalParts):
+        size = place.size(upload.pk)
+        # Nobody announced it at the beginning, only to the signature. The file is small.
+        asked = size is not None and not upload.crc64nvme
+        crc = crc64.update(place.head(upload.pk, size or 0)) if asked else None
     else:
-        size = local.size(upload.pk) if local else None
-        if local and size is not None and not upload.crc64nvme:
-            # Nobody announced it at the beginning, only to the signature. The file is small.
-            crc = crc64.update(local.head(upload.pk, size))
+        stored = place.stat(upload.key)
+        size, crc = (stored.size, stored.crc64nvme) if stored else (None, None)
     return Received((), None) if size is None else Received((Part(1, size, crc or 0),), crc)
 
 

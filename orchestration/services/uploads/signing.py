@@ -28,7 +28,7 @@ from orchestration.models import Upload
 from orchestration.services.uploads.limits import BATCH_MAX, MAX_PARTS, SIGN_MAX
 from orchestration.services.uploads.lookups import list_uploads
 from orchestration.states import UploadDoor, UploadState
-from orchestration.storage.base import SignedPut
+from orchestration.storage.base import DirectStorage, SignedPut
 from orchestration.storage.registry import get_direct
 
 if TYPE_CHECKING:
@@ -113,8 +113,8 @@ def sign_unrecorded(upload: Upload, parts: Sequence[WantedPart]) -> list[SignedP
     if direct is None:
         return [_local(upload, part, *span) for part, span in zip(parts, spans, strict=True)]
     if not upload.is_single:
-        _begin(upload)
-    return [_direct(upload, part, length) for part, (_, length) in zip(parts, spans, strict=True)]
+        _begin(direct, upload)
+    return [_direct(direct, upload, part, length) for part, (_, length) in zip(parts, spans, strict=True)]
 
 
 def _span(upload: Upload, part: WantedPart) -> tuple[int, int]:
@@ -134,10 +134,9 @@ def _span(upload: Upload, part: WantedPart) -> tuple[int, int]:
     return offset, length
 
 
-def _begin(upload: Upload) -> None:
+def _begin(direct: DirectStorage, upload: Upload) -> None:
     """Two who sign the first part at once begin twice, and the second lets go of its own."""
-    direct = get_direct(upload.storage)
-    if direct is None or upload.multipart_id:
+    if upload.multipart_id:
         return
     begun = direct.begin(upload.key, content_type=upload.content_type)
     if not Upload.objects.open().filter(pk=upload.pk, multipart_id="").update(multipart_id=begun):
@@ -145,10 +144,7 @@ def _begin(upload: Upload) -> None:
     upload.refresh_from_db(fields=["multipart_id"])
 
 
-def _direct(upload: Upload, part: WantedPart, length: int) -> SignedPut:
-    direct = get_direct(upload.storage)
-    if direct is None:
-        raise LookupError(upload.storage)
+def _direct(direct: DirectStorage, upload: Upload, part: WantedPart, length: int) -> SignedPut:
     crc = crc64.from_text(part.crc64nvme)
     if upload.is_single:
         return direct.sign_put(upload.key, size=length, crc64nvme=crc, content_type=upload.content_type, lives=LIVES)
