@@ -92,7 +92,7 @@ class BadPartNumber(Invalid):
 
 
 class QuotaExceeded(Forbidden):
-    """The workspace has no room for this file. Delete files, or ask an administrator for more."""
+    """The workspace has no room for this file. Ask an administrator for more."""
 
     code = "quota_exceeded"
 

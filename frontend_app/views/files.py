@@ -22,7 +22,7 @@ from orchestration.ids import uuid_or_none
 from orchestration.models import File
 from orchestration.models.usage import SOON
 from orchestration.services.access import find_file, find_job, find_recorded_file
-from orchestration.services.files import delete_file, open_content
+from orchestration.services.files import delete_file, open_content, why_not_readable
 from orchestration.services.receipts import THERE, history_of, receipt_of
 from orchestration.services.retention import longest_term
 from orchestration.states import FileKind, Role, ScanState
@@ -128,7 +128,7 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
 
 def _open(file: File) -> BinaryIO:
     if file.scan_state != ScanState.CLEAN:
-        raise PermissionDenied("This file has not passed its malware check, so it is kept back.")
+        raise PermissionDenied(why_not_readable(file))
     try:
         return open_content(file)
     except FileNotFoundError as exc:

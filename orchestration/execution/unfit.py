@@ -44,7 +44,7 @@ def why_unfit(job: Job) -> str:
     for given in job.job_inputs.select_related("file").order_by("position").iterator():
         file: File = given.file
         if file.scan_state == ScanState.QUARANTINED:
-            return f"{file.name} was quarantined: {file.scan_detail}"
+            return f"{file.name} was quarantined: {file.scan_detail.rstrip('.')}. Ask your administrator about it."
         if not accepts.accepts_type(file.media_type):
             return f"{file.name} is {file.media_type}; this pipeline accepts {', '.join(accepts.types)}."
     return ""

@@ -30,7 +30,8 @@ def open_content(file: File) -> BinaryIO:
 def why_not_readable(file: File) -> str:
     """A sentence for who wants its bytes while they are not clean."""
     if file.scan_state == ScanState.QUARANTINED:
-        return f"{file.name} was quarantined: {file.scan_detail or 'see the administrator'}. It cannot be fetched."
+        why = file.scan_detail.rstrip(".") or "the check found something"
+        return f"{file.name} was quarantined: {why}. It cannot be fetched. Ask your administrator about it."
     return f"{file.name} is still being checked. It can be fetched in a moment."
 
 

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from orchestration.errors import QuotaExceeded, TooManyOpenUploads
 from orchestration.models import Upload, Workspace
+from orchestration.models.file import UNDELETE
 from orchestration.models.usage import reserved_bytes, stored_bytes
 from orchestration.spec.units import format_size
 
@@ -25,7 +26,8 @@ def check_room(place: Workspace, more: int) -> None:
     if used + more > quota:
         raise QuotaExceeded(
             f"Workspace {place.slug} may hold {format_size(quota)}; {format_size(used)} are taken, and this needs "
-            f"{format_size(more)}. Delete files, or ask an administrator for more."
+            f"{format_size(more)}. Ask an administrator for more. Delete files to have their room once their bytes are "
+            f"destroyed, {UNDELETE.days} days later."
         )
 
 
