@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from frontend_app.http import Request, answers_errors, page, workspace_of
 from frontend_app.preview import POLICY, TEXT_SHOWN, preview_kind
 from frontend_app.streaming import attachment, blocks
-from frontend_app.views.retention import EXTENSIONS_DAYS, undoable
+from frontend_app.views.retention import EXTENSIONS_DAYS, refusals_said, undoable
 from frontend_app.words import BYTES
 from orchestration.errors import Conflict
 from orchestration.ids import uuid_or_none
@@ -139,11 +139,8 @@ def _open(file: File) -> BinaryIO:
 @answers_errors
 def file_delete(request: Request, file_id: UUID) -> HttpResponse:
     file = find_file(user=request.user, file_id=file_id)
-    try:
+    with refusals_said(request, Conflict):
         delete_file(user=request.user, file=file)
-    except Conflict as exc:
-        messages.error(request, str(exc))
-    else:
         said = f"{file.name} is deleted. It can be brought back for 30 days."
         messages.success(request, undoable(said, address=reverse("file-undelete", args=[file.pk])))
     return redirect("file-list")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -25,6 +26,7 @@ from orchestration.services.retention import end_of, extend_file, hold_file, rel
 from orchestration.states import FILE_GONE_BY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from uuid import UUID
 
     from django.http import HttpResponse
@@ -95,16 +97,22 @@ def usage(request: Request) -> HttpResponse:
     return page(request, "frontend_app/files/usage.html", context)
 
 
+@contextmanager
+def refusals_said(request: Request, *refusals: type[OrchestrationError]) -> Iterator[None]:
+    """What a service refuses in the block becomes a message on the next page."""
+    try:
+        yield
+    except refusals as exc:
+        messages.error(request, str(exc))
+
+
 @require_POST
 @answers_errors
 def file_undelete(request: Request, file_id: UUID) -> HttpResponse:
     file = find_recorded_file(user=request.user, file_id=file_id)
-    try:
+    with refusals_said(request, NotFound, QuotaExceeded):
         file = undelete_file(user=request.user, file=file)
-    except (NotFound, QuotaExceeded) as exc:
-        messages.error(request, str(exc))
-        return redirect("file-detail", file_id)
-    messages.success(request, f"{file.name} is back, and kept until {words.day(file.expires_at)}.")
+        messages.success(request, f"{file.name} is back, and kept until {words.day(file.expires_at)}.")
     return redirect("file-detail", file_id)
 
 
@@ -112,11 +120,8 @@ def file_undelete(request: Request, file_id: UUID) -> HttpResponse:
 @answers_errors
 def file_extend(request: Request, file_id: UUID) -> HttpResponse:
     file = find_file(user=request.user, file_id=file_id)
-    try:
+    with refusals_said(request, Conflict, Invalid):
         longer = extend_file(user=request.user, file=file, **_term(request))
-    except (Conflict, Invalid) as exc:
-        messages.error(request, str(exc))
-    else:
         messages.success(request, f"{file.name} is kept until {words.day(longer.expires_at)}.")
     return redirect("file-detail", file_id)
 
@@ -125,11 +130,8 @@ def file_extend(request: Request, file_id: UUID) -> HttpResponse:
 @answers_errors
 def file_hold(request: Request, file_id: UUID) -> HttpResponse:
     file = find_recorded_file(user=request.user, file_id=file_id)
-    try:
+    with refusals_said(request, Conflict, Invalid):
         hold_file(user=request.user, file=file, reason=request.POST.get("reason", ""))
-    except (Conflict, Invalid) as exc:
-        messages.error(request, str(exc))
-    else:
         messages.success(request, f"{file.name} is on hold. Nobody and no date deletes it.")
     return redirect("file-detail", file_id)
 
@@ -138,11 +140,8 @@ def file_hold(request: Request, file_id: UUID) -> HttpResponse:
 @answers_errors
 def file_release(request: Request, file_id: UUID) -> HttpResponse:
     file = find_recorded_file(user=request.user, file_id=file_id)
-    try:
+    with refusals_said(request, Conflict, Invalid):
         release_file(user=request.user, file=file, reason=request.POST.get("reason", ""))
-    except (Conflict, Invalid) as exc:
-        messages.error(request, str(exc))
-    else:
         messages.success(request, f"{file.name} is no longer on hold: its own date counts again.")
     return redirect("file-detail", file_id)
 
@@ -175,12 +174,9 @@ def _delete_all(request: Request, ids: list[UUID]) -> None:
 
 
 def _extend_all(request: Request, ids: list[UUID]) -> None:
-    try:
+    with refusals_said(request, Invalid):
         term = _term(request)
-    except Invalid as exc:
-        messages.error(request, str(exc))
-        return
-    _say(request, for_each(partial(extend_file, **term), user=request.user, ids=ids), "kept longer")
+        _say(request, for_each(partial(extend_file, **term), user=request.user, ids=ids), "kept longer")
 
 
 def _say(request: Request, fared: Fared, what: str) -> None:
