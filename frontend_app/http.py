@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.shortcuts import render
@@ -14,10 +16,12 @@ from orchestration.models import User, Workspace
 from orchestration.states import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from django.http import HttpResponse
     from django.http.response import HttpResponseBase
+
+    from orchestration.errors import OrchestrationError
 
 CHOSEN = "workspace"
 
@@ -69,3 +73,12 @@ def page(request: Request, template: str, context: dict[str, Any] | None = None,
         "can_submit": here is not None and here.lets(request.user, Role.SUBMITTER),
     }
     return render(request, template, frame | (context or {}), status=status)
+
+
+@contextmanager
+def refusals_said(request: Request, *refusals: type[OrchestrationError]) -> Iterator[None]:
+    """What a service refuses in the block becomes a message on the next page."""
+    try:
+        yield
+    except refusals as exc:
+        messages.error(request, str(exc))

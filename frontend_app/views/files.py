@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
-from frontend_app.http import Request, answers_errors, page, workspace_of
+from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
 from frontend_app.preview import POLICY, TEXT_SHOWN, preview_kind
 from frontend_app.streaming import attachment, blocks
-from frontend_app.views.retention import EXTENSIONS_DAYS, refusals_said, undoable
+from frontend_app.views.retention import EXTENSIONS_DAYS, undoable
 from frontend_app.words import BYTES
 from orchestration.errors import Conflict
 from orchestration.ids import uuid_or_none

@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from frontend_app.http import Request, answers_errors, page, workspace_of
+from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
 from frontend_app.views.job_parts import live_parts, still_parts
 from orchestration.errors import Conflict
 from orchestration.ids import uuid_or_none
@@ -111,10 +111,7 @@ def job_rerun(request: Request, job_id: UUID) -> HttpResponse:
 
 def _act(request: Request, job_id: UUID, service: Callable[[Job], Job], done: str) -> HttpResponse:
     job = find_job(user=request.user, job_id=job_id)
-    try:
+    with refusals_said(request, Conflict):
         service(job)
-    except Conflict as exc:
-        messages.error(request, str(exc))
-    else:
         messages.success(request, done)
     return redirect("job-detail", job_id)

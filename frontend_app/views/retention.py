@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +13,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
-from frontend_app.http import Request, answers_errors, page, workspace_of
+from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
 from orchestration.errors import Conflict, Invalid, NotFound, QuotaExceeded
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, FileEvent
@@ -26,7 +25,6 @@ from orchestration.services.retention import end_of, extend_file, hold_file, rel
 from orchestration.states import FILE_GONE_BY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from uuid import UUID
 
     from django.http import HttpResponse
@@ -95,15 +93,6 @@ def usage(request: Request) -> HttpResponse:
             "full": found.used_bytes / found.quota_bytes if found.quota_bytes else None,
         }
     return page(request, "frontend_app/files/usage.html", context)
-
-
-@contextmanager
-def refusals_said(request: Request, *refusals: type[OrchestrationError]) -> Iterator[None]:
-    """What a service refuses in the block becomes a message on the next page."""
-    try:
-        yield
-    except refusals as exc:
-        messages.error(request, str(exc))
 
 
 @require_POST
