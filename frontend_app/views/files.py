@@ -75,6 +75,8 @@ def file_detail(request: Request, file_id: UUID) -> HttpResponse:
     context = {
         "file": file,
         "kind": preview_kind(file),
+        "kept_back": "" if file.scan_state == ScanState.CLEAN else why_not_readable(file),
+        "is_quarantined": file.scan_state == ScanState.QUARANTINED,
         "extensions": EXTENSIONS_DAYS,
         "latest": timezone.now() + longest_term(),
         # In the file's workspace, which need not be the one chosen for the lists.

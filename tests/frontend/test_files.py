@@ -153,3 +153,19 @@ def test_older_files_are_a_page_further(owner: User, lab: Workspace, monkeypatch
     html = client.get("/files/").content.decode()
     assert f"?before={files[1].pk}" in html
     assert "0.csv" in client.get(f"/files/?before={files[1].pk}").content.decode()
+
+
+def test_page_of_a_quarantined_file_says_why_and_offers_no_download(owner: User, lab: Workspace) -> None:
+    file = make_file(lab, owner, scan_state="quarantined", scan_detail="Eicar")
+    page = browser(owner).get(f"/files/{file.pk}/").content.decode()
+    assert "was quarantined: Eicar. It cannot be fetched. Ask your administrator" in page
+    assert ">Download<" not in page
+    assert "Use in a new job" not in page
+
+
+def test_page_of_a_file_that_is_being_checked_says_so(owner: User, lab: Workspace) -> None:
+    file = make_file(lab, owner, scan_state="received", sha256="")
+    page = browser(owner).get(f"/files/{file.pk}/").content.decode()
+    assert "is still being checked. It can be fetched in a moment." in page
+    assert ">Download<" not in page
+    assert "Use in a new job" in page
