@@ -17,6 +17,8 @@ APT = (
     "-o",
     "Dpkg::Use-Pty=0",
 )
+# Debian keeps servers where an ordinary user's PATH does not look.
+SERVERS = "/usr/sbin"
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Program:
     needed_for: str
 
     def path(self) -> str | None:
-        return next((found for command in self.commands if (found := shutil.which(command))), None)
+        folders = os.pathsep.join([os.environ.get("PATH", os.defpath), SERVERS])
+        return next((found for command in self.commands if (found := shutil.which(command, path=folders))), None)
 
     def how_to_get(self) -> str:
         return f"`apt-get install {self.package}` as root (or your system's package of that name) brings it."

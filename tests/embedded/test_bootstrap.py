@@ -253,3 +253,11 @@ def test_make_alone_lists_every_target() -> None:
     targets = (REPO / "Makefile").read_text().split(".PHONY: ")[1].splitlines()[0].split()
 
     assert [name for name in targets if f"make {name}" not in listed] == []
+
+
+def test_server_is_found_that_an_ordinary_path_does_not_show(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setattr(debian, "SERVERS", str(tmp_path / "sbin"))
+    server = script(tmp_path / "sbin" / "clamd", "#!/bin/sh\n")
+
+    assert debian.CLAMD.path() == str(server)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import subprocess
 import tempfile
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from project.embedded.debian import CLAMD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +27,7 @@ START_S: Final = 30
 @contextmanager
 def running() -> Iterator[str]:
     """Its address as ESTEIRA_CLAMD takes it."""
-    program = shutil.which("clamd")
+    program = CLAMD.path()
     if program is None:
         pytest.skip("this machine has no clamd")
     # Not below pytest's folder: the path of a socket has at most 107 bytes.
