@@ -23,13 +23,15 @@ class Flights[K: Hashable]:
     def __init__(self) -> None:
         self._flying: dict[K, _Flight] = {}
 
-    async def end_older(self, key: K) -> None:
-        """Until it has let go, or OLDER_S are over."""
+    async def end_older(self, key: K) -> bool:
+        """Until it has let go, or OLDER_S are over. Whether there was one."""
         older = self._flying.get(key)
-        if older is not None:
-            older.task.cancel()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(older.landed.wait(), OLDER_S)
+        if older is None:
+            return False
+        older.task.cancel()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(older.landed.wait(), OLDER_S)
+        return True
 
     @contextmanager
     def flying(self, key: K, task: asyncio.Task[Any]) -> Iterator[None]:

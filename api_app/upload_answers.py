@@ -12,7 +12,7 @@ from api_app.upload_schemas import FailureOut, PutOut, UploadOut
 from orchestration.services.uploads.limits import MAX_PARALLEL
 from orchestration.services.uploads.received import received
 from orchestration.services.uploads.signing import WantedPart, sign_unrecorded
-from orchestration.states import UploadDoor, UploadMode, UploadState
+from orchestration.states import STREAMED, UploadDoor, UploadMode, UploadState
 from orchestration.storage.registry import get_direct
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def upload_out(upload: Upload, *, is_new: bool = False, lists: bool = False) -> 
         created_at=upload.created_at,
         expires_at=upload.expires_at,
         put=_put(upload),
-        tus_url=f"{TUS}/{upload.pk}" if upload.door == UploadDoor.TUS else None,
+        tus_url=f"{TUS}/{upload.pk}" if upload.door in STREAMED else None,
         failure=FailureOut(code=upload.failure_code, detail=upload.failure_detail) if upload.failure_code else None,
         file=file_out(upload.file) if upload.state == UploadState.COMPLETE and hasattr(upload, "file") else None,
     )
@@ -59,7 +59,7 @@ def _received(upload: Upload, *, is_new: bool, silent: bool) -> tuple[str | None
         return _all(upload), upload.size
     if is_new or upload.state != UploadState.OPEN:
         return "", 0
-    if upload.door == UploadDoor.TUS:
+    if upload.door in STREAMED:
         return "", upload.offset
     if silent:
         return None, None

@@ -139,6 +139,12 @@ class WrongOffset(Conflict):
     code = "wrong_offset"
 
 
+class LengthDiffers(Invalid):
+    """This upload was announced with another length."""
+
+    code = "length_differs"
+
+
 class SignatureInvalid(Forbidden):
     """The signature of this URL does not fit the request. Send exactly the headers that came with it."""
 

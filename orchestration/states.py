@@ -47,11 +47,12 @@ class UploadState(StrEnum):
 
 
 class UploadDoor(StrEnum):
-    """By which protocol the bytes come: the upload resource, one request, or tus. Writing goes by one only."""
+    """By which protocol the bytes come: the upload resource, one request, tus, the IETF's draft. One of them writes."""
 
     API = "api"
     REQUEST = "request"
     TUS = "tus"
+    IETF = "ietf"
 
 
 class UploadMode(StrEnum):
@@ -180,6 +181,8 @@ MAILED: Final[dict[str, frozenset[JobState]]] = {
     MailOn.ALWAYS: JOB_FINISHED,
 }
 
+STREAMED: Final = frozenset({UploadDoor.TUS, UploadDoor.IETF})
+"""Doors by which bytes come in order, each after the last."""
 UPLOAD_ALIVE: Final = (UploadState.OPEN, UploadState.COMPLETING)
 UPLOAD_ENDED: Final = (UploadState.ABORTED, UploadState.EXPIRED, UploadState.FAILED)
 """Without a File."""

@@ -169,6 +169,11 @@ EXPIRY_WARNING_DAYS = env.integer("ESTEIRA_EXPIRY_WARNING_DAYS", 14, least=0, mo
 MAX_RETENTION_DAYS = env.integer("ESTEIRA_MAX_RETENTION_DAYS", 3_660, least=1, most=36_600)
 MAX_OPEN_UPLOADS = env.integer("ESTEIRA_MAX_OPEN_UPLOADS", 10_000, least=1, most=1_000_000)
 
+# Uploads by tus: where files lie on our own disk, or nowhere.
+UPLOAD_TUS = env.choice("ESTEIRA_UPLOAD_TUS", "local", allowed=("local", "off"))
+# The IETF's draft of the same, which still changes, at the same address.
+UPLOAD_IETF = env.flag("ESTEIRA_UPLOAD_IETF", default=False)
+
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

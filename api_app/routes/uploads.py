@@ -10,12 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_app.callers import Sender, ask_sender
-from api_app.gate import TUS
 from api_app.one_request import SCHEMA, is_resource, read_json, upload_file
 from api_app.paging import Cursor, Limit, page
 from api_app.routes.jobs import IdempotencyKey
-from api_app.routes.tus import EXTENSIONS
 from api_app.schemas import Listing
+from api_app.tus.offered import tus_out
 from api_app.upload_answers import problem_of, put_out, upload_out
 from api_app.upload_schemas import (
     CompleteBatchIn,
@@ -26,7 +25,6 @@ from api_app.upload_schemas import (
     PartsIn,
     PartsOut,
     SignBatchIn,
-    TusOut,
     UploadBatchIn,
     UploadIn,
     UploadOut,
@@ -66,7 +64,7 @@ def _config(_sender: Sender) -> ConfigOut:
         sign_max=limits.SIGN_MAX,
         inline_max=limits.INLINE_MAX,
         transport="app" if get_direct(STORAGE) is None else "direct",
-        tus=TusOut(url=TUS, extensions=list(EXTENSIONS)) if get_direct(STORAGE) is None else None,
+        tus=tus_out(),
         ttl_s=int(TTL.total_seconds()),
     )
 

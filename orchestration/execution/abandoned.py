@@ -8,14 +8,15 @@ from itertools import batched
 from typing import Final
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration.execution.finishing import drop_bytes, finish
+from orchestration.execution.finishing import drop_bytes, finish, finish_stream
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.ids import uuid_or_none
 from orchestration.models import Upload
 from orchestration.models.upload import STORAGE
-from orchestration.states import UploadState
+from orchestration.states import UploadDoor, UploadState
 from orchestration.storage.local import LocalStorage
 from orchestration.storage.registry import get_direct, get_storage
 
@@ -29,8 +30,8 @@ FORGET_AFTER: Final = timedelta(days=7)
 
 
 def heal_uploads() -> int:
-    """Net 1: expire what nobody touched in time, finish what a killed process left `completing`."""
-    return expire_uploads() + finish_silent()
+    """Net 1: expire what nobody touched in time, finish what a killed process left whole or `completing`."""
+    return expire_uploads() + finish_streams() + finish_silent()
 
 
 def expire_uploads() -> int:
@@ -44,6 +45,17 @@ def expire_uploads() -> int:
             drop_bytes(upload)
     if uploads:
         log.info("uploads expired", extra={"count": len(uploads)})
+    return len(uploads)
+
+
+def finish_streams() -> int:
+    """Tus has no word for the end: when the last byte counts, the file is due, whoever died before making it."""
+    whole = Upload.objects.open().filter(door=UploadDoor.TUS, concat="", size=F("offset"), size__gt=0)
+    silent = whole.filter(touched_at__lt=Now() - SILENT, expires_at__gt=Now())
+    uploads = list(silent.select_related("workspace").order_by("expires_at")[:BATCH])
+    for upload in uploads:
+        with one_at_a_time(upload.pk):
+            finish_stream(upload)
     return len(uploads)
 
 

@@ -57,6 +57,19 @@ def finish(upload: Upload) -> Upload:
     return upload
 
 
+def finish_stream(upload: Upload) -> Upload:
+    """As `finish`, from `open`: all the bytes of a stream count. Who loses the race sees what the other made of it."""
+    upload.move(
+        UploadState.COMPLETING,
+        where={"offset": upload.size},
+        crc64nvme=upload.running_crc,
+        part_count=1,
+        expires_at=None,
+    )
+    upload.refresh_from_db()
+    return finish(upload) if upload.state == UploadState.COMPLETING else upload
+
+
 def finish_whole(uploads: Sequence[Upload]) -> None:
     """As `finish`, for whole files on local storage, with one sync and one transaction for all of them."""
     parts = local_parts(uploads[0]) if uploads else None

@@ -24,6 +24,8 @@ TTL: Final = timedelta(days=7)
 LIFETIME: Final = timedelta(days=30)
 """After creation, whatever happens."""
 
+PARTIAL: Final = "partial"
+
 
 class UploadQuerySet(InWorkspaceQuerySet["Upload"]):
     def open(self) -> Self:
@@ -46,7 +48,9 @@ class Upload(models.Model):
     """A transfer session. A File exists if and only if the state is `complete`.
 
     Sizes are bytes; `size` and `part_count` are null while the length is unknown. Checksums are CRC64NVME in base64.
-    `offset` and `running_crc` are of the tus door: bytes that are durable, and their checksum.
+    `offset` and `running_crc` are of streams (STREAMED): bytes that are durable, and their checksum. `concat` is what
+    tus calls Upload-Concat: PARTIAL, or `final;` and the addresses it was joined from; "" for a whole upload.
+    `joined_to` is the upload that a used partial one went into. `sha256` in hex is what was announced.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -70,6 +74,9 @@ class Upload(models.Model):
     file_id = models.UUIDField(default=new_id, db_default=RandomUUID(), editable=False)
     offset = models.BigIntegerField(db_default=0)
     running_crc = models.CharField(max_length=12, blank=True, db_default="")
+    concat = models.TextField(blank=True, db_default="")
+    joined_to = models.UUIDField(null=True, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True, db_default="")
     idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  NULL is what unique leaves alone
     request_digest = models.CharField(max_length=64, blank=True, db_default="")
     failure_code = models.CharField(max_length=40, blank=True, db_default="")
@@ -124,6 +131,11 @@ class Upload(models.Model):
     def move(self, to: UploadState, *, where: Mapping[str, Any] | None = None, **changes: Any) -> bool:
         """Compare-and-set. False: somebody else was first, and this instance is stale."""
         return swap_state(self, to, moves=UPLOAD_MOVES, where=where, touched_at=Now(), **changes)
+
+    @property
+    def is_partial(self) -> bool:
+        """One of several that will be joined; it never becomes a File of its own."""
+        return self.concat == PARTIAL
 
     @property
     def is_single(self) -> bool:

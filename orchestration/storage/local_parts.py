@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # struct flock: l_type, l_whence, l_start, l_len, l_pid (0: Linux asks for that in OFD locks).
 _FLOCK: Final = "hhqqi4x"
 _BUSY: Final = frozenset({errno.EAGAIN, errno.EACCES})
+_NO_COPY: Final = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
+"""Some file systems cannot copy from file to file by themselves."""
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 LOCK_TRIES: Final = 50
 LOCK_PAUSE_S: Final = 0.02
@@ -60,6 +62,21 @@ def _sync_file_system(fd: int) -> None:
     """Everything on the file system of `fd`, with errors of writing back reported (Linux ≥ 5.8): one for many files."""
     if _libc.syncfs(fd):
         raise OSError(ctypes.get_errno(), "syncfs")
+
+
+def _copy(source: int, target: int, size: int) -> None:
+    """At the end of `target`, inside of the kernel. Where the file system can share blocks, nothing is copied."""
+    done = 0
+    while done < size:
+        try:
+            copied = os.copy_file_range(source, target, size - done, done)
+        except OSError as exc:
+            if exc.errno not in _NO_COPY:
+                raise
+            copied = os.sendfile(target, source, done, size - done)
+        if not copied:
+            raise OSError(errno.EIO, "a partial upload is shorter than its offset")
+        done += copied
 
 
 class LocalParts:
@@ -97,6 +114,14 @@ class LocalParts:
                 raise
             finally:
                 os.close(fd)
+
+    def join(self, upload: UUID, pieces: Sequence[tuple[UUID, int]]) -> None:
+        """The first bytes of each of `pieces`, as many as it says, one after the other become all of `upload`."""
+        with self.whole(upload, sum(size for _, size in pieces)) as target:
+            for piece, size in pieces:
+                if size:
+                    with self.path(piece).open("rb") as source:
+                        _copy(source.fileno(), target, size)
 
     def _make_room(self, length: int) -> None:
         make_folder(self._folder, top=self._storage.top)

@@ -13,44 +13,15 @@ from django.db.models import F
 
 from orchestration.execution import abandoned
 from orchestration.models import File, Upload
-from orchestration.services.files import open_content
 from orchestration.states import UploadState
 from tests.api.door import ALL_SCOPES, HOST, Client, scope_for, token_of
+from tests.api.tus import OFFSETS, TUS, content, create, encoded, head, patch
 
 if TYPE_CHECKING:
-    import httpx
-
     from orchestration.models import User
     from tests.api.door import Door, Visitor
 
 pytestmark = pytest.mark.django_db
-TUS = {"Tus-Resumable": "1.0.0"}
-OFFSETS = {"Content-Type": "application/offset+octet-stream"}
-
-
-def encoded(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
-
-
-def create(who: Visitor, size: int | None = 5, content: bytes = b"", **headers: str) -> httpx.Response:
-    length = {"Upload-Defer-Length": "1"} if size is None else {"Upload-Length": str(size)}
-    said = {"filename": "a ç.txt", "relativePath": "x/y/a.txt", "workspace": "lab"}
-    names = {"Upload-Metadata": ",".join(f"{key} {encoded(value)}" for key, value in said.items())}
-    return who("POST", "/tus", content=content, headers=TUS | length | names | headers)
-
-
-def patch(who: Visitor, where: str, offset: int, data: bytes, **headers: str) -> httpx.Response:
-    sent = TUS | OFFSETS | {"Upload-Offset": str(offset)} | headers
-    return who("PATCH", where.removeprefix("/api/v1"), content=data, headers=sent)
-
-
-def head(who: Visitor, where: str) -> httpx.Response:
-    return who("HEAD", where.removeprefix("/api/v1"), headers=TUS)
-
-
-def content() -> bytes:
-    with open_content(File.objects.get()) as source:
-        return source.read()
 
 
 def test_server_says_what_it_offers_to_anybody(door: Door) -> None:

@@ -52,13 +52,14 @@ def complete(*, user: User, upload: Upload, crc64nvme: str = "", size: int | Non
         upload = finish(upload)
         nudge_examine()
     if upload.state == UploadState.FAILED:
-        raise DigestMismatch(upload.failure_detail) if upload.failure_code == MISMATCH else _ended(upload)
+        raise DigestMismatch(upload.failure_detail) if upload.failure_code == MISMATCH else ended_as(upload)
     if upload.state not in {UploadState.COMPLETE, UploadState.COMPLETING}:
-        raise _ended(upload)
+        raise ended_as(upload)
     return upload
 
 
-def _ended(upload: Upload) -> OrchestrationError:
+def ended_as(upload: Upload) -> OrchestrationError:
+    """What to say to whoever goes on with an upload that has ended."""
     why = f" {upload.failure_detail}" if upload.failure_detail else ""
     return UploadNotOpen(f"The upload is {upload.state}.{why}", state=upload.state)
 

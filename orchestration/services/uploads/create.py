@@ -58,7 +58,14 @@ class Wanted:
 
 
 def create_upload(
-    *, user: User, wanted: Wanted, workspace: str = "", idempotency_key: str = "", door: UploadDoor = UploadDoor.API
+    *,
+    user: User,
+    wanted: Wanted,
+    workspace: str = "",
+    idempotency_key: str = "",
+    door: UploadDoor = UploadDoor.API,
+    concat: str = "",
+    sha256: str = "",
 ) -> tuple[Upload, bool]:
     """The upload and whether this call made it. Its size is reserved in the workspace's quota.
 
@@ -69,7 +76,8 @@ def create_upload(
         return found, False
     if wanted.resume and (found := _to_resume(user, place, wanted)):
         return found, False
-    upload = _checked(user, place, wanted, door)
+    upload = checked_upload(user, place, wanted, door)
+    upload.concat, upload.sha256 = concat, sha256
     upload.idempotency_key = idempotency_key or None
     upload.request_digest = wanted.digest() if idempotency_key else ""
     try:
@@ -95,7 +103,7 @@ def create_uploads(
     for one in wanted:
         found = resumable.get((one.fingerprint, one.size)) if one.resume else None
         try:
-            upload = found or _checked(user, place, one, UploadDoor.API, folder=f"b/{batch}")
+            upload = found or checked_upload(user, place, one, UploadDoor.API, folder=f"b/{batch}")
         except OrchestrationError as exc:
             if atomic:
                 raise
@@ -109,7 +117,7 @@ def create_uploads(
     return [made.get(result.pk, result) if isinstance(result, Upload) else result for result in results]
 
 
-def _checked(user: User, place: Workspace, wanted: Wanted, door: UploadDoor, *, folder: str = "") -> Upload:
+def checked_upload(user: User, place: Workspace, wanted: Wanted, door: UploadDoor, *, folder: str = "") -> Upload:
     size = wanted.size
     if size is not None and size < 0:
         raise Invalid("A file's size is 0 or more bytes.")
@@ -161,7 +169,7 @@ def _ready(uploads: Sequence[Upload]) -> dict[UUID, Upload]:
     """As the database has them, with its times; what is empty needs no bytes and is complete at once."""
     found = {u.pk: u for u in Upload.objects.select_related("workspace").filter(pk__in=[u.pk for u in uploads])}
     for upload in found.values():
-        if upload.size == 0:
+        if upload.size == 0 and upload.door != UploadDoor.IETF and not upload.is_partial:
             found[upload.pk] = complete_empty(upload)
     return found
 

@@ -1,21 +1,25 @@
-"""An upload that grows at its end: the tus door. Its offset is the bytes that are durable, never more."""
+"""An upload that grows at its end: tus and the IETF's draft. Its offset is the bytes that are durable, never more."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Least, Now
 
 from orchestration import crc64
-from orchestration.errors import Invalid, TooLarge, WrongOffset
-from orchestration.execution.finishing import finish, local_parts
+from orchestration.errors import DigestMismatch, Invalid, LengthDiffers, TooLarge, WrongOffset
+from orchestration.execution.finishing import fail, finish_stream, local_parts
 from orchestration.models import Upload
 from orchestration.models.upload import LIFETIME, TTL
 from orchestration.points import point
-from orchestration.services.uploads.complete import complete_empty
+from orchestration.services.uploads.complete import MISMATCH, complete_empty, ended_as
+from orchestration.services.uploads.rooms import check_room
 from orchestration.services.uploads.signing import require_open
+from orchestration.spec.units import format_size
 from orchestration.states import UploadDoor, UploadState
 from orchestration.storage.local import full_disk_named
 from orchestration.storage.local_parts import WHOLE
@@ -32,9 +36,10 @@ class Append:
     crc: int
 
     def write(self, data: bytes) -> None:
-        """Raises TooLarge as soon as there is more than was announced, StorageFull."""
+        """Raises TooLarge as soon as there is more than was announced or is allowed, StorageFull."""
         if self.upload.size is not None and self.offset + len(data) > self.upload.size:
             raise TooLarge(f"More than the {self.upload.size} bytes announced arrived.")
+        _require_allowed(self.offset + len(data))
         view, at = memoryview(data), self.offset
         with full_disk_named():
             while view:
@@ -44,7 +49,7 @@ class Append:
         self.offset = at
 
     def keep(self) -> Upload:
-        """What was written counts from now on; the file is complete when it is whole."""
+        """What was written counts from now on."""
         with full_disk_named():
             os.fdatasync(self.fd)
         point("stream.durable")
@@ -57,10 +62,11 @@ class Append:
                 touched_at=Now(),
                 expires_at=Least(Now() + TTL, upload.created_at + LIFETIME),
             )
+        point("stream.kept")
         upload.refresh_from_db()
         if not kept:
-            require_open(upload, UploadDoor.TUS)
-            raise WrongOffset
+            require_open(upload, UploadDoor(upload.door))
+            raise WrongOffset(offset=upload.offset)
         return upload
 
     def close(self) -> None:
@@ -69,16 +75,17 @@ class Append:
             self.fd = -1
 
 
-def begin_append(upload: Upload, offset: int) -> Append:
+def begin_append(upload: Upload, offset: int, door: UploadDoor) -> Append:
     """Raises WrongOffset, PartBusy while another process writes, UploadNotOpen, UploadExpired, WrongDoor."""
-    require_open(upload, UploadDoor.TUS)
+    require_open(upload, door)
     parts = local_parts(upload)
     if parts is None:
         raise Invalid("Uploads by tus are not offered where files go to object storage.")
     fd = parts.open_part(upload.pk, 0, WHOLE)
     try:
         upload.refresh_from_db()
-        _require_offset(upload, offset)
+        require_open(upload, door)
+        require_offset(upload, offset)
     except BaseException:
         os.close(fd)
         raise
@@ -86,35 +93,64 @@ def begin_append(upload: Upload, offset: int) -> Append:
     return Append(upload, fd, offset, crc)
 
 
-def _require_offset(upload: Upload, offset: int) -> None:
-    require_open(upload, UploadDoor.TUS)
+def require_offset(upload: Upload, offset: int) -> None:
     if upload.offset != offset:
-        raise WrongOffset(f"The upload goes on at {upload.offset}, not at {offset}.")
+        raise WrongOffset(f"The upload goes on at {upload.offset}, not at {offset}.", offset=upload.offset)
 
 
 def set_size(upload: Upload, size: int) -> None:
-    """Of an upload whose size was not known at first. Once: another size later is refused."""
+    """Of an upload whose size was not known at first; it takes its room now. Once: another size later is refused.
+
+    Raises LengthDiffers, TooLarge, QuotaExceeded.
+    """
     if upload.size not in {None, size} or size < upload.offset:
-        raise Invalid(f"This upload cannot become {size} bytes long.")
-    Upload.objects.open().filter(pk=upload.pk, size=None).update(size=size)
-    upload.refresh_from_db()
+        raise LengthDiffers(f"This upload cannot become {size} bytes long.")
+    _require_allowed(size)
+    if upload.size is None:
+        with transaction.atomic(durable=True):
+            check_room(upload.workspace, size)
+            Upload.objects.open().filter(pk=upload.pk, size=None).update(size=size)
+    upload.refresh_from_db(fields=["size"])
+    if upload.size != size:
+        raise LengthDiffers(f"This upload cannot become {size} bytes long.")
+
+
+def _require_allowed(size: int) -> None:
+    if size > settings.MAX_UPLOAD_BYTES:
+        raise TooLarge(f"This server accepts files up to {format_size(settings.MAX_UPLOAD_BYTES)}.")
 
 
 def finish_if_whole(upload: Upload) -> Upload:
-    """The end of a stream completes it; nobody has to say so."""
-    if upload.state != UploadState.OPEN or upload.size is None or upload.offset != upload.size:
-        return upload
+    """The end of a tus stream completes it; nobody has to say so."""
+    implied = upload.door == UploadDoor.TUS and not upload.is_partial
+    whole = upload.state == UploadState.OPEN and upload.size is not None and upload.offset == upload.size
+    return _finish(upload) if implied and whole else upload
+
+
+def finish_said(upload: Upload) -> Upload:
+    """The sender says that this was all. Raises LengthDiffers, DigestMismatch (the upload has failed)."""
+    set_size(upload, upload.offset if upload.size is None else upload.size)
+    if upload.offset != upload.size:
+        raise LengthDiffers(f"{upload.offset} bytes arrived; {upload.size} were announced.")
+    if upload.sha256 and upload.sha256 != _sha256(upload):
+        fail(upload, MISMATCH, DigestMismatch.__doc__ or "")
+        raise DigestMismatch
+    return _finish(upload)
+
+
+def _sha256(upload: Upload) -> str:
+    parts = local_parts(upload)
+    if parts is None or not upload.size:
+        return hashlib.sha256().hexdigest()
+    with parts.path(upload.pk).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _finish(upload: Upload) -> Upload:
     if upload.size == 0:
         return complete_empty(upload)
-    upload.move(
-        UploadState.COMPLETING,
-        where={"offset": upload.size},
-        crc64nvme=upload.running_crc,
-        part_count=1,
-        expires_at=None,
-    )
-    upload.refresh_from_db()
-    if upload.state == UploadState.COMPLETING:
-        upload = finish(upload)
-        nudge_examine()
+    upload = finish_stream(upload)
+    nudge_examine()
+    if upload.state == UploadState.FAILED:
+        raise ended_as(upload)
     return upload
