@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,8 +10,6 @@ from orchestration.models import Upload
 from tests.api.tus import create
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
-
     from tests.api.door import Visitor
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +21,7 @@ def test_clients_learn_where_it_is(ana: Visitor) -> None:
     assert "concatenation" in said["extensions"]
 
 
-def test_switched_off_it_is_not_there(ana: Visitor, settings: SettingsWrapper) -> None:
+def test_switched_off_it_is_not_there(ana: Visitor, settings: Any) -> None:
     settings.UPLOAD_TUS = "off"
     assert ana.json("GET", "/uploads/config")["tus"] is None
     assert create(ana).status_code == 404
