@@ -64,10 +64,16 @@ def _refusal(scope: Scope) -> Response | None:
     if found is None:
         return answer(NotAuthenticated())
     scope[_KEY] = found
-    is_raw = scope["path"] in RAW_BODIES or (scope["path"].startswith(TUS) and headers.get(b"content-type") == OFFSETS)
-    if _has_body(headers) and not is_raw and not _is_json(headers):
+    if _has_body(headers) and not _is_raw(scope["path"], headers) and not _is_json(headers):
         return problem(415, "Send the body as `Content-Type: application/json`.")
     return None
+
+
+def _is_raw(path: str, headers: dict[bytes, bytes]) -> bool:
+    if path.startswith(TUS):
+        # By the IETF's draft the type is the file's own.
+        return headers.get(b"content-type") == OFFSETS or b"upload-complete" in headers
+    return path in RAW_BODIES
 
 
 def _credential(header: str, path: str, method: str) -> Credential | None:

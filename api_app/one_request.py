@@ -127,15 +127,22 @@ def _commit(receiving: Receiving) -> UploadOut:
 
 def sha256_from(headers: Mapping[str, str]) -> str | None:
     """RFC 9530, strictly: a digest that we cannot read was meant to be checked, so it is an error."""
-    found: set[str] = set()
-    for field in ("repr-digest", "content-digest"):
-        for member in headers.get(field, "").split(","):
-            algorithm = member.strip().partition("=")[0].lower()
-            if algorithm == "sha-256":
-                found.add(_decoded(member.strip(), field))
+    found = {digest for field in ("repr-digest", "content-digest") if (digest := sha256_in(headers, field))}
     if len(found) > 1:
         raise Invalid("Repr-Digest and Content-Digest contradict each other.")
     return found.pop() if found else None
+
+
+def sha256_in(headers: Mapping[str, str], field: str) -> str:
+    """In hex, "" for none."""
+    found = ""
+    for member in headers.get(field, "").split(","):
+        if member.strip().partition("=")[0].lower() == "sha-256":
+            decoded = _decoded(member.strip(), field)
+            if found not in {"", decoded}:
+                raise Invalid(f"The header {field} has two SHA-256 that contradict each other.")
+            found = decoded
+    return found
 
 
 def _decoded(member: str, field: str) -> str:

@@ -4,41 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from django.conf import settings
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from api_app.errors import problem
 from api_app.gate import TUS
-from api_app.tus import v1
+from api_app.tus import ietf, v1
 from api_app.tus.offered import is_offered
 from orchestration.errors import OrchestrationError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.types import Receive, Scope, Send
 
 
 class Tus:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        dialect = ietf if settings.UPLOAD_IETF and ietf.is_spoken(request) else v1
         try:
-            response = await _answered(request)
+            response = await _answered(request, dialect.answered)
         except OrchestrationError as exc:
-            response = v1.refused(exc)
+            response = dialect.refused(exc)
         except ClientDisconnect:
             return
-        response.headers["tus-resumable"] = v1.VERSION
+        response.headers.update(dialect.always(request))
         response.headers.setdefault("cache-control", "no-store")
         await response(scope, receive, send)
 
 
-async def _answered(request: Request) -> Response:
+async def _answered(request: Request, act: Callable[[Request, str], Awaitable[Response]]) -> Response:
     if not is_offered():
         return problem(404)
     method = request.headers.get("x-http-method-override", request.method).upper()
     if method == "OPTIONS":
-        return Response(status_code=204, headers=v1.options())
-    return await v1.answered(request, method)
+        return Response(status_code=204, headers=v1.options() | (ietf.options() if settings.UPLOAD_IETF else {}))
+    return await act(request, method)
 
 
 routes: Final = [

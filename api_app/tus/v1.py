@@ -84,6 +84,10 @@ def refused(exc: OrchestrationError) -> Response:
     return response
 
 
+def always(_request: Request) -> dict[str, str]:
+    return {"tus-resumable": VERSION}
+
+
 def options() -> dict[str, str]:
     return {
         "tus-version": VERSION,
