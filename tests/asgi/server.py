@@ -109,7 +109,7 @@ def environment(port: int, home: Path) -> dict[str, str]:
 @contextlib.contextmanager
 def serving(*, prelude: str = "", **extra: str) -> Iterator[Server]:
     """`prelude` is Python that runs in the process before it serves."""
-    port = free_port()
+    port = int(extra.get("ESTEIRA_PORT", free_port()))
     with tempfile.TemporaryDirectory(prefix="esteira-web-") as folder:
         home = Path(folder)
         env = environment(port, home) | extra
