@@ -25,6 +25,8 @@ COMMANDS = {
     "logout": ("account", "Revoke the token of this machine and forget it."),
     "whoami": ("account", "Show who you are, where, and in which workspaces."),
     "pipelines": ("pipelines", "List the pipelines, or show one and its parameters."),
+    "upload": ("upload", "Upload files and folders; goes on where it stopped."),
+    "uploads": ("upload", "List or abort unfinished uploads."),
     "run": ("run", "Upload files and run a pipeline over them."),
     "jobs": ("jobs", "List jobs, newest first."),
     "show": ("jobs", "Show one job: steps, failures, results."),
@@ -45,11 +47,12 @@ its page, or `last` for your newest job.
 \b
 Exit codes:
   0    the job SUCCEEDED, or the command did what was asked
-  1    the job FAILED or TIMED_OUT
+  1    the job FAILED or TIMED_OUT, or a file could not be uploaded
   2    cannot be done as asked (wrong option, missing file, refused)
   3    the job was CANCELED
   4    the platform cannot be reached, fails, or does not accept you
-  130  stopped with Ctrl-C (a job that was submitted goes on)
+  130  stopped with Ctrl-C (a job that was submitted goes on; so does an
+       upload when the same command runs again)
 """
 
 

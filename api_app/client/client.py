@@ -3,17 +3,19 @@
 import math
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
 import httpx
 
-from api_app.client import credentials, downloads, events, uploads
+from api_app.client import credentials, downloads, events
 from api_app.client.errors import RequestError
-from api_app.client.shapes import FINISHED, Attempt, Event, File, Job, LogChunk, Me, Pipeline, Token
+from api_app.client.progress import Progress, no_progress
+from api_app.client.shapes import FINISHED, Attempt, Event, File, Job, LogChunk, Me, Pipeline, Token, Upload
 from api_app.client.transport import Notice, Repeat, Transport
-from api_app.client.uploads import Progress, no_progress
+from api_app.client.uploads import fleet
+from api_app.client.uploads.outgoing import Outcome, Outgoing, SingleWatch, Stream, Watch
 
 PAGE = 200
 LOG_CHUNK_BYTES = 1024 * 1024
@@ -72,13 +74,53 @@ class Client:
 
     def upload(
         self,
-        path: Path,
+        source: str | Path | Stream,
         *,
-        name: str | None = None,
+        name: str = "",
+        path: str = "",
         workspace: str | None = None,
+        max_parallel: int | None = None,
         progress: Progress = no_progress,
     ) -> File:
-        return uploads.upload(self._transport, path, name=name or path.name, workspace=workspace, progress=progress)
+        """A file on disk, an open file, or anything that gives bytes; `path` is its folder there, like photos/2026.
+
+        A file on disk that was cut off, by whatever, goes on where it stopped when it is uploaded again.
+        """
+        item = Outgoing(Path(source) if isinstance(source, str) else source, name, path)
+        (outcome,) = self.upload_many(
+            [item], workspace=workspace, max_parallel=max_parallel, watch=SingleWatch(progress)
+        )
+        if outcome.file is None:
+            raise outcome.fault or AssertionError(outcome)
+        return outcome.file
+
+    def upload_many(
+        self,
+        items: Iterable[str | Path | Outgoing],
+        *,
+        workspace: str | None = None,
+        max_parallel: int | None = None,
+        watch: Watch | None = None,
+    ) -> list[Outcome]:
+        """Any number, `max_parallel` connections in all. Of each, in order, its file or what went wrong."""
+        return fleet.upload_many(
+            self._transport,
+            [item if isinstance(item, Outgoing) else Outgoing(Path(item)) for item in items],
+            workspace=workspace,
+            max_parallel=max_parallel,
+            watch=watch,
+        )
+
+    def uploads(self, *, state: str | None = "open", limit: int | None = None) -> Iterator[Upload]:
+        """My own, newest first; the open ones are unfinished."""
+        return self._pages("uploads", {"state": state}, limit=limit)
+
+    def show_upload(self, upload_id: str) -> Upload:
+        return cast("Upload", self._transport.json("GET", f"uploads/{_segment(upload_id)}"))
+
+    def abort_upload(self, upload_id: str) -> None:
+        """What has arrived of it is deleted, its room is free. Any number of times."""
+        self._transport.send("DELETE", f"uploads/{_segment(upload_id)}")
 
     def files(self, *, limit: int | None = None) -> Iterator[File]:
         return self._pages("files", {}, limit=limit)

@@ -16,9 +16,9 @@ import httpx
 
 from api_app.client.errors import DamagedTransferError, LocalFileError, ProblemError, RequestError
 from api_app.client.names import safe_parts, with_suffix
+from api_app.client.progress import CHUNK, Progress, no_progress
 from api_app.client.shapes import File
 from api_app.client.transport import Patience, Transport
-from api_app.client.uploads import CHUNK, Progress, no_progress
 
 
 @dataclass(frozen=True, slots=True)

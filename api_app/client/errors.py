@@ -1,6 +1,7 @@
 """What can go wrong: a sentence for people, a stable code for programs, an exit code for scripts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 EXIT_SUCCEEDED = 0
 EXIT_FAILED = 1
@@ -34,6 +35,27 @@ class LocalFileError(EsteiraError):
     code = "local_file"
 
 
+class FileChangedError(LocalFileError):
+    """What was sent are not the bytes of one state of the file."""
+
+    code = "file_changed"
+
+    def __init__(self, path: object) -> None:
+        super().__init__(
+            f"{path}: the file changed while it was sent. Nothing of it is kept; send it again when it is complete."
+        )
+
+
+class UploadEndedError(EsteiraError):
+    """The upload is over, and not because everything has arrived. `state` is the platform's word for it."""
+
+    code = "upload_ended"
+
+    def __init__(self, sentence: str, *, state: str) -> None:
+        super().__init__(sentence)
+        self.state = state
+
+
 class NotLoggedInError(EsteiraError):
     """No address or token of a platform is known."""
 
@@ -56,11 +78,20 @@ class DamagedTransferError(EsteiraError):
 
 
 class ProblemError(EsteiraError):
-    """The platform said no (RFC 9457). `code` is the platform's own."""
+    """The platform said no (RFC 9457). `code` is the platform's own, `problem` all that it said."""
 
-    def __init__(self, sentence: str, *, code: str, status: int, errors: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        code: str,
+        status: int,
+        errors: Sequence[tuple[str, str]] = (),
+        problem: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(sentence, code=code)
         self.status = status
+        self.problem = dict(problem or {})
         self.errors = list(errors)
         # Who you are and whether the platform works are one question for a script: "can I talk to it at all?"
         self.exit_code = EXIT_UNREACHABLE if status in {401, 403} or status >= 500 else EXIT_REFUSED  # noqa: PLR2004

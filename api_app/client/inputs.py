@@ -1,11 +1,13 @@
-"""The files to run over: folders walked, and what the pipeline surely refuses found before it is uploaded."""
+"""The files that are meant: folders walked, and what a pipeline surely refuses found before it is uploaded."""
 
 import fnmatch
+import glob
+import itertools
 import mimetypes
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from api_app.client.errors import LocalFileError, RequestError
@@ -19,15 +21,52 @@ class Input:
     size: int
     # Named by the person; what a walk through a folder found is left out rather than refused.
     is_named: bool
+    # Where it lies, from the folder that was named: photos/2026.
+    folder: str = ""
 
 
-def collect(paths: Iterable[Path]) -> list[Input]:
-    """Every file once. Folders are walked; hidden files in them are not meant."""
-    found: dict[Path, Input] = {}
-    for path in paths:
-        for one in _walk(path) if path.is_dir() else [_named(path)]:
-            found.setdefault(one.path.resolve(), one)
-    return list(found.values())
+@dataclass
+class Found:
+    """`left_out` with why, in the words of one line; `faults` are folders that cannot be read."""
+
+    inputs: list[Input] = field(default_factory=list)
+    left_out: list[tuple[Path, str]] = field(default_factory=list)
+    faults: list[LocalFileError] = field(default_factory=list)
+    hidden: int = 0
+
+
+def collect(paths: Iterable[Path], *, hidden: bool = False) -> Found:
+    """Every file once. Folders are walked; hidden files in them are meant only when asked for."""
+    found = Found()
+    first: dict[Path, Path] = {}
+    for path in itertools.chain.from_iterable(map(_expanded, paths)):
+        for one in _walk(path, found, hidden=hidden) if path.is_dir() else [_named(path)]:
+            known = first.setdefault(one.path.resolve(), one.path)
+            if known is one.path:
+                found.inputs.append(one)
+            elif one.path.is_symlink() or known.is_symlink():
+                found.left_out.append((one.path, f"the same file as {known}"))
+    return found
+
+
+def require_some(found: Found, paths: Iterable[Path]) -> None:
+    if not found.inputs and not found.faults:
+        where = ", ".join(map(str, paths))
+        hidden = f" ({count(found.hidden, 'hidden file')} not counted)" if found.hidden else ""
+        raise LocalFileError(f"There are no files in {where}{hidden}.", code="no_file")
+
+
+def _expanded(path: Path) -> Sequence[Path]:
+    """A pattern that the shell left as it is: quoted, or on Windows."""
+    pattern = str(path)
+    if os.path.lexists(path) or not glob.has_magic(pattern):
+        return [path]
+    found = [Path(one) for one in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - Path's takes no absolute ones
+    # `**` goes through the folders itself.
+    found = [one for one in found if one.is_file()] if "**" in pattern else found
+    if not found:
+        raise LocalFileError(f"Nothing is called like {pattern}.{_nearby(path)}", code="no_file")
+    return found
 
 
 def _named(path: Path) -> Input:
@@ -48,21 +87,35 @@ def _nearby(path: Path) -> str:
     return "" if path.is_absolute() else f" The folder you are in is {Path.cwd()}."
 
 
-def _walk(folder: Path) -> Iterator[Input]:
-    seen = 0
-    for parent, folders, names in folder.walk(on_error=_cannot_list):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            path = parent / name
-            if not name.startswith(".") and path.is_file():
-                seen += 1
-                yield Input(path, path.stat().st_size, is_named=False)
-    if not seen:
-        raise LocalFileError(f"The folder {folder} has no files (hidden ones do not count).", code="no_file")
+def _walk(root: Path, found: Found, *, hidden: bool) -> Iterator[Input]:
+    def cannot_list(fault: OSError) -> None:
+        found.faults.append(LocalFileError(f"Cannot list {fault.filename} ({fault.strerror})."))
+
+    real = root.resolve()
+    top = root.name if root.name != ".." else ""
+    for parent, folders, names in root.walk(on_error=cannot_list):
+        shown = [name for name in folders if hidden or not name.startswith(".")]
+        seen = [name for name in names if hidden or not name.startswith(".")]
+        found.hidden += len(folders) - len(shown) + len(names) - len(seen)
+        folders[:] = sorted(shown)
+        below = "/".join([top, *parent.relative_to(root).parts]).strip("/")
+        for path in (parent / name for name in sorted(seen)):
+            if why := _not_meant(path, real):
+                found.left_out.append((path, why))
+            else:
+                yield Input(path, path.stat().st_size, is_named=False, folder=below)
 
 
-def _cannot_list(fault: OSError) -> None:
-    raise LocalFileError(f"Cannot list {fault.filename} ({fault.strerror}).") from fault
+def _not_meant(path: Path, root: Path) -> str:
+    """Why a file that a walk came across is not sent; "" if it is."""
+    if path.is_symlink():
+        if not path.exists():
+            return "a link to something that is not there"
+        if not path.resolve().is_relative_to(root):
+            return "a link that leads out of the folder"
+        if path.is_dir():
+            return "a link to a folder beside it"
+    return "" if path.is_file() else "neither a file nor a folder"
 
 
 def accepted(inputs: Sequence[Input], pipeline: Pipeline) -> tuple[list[Input], list[Input]]:

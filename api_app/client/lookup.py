@@ -3,15 +3,17 @@
 import difflib
 import itertools
 import re
+from collections.abc import Sequence
 
 from api_app.client.client import Client
 from api_app.client.errors import ProblemError, RequestError
 from api_app.client.screen.words import ago, count, short
-from api_app.client.shapes import Job, Pipeline
+from api_app.client.shapes import Job, Pipeline, Upload
 
 UUID = re.compile(r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 PART = re.compile(r"(?i)[0-9a-f][0-9a-f-]{5,}")
 FAR_ENOUGH = 2000
+SHORTEST = 6
 NOT_FOUND = 404
 
 
@@ -56,6 +58,19 @@ def _by_part(client: Client, text: str) -> str:
         f"No job that you may see begins or ends with {text} (the newest {FAR_ENOUGH:,} were looked at). "
         "`esteira jobs` lists them; an older one needs its whole id."
     )
+
+
+def upload(mine: Sequence[Upload], text: str) -> Upload:
+    """One of them, by its id or at least 6 characters of the beginning or end of it."""
+    part = text.lower().replace("-", "")
+    plain = {one["id"].lower().replace("-", ""): one for one in mine}
+    found = [
+        one for key, one in plain.items() if len(part) >= SHORTEST and (key.startswith(part) or key.endswith(part))
+    ]
+    if len(found) == 1:
+        return found[0]
+    why = "fits several of them; give more of the id" if found else "is none of your unfinished uploads"
+    raise RequestError(f"{text} {why}. `esteira uploads list` shows them.")
 
 
 def pipeline(client: Client, name: str) -> Pipeline:

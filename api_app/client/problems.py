@@ -10,7 +10,7 @@ from api_app.client.errors import ProblemError, UnreachableError
 
 
 def error_from(response: httpx.Response, login: Credentials) -> ProblemError | UnreachableError:
-    problem = _problem(response)
+    problem = problem_of(response)
     if response.is_redirect:
         # Not followed: the token would travel to wherever the answer points.
         target = response.headers.get("location", "somewhere else")
@@ -22,7 +22,7 @@ def error_from(response: httpx.Response, login: Credentials) -> ProblemError | U
     return _problem_error(response, problem, _sentence(response, problem or {}, login))
 
 
-def _problem(response: httpx.Response) -> dict[str, Any] | None:
+def problem_of(response: httpx.Response) -> dict[str, Any] | None:
     try:
         body = response.json()
     except (ValueError, UnicodeDecodeError):
@@ -33,7 +33,19 @@ def _problem(response: httpx.Response) -> dict[str, Any] | None:
 def _problem_error(response: httpx.Response, problem: dict[str, Any] | None, sentence: str) -> ProblemError:
     body = problem or {}
     code = str(body.get("code") or f"http_{response.status_code}")
-    return ProblemError(sentence, code=code, status=response.status_code, errors=_field_errors(body))
+    errors = _field_errors(body)
+    return ProblemError(sentence, code=code, status=response.status_code, errors=errors, problem=body)
+
+
+def error_of(problem: dict[str, Any]) -> ProblemError:
+    """For one of many things in a batch: it has a problem of its own and no answer of its own."""
+    code, status = str(problem.get("code", "error")), int(problem.get("status", 0))
+    errors = _field_errors(problem)
+    return ProblemError(_told(problem), code=code, status=status, errors=errors, problem=problem)
+
+
+def _told(problem: dict[str, Any]) -> str:
+    return str(problem.get("detail") or problem.get("title") or "").strip()
 
 
 def _not_accepted(login: Credentials) -> str:
@@ -48,7 +60,7 @@ def _not_accepted(login: Credentials) -> str:
 
 
 def _sentence(response: httpx.Response, problem: dict[str, Any], login: Credentials) -> str:
-    told = str(problem.get("detail") or problem.get("title") or "").strip()
+    told = _told(problem)
     fields = "".join(f"\n  {where}{': ' if where else ''}{what}" for where, what in _field_errors(problem))
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
         wait = response.headers.get("retry-after")

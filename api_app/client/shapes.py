@@ -15,7 +15,9 @@ FailureKind = Literal["USER_CODE", "INPUT", "RESOURCES", "INTERRUPTED", "PLATFOR
 class File(TypedDict):
     id: str
     name: str
+    path: str
     size: int
+    crc64nvme: str | None
     sha256: str | None
     media_type: str | None
     kind: Literal["upload", "result", "intermediate"]
@@ -25,6 +27,53 @@ class File(TypedDict):
     job: str | None
     step: str | None
     item: int | None
+
+
+class SignedPart(TypedDict):
+    number: int
+    method: str
+    url: str
+    headers: dict[str, str]
+    expires_at: str
+
+
+class UploadFailure(TypedDict):
+    code: str
+    detail: str
+
+
+UploadState = Literal["open", "completing", "complete", "aborted", "expired", "failed"]
+
+
+class Upload(TypedDict):
+    id: str
+    state: UploadState
+    workspace: str
+    name: str
+    path: str
+    size: int | None
+    fingerprint: str
+    mode: Literal["single", "parts"]
+    transport: Literal["app", "direct"]
+    part_size: int
+    part_count: int | None
+    # Unknown in a list, where object storage is not asked for each.
+    received: str | None
+    received_bytes: int | None
+    max_parallel: int
+    created_at: str
+    expires_at: str | None
+    put: SignedPart | None
+    failure: UploadFailure | None
+    file: File | None
+
+
+class UploadConfig(TypedDict):
+    max_size: int
+    max_parts: int
+    max_parallel: int
+    batch_max: int
+    sign_max: int
 
 
 class Step(TypedDict):

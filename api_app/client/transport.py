@@ -31,26 +31,44 @@ class Repeat(Enum):
     NEVER = "the person must know at once"
     UNDONE = "twice is not once: only when the first try surely did nothing"
     ALWAYS = "twice is once"
+    THROUGH = "twice is once, and it has to get through: hours of work stand behind it"
 
 
 # An answer from a gateway leaves open whether the platform did it; "busy" means that it did not.
-AGAIN = {Repeat.NEVER: frozenset[int](), Repeat.UNDONE: BUSY, Repeat.ALWAYS: BUSY | GATEWAY}
+# 501, 505 and 507 (the disk is full) say "no" and not "not now".
+PASSING = frozenset({408, 429, *range(500, 600)} - {501, 505, 507})
+AGAIN = {
+    Repeat.NEVER: frozenset[int](),
+    Repeat.UNDONE: BUSY,
+    Repeat.ALWAYS: BUSY | GATEWAY,
+    Repeat.THROUGH: PASSING,
+}
 
 
 class Patience:
     """How long one call may go on trying. Full jitter keeps a crowd of clients from returning in step."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, first_s: float | None = None, longest_s: float = LONGEST_PAUSE_S) -> None:
         self.spent_s = 0.0
+        self._first_s = BACKOFF_S if first_s is None else first_s
+        self._longest_s = longest_s
         self._tries = 0
         self._random = random.SystemRandom()
 
     def pause(self, *, at_least_s: float, within_s: float) -> float | None:
-        ceiling: float = min(LONGEST_PAUSE_S, BACKOFF_S * 2**self._tries)
+        # Two to any power would outgrow a float in a long night.
+        ceiling: float = min(self._longest_s, self._first_s * 2 ** min(self._tries, 16))
         self._tries += 1
         pause = max(at_least_s, self._random.uniform(0.01, ceiling))
         self.spent_s += pause
         return pause if self.spent_s <= within_s else None
+
+    def budget_s(self, usual_s: float) -> float:
+        """How long in all, with a platform that has answered before."""
+        return usual_s
+
+    def sleep(self, pause_s: float) -> None:
+        time.sleep(pause_s)
 
 
 class Transport:
@@ -60,14 +78,10 @@ class Transport:
         self.notice = notice
         # Long patience is for a platform that restarts; one that never answered is probably not there at all.
         self._reached = False
-        local = is_loopback(login.url)
-        self._http = httpx.Client(
+        self._http = http_client(
+            login.url,
             base_url=f"{login.url}/api/v1/",
             headers={"Authorization": f"Bearer {login.token}"} if login.token else {},
-            timeout=TIMEOUTS,
-            # A company's proxy knows no 127.0.0.1, and loading all CAs costs more than most calls.
-            trust_env=not local,
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if local and login.url[:5] == "http:" else True,
         )
 
     def __enter__(self) -> Self:
@@ -91,10 +105,11 @@ class Transport:
         body: Body | None = None,
         stream: bool = False,
         auth: httpx.Auth | None = None,
+        patience: Patience | None = None,
         **options: Any,
     ) -> httpx.Response:
         """Try until there is an answer worth having. With `stream` the caller closes the response."""
-        patience = Patience()
+        patience = patience or Patience()
         while True:
             request = self._http.build_request(method, path, content=body() if body else None, **options)
             began = time.monotonic()
@@ -109,20 +124,20 @@ class Transport:
                 return response
             self._wait_or_refuse(response, patience, repeat)
 
-    def _budget_s(self) -> float:
-        return self.patience_s if self._reached else min(FIRST_CONTACT_S, self.patience_s)
+    def _budget_s(self, patience: Patience) -> float:
+        return patience.budget_s(self.patience_s) if self._reached else min(FIRST_CONTACT_S, self.patience_s)
 
     def wait_or_raise(self, fault: httpx.TransportError, patience: Patience, repeat: Repeat = Repeat.ALWAYS) -> None:
-        may = repeat is Repeat.ALWAYS or (repeat is Repeat.UNDONE and isinstance(fault, NOT_SENT))
-        pause = patience.pause(at_least_s=0, within_s=self._budget_s()) if may else None
+        may = repeat in {Repeat.ALWAYS, Repeat.THROUGH} or (repeat is Repeat.UNDONE and isinstance(fault, NOT_SENT))
+        pause = patience.pause(at_least_s=0, within_s=self._budget_s(patience)) if may else None
         if pause is None:
             raise self.unreachable(fault) from fault
-        self._sleep(pause, f"{self.login.url} does not answer; trying again …")
+        self._sleep(patience, pause, f"{self.login.url} does not answer; trying again …")
 
     def _wait_or_refuse(self, response: httpx.Response, patience: Patience, repeat: Repeat) -> None:
         pause = None
         if response.status_code in AGAIN[repeat]:
-            pause = patience.pause(at_least_s=_retry_after_s(response), within_s=self._budget_s())
+            pause = patience.pause(at_least_s=retry_after_s(response), within_s=self._budget_s(patience))
         try:
             response.read()
         except httpx.TransportError as fault:
@@ -131,12 +146,13 @@ class Transport:
             response.close()
         if pause is None:
             raise error_from(response, self.login)
-        self._sleep(pause, f"{self.login.url} is busy; trying again …")
+        why = f" ({error_from(response, self.login)})" if repeat is Repeat.THROUGH else ""
+        self._sleep(patience, pause, f"{self.login.url} is busy{why}; trying again …")
 
-    def _sleep(self, pause_s: float, sentence: str) -> None:
+    def _sleep(self, patience: Patience, pause_s: float, sentence: str) -> None:
         if pause_s >= 1:
             self.notice(sentence)
-        time.sleep(pause_s)
+        patience.sleep(pause_s)
 
     def unreachable(self, fault: httpx.HTTPError) -> UnreachableError:
         why = str(fault).partition("]")[2].strip() or str(fault) or type(fault).__name__
@@ -151,7 +167,18 @@ class Transport:
         )
 
 
-def _retry_after_s(response: httpx.Response) -> float:
+def http_client(url: str, **options: Any) -> httpx.Client:
+    local = is_loopback(url)
+    return httpx.Client(
+        timeout=TIMEOUTS,
+        # A company's proxy knows no 127.0.0.1, and loading all CAs costs more than most calls.
+        trust_env=not local,
+        verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if local and url.startswith("http:") else True,
+        **options,
+    )
+
+
+def retry_after_s(response: httpx.Response) -> float:
     asked = response.headers.get("retry-after", "").strip()
     if asked.isdigit():
         return float(asked)

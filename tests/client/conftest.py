@@ -8,6 +8,7 @@ import pytest
 
 from api_app.client.cli import main
 from api_app.client.client import Client
+from tests.client.fake_s3 import serve_s3
 from tests.client.fake_server import TOKEN, Platform, serve
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,8 @@ def nobody_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setattr("api_app.client.transport.BACKOFF_S", 0.02)
+    monkeypatch.setattr("api_app.client.uploads.calls.FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr("api_app.client.uploads.calls.LONGEST_PAUSE_S", 0.2)
     monkeypatch.setattr("api_app.client.credentials.SOURCE_CHECKOUT", tmp_path / "checkout")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -42,6 +45,21 @@ def platform() -> Platform:
 def url(platform: Platform) -> Iterator[str]:
     with serve(platform) as address:
         yield address
+
+
+@pytest.fixture
+def s3(platform: Platform) -> Iterator[str]:
+    """The platform keeps files in object storage, and clients send there."""
+    with serve_s3(platform) as address:
+        yield address
+
+
+@pytest.fixture(params=["app", "s3"])
+def transport(request: pytest.FixtureRequest) -> str:
+    """The same client code for both."""
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+    return str(request.param)
 
 
 @pytest.fixture

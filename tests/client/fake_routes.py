@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from tests.client.fake_shapes import END, job, new_id
+from tests.client.fake_shapes import END, job
+from tests.client.fake_uploads import UPLOAD_ROUTES
 
 if TYPE_CHECKING:
     from tests.client.fake_server import Handler
@@ -45,14 +46,6 @@ def one_pipeline(handler: "Handler", _query: Query, _body: bytes, name: str) -> 
         handler.problem(404, "not_found", "There is no such pipeline.")
     else:
         handler.json(200, found)
-
-
-def upload(handler: "Handler", _query: Query, body: bytes) -> None:
-    name = unquote(handler.headers["Content-Disposition"].partition("''")[2])
-    if handler.headers["Repr-Digest"] != handler.digest(body)["Repr-Digest"]:
-        handler.problem(422, "digest_mismatch", "The bytes do not fit their digest.")
-        return
-    handler.json(201, {"id": new_id(), "state": "complete", "file": handler.platform.add_file(name, body)})
 
 
 def files(handler: "Handler", query: Query, _body: bytes) -> None:
@@ -178,7 +171,6 @@ ROUTES: list[tuple[str, Route]] = [
     (r"DELETE /tokens/([^/]+)", delete_token),
     (r"GET /pipelines", pipelines),
     (r"GET /pipelines/([^/]+)", one_pipeline),
-    (r"POST /uploads", upload),
     (r"GET /files", files),
     (r"GET /files/([^/]+)/content", content),
     (r"POST /jobs", submit),
@@ -191,4 +183,5 @@ ROUTES: list[tuple[str, Route]] = [
     (r"GET /jobs/([^/]+)/results", results),
     (r"GET /jobs/([^/]+)/events", events),
     (r"GET /attempts/([^/]+)/log", log),
+    *UPLOAD_ROUTES,
 ]

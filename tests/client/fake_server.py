@@ -15,8 +15,11 @@ from urllib.parse import parse_qs, urlsplit
 from tests.client.fake_faults import Fault, hang_up
 from tests.client.fake_routes import ROUTES
 from tests.client.fake_shapes import END, Json, attempt, file, job, pipeline, table_pipeline
+from tests.client.fake_uploads import Uploads, put_part
 
 TOKEN = "est_test"
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+NUMBER = re.compile(r"(?<=/parts/)\d+$")
 
 
 class Platform:
@@ -38,6 +41,8 @@ class Platform:
         self.script: list[Json] = [{"state": "SUCCEEDED", "finished_at": END}]
         self.events_a_connection = 2
         self.tokens: list[str] = [TOKEN]
+        self.uploads = Uploads()
+        self.s3: list[tuple[str, str, dict[str, str]]] = []
 
     def fail(self, call: str, *faults: Fault) -> None:
         """The next calls like "POST /jobs" go wrong, one fault each."""
@@ -82,10 +87,13 @@ class Handler(BaseHTTPRequestHandler):
         path = parts.path.removeprefix("/api/v1")
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.platform.requests.append((self.command, path, headers))
-        faults = self.platform.faults[f"{self.command} {path}"]
-        if faults and faults.pop(0)(self):
+        if any(faults and faults.pop(0)(self) for faults in self._faults(path)):
             return
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        if self.command == "PUT":
+            with self.platform.uploads.sending:
+                put_part(self, query, self.rfile.read(int(headers["content-length"])))
+            return
         body = self.rfile.read(int(headers.get("content-length", 0)))
         if not self._is_known(headers):
             self.problem(401, "not_authenticated", "Who are you?")
@@ -97,13 +105,18 @@ class Handler(BaseHTTPRequestHandler):
                 return
         self.problem(404, "not_found", "There is no such thing.")
 
+    def _faults(self, path: str) -> list[list[Fault]]:
+        """Of this very call, and of all like it: PUT /uploads/*/parts/2, PUT /uploads/*/parts/*."""
+        names = dict.fromkeys([path, ID.sub("*", path), NUMBER.sub("*", ID.sub("*", path))])
+        return [self.platform.faults[f"{self.command} {name}"] for name in names]
+
     def _is_known(self, headers: dict[str, str]) -> bool:
         kind, _, secret = headers.get("authorization", "").partition(" ")
         if kind == "Basic":
             return base64.b64decode(secret) == b"ana:secret"
         return kind == "Bearer" and secret in self.platform.tokens
 
-    do_GET = do_POST = do_DELETE = _handle  # noqa: N815 - the base class calls them so
+    do_GET = do_POST = do_PUT = do_DELETE = _handle  # noqa: N815 - the base class calls them so
 
     def reply(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         if self.is_mute:
@@ -145,8 +158,8 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serve(platform: Platform) -> Iterator[str]:
-    server = Server(("127.0.0.1", 0), Handler)
+def serve(platform: Platform, handler: type[Handler] = Handler) -> Iterator[str]:
+    server = Server(("127.0.0.1", 0), handler)
     server.platform = platform
     thread = threading.Thread(target=server.serve_forever, args=(0.005,), daemon=True)
     thread.start()

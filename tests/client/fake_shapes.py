@@ -18,7 +18,9 @@ def file(name: str, content: bytes, **changes: Any) -> Json:
     return {
         "id": new_id(),
         "name": name,
+        "path": "",
         "size": len(content),
+        "crc64nvme": "",
         "sha256": hashlib.sha256(content).hexdigest(),
         "media_type": "text/plain",
         "kind": "result",

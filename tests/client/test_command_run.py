@@ -80,7 +80,7 @@ def test_many_files_keep_their_order(command: Command, platform: Platform, tmp_p
     names = [f"{number:03}.txt" for number in range(30)]
     for name in names:
         (tmp_path / name).write_text(name)
-    platform.fail("POST /uploads", hang_up(2))
+    platform.fail("PUT /uploads/*/parts/*", hang_up(2))
 
     done = command("run", "inspect", *[tmp_path / name for name in names])
 
@@ -136,7 +136,7 @@ def test_a_bad_param_is_told_before_anything_is_uploaded(
 
     assert done.code == 2
     assert told in done.err
-    assert platform.calls("POST", "/uploads") == []
+    assert not platform.uploads.all
 
 
 def test_an_unknown_pipeline_is_told_with_the_known_ones(command: Command, photo: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_wrong_type_is_told_before_upload(command: Command, platform: Platform
 
     assert done.code == 2
     assert "looks like image/jpeg, and tabular-profile takes text/csv" in done.err
-    assert platform.calls("POST", "/uploads") == []
+    assert not platform.uploads.all
 
 
 def test_a_folder_leaves_out_what_does_not_fit(command: Command, platform: Platform, photo: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_folder_leaves_out_what_does_not_fit(command: Command, platform: Platf
 
     assert done.code == 0, done.err
     assert "Left out 1 file that tabular-profile does not take: photo.jpg" in done.err
-    assert len(platform.calls("POST", "/uploads")) == 1
+    assert platform.uploads.one().name == "a.csv"
 
 
 @pytest.mark.parametrize(("sizes", "told"), [([101], "at most 100 B a file"), ([1, 1, 1], "at most 2 files")])

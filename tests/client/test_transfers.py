@@ -5,7 +5,7 @@ import pytest
 from api_app.client import Client, EsteiraError
 from api_app.client.downloads import plan
 from api_app.client.shapes import File
-from tests.client.fake_faults import answer, hang_up, send_damaged, send_half
+from tests.client.fake_faults import send_damaged, send_half
 from tests.client.fake_server import Platform
 from tests.client.fake_shapes import file as file_of
 
@@ -14,70 +14,6 @@ BIG = bytes(range(256)) * 12_000  # 3 MiB
 
 def as_file(value: object) -> File:
     return value  # type: ignore[return-value]
-
-
-def test_upload_sends_name_length_and_digest(client: Client, platform: Platform, tmp_path: Path) -> None:
-    path = tmp_path / "relatório “1”.txt"
-    path.write_bytes(BIG)
-    seen: list[tuple[str, int, int]] = []
-
-    file = client.upload(path, progress=lambda *step: seen.append(step))
-
-    assert file["name"] == path.name
-    assert platform.contents[file["id"]] == BIG
-    (headers,) = platform.calls("POST", "/uploads")
-    assert headers["content-length"] == str(len(BIG))
-    assert "transfer-encoding" not in headers
-    assert headers["repr-digest"].startswith("sha-256=:")
-    assert seen[0] == ("reading", 0, len(BIG))
-    assert seen[-1] == ("sending", len(BIG), len(BIG))
-
-
-def test_upload_of_an_empty_file(client: Client, platform: Platform, tmp_path: Path) -> None:
-    (tmp_path / "empty").touch()
-
-    file = client.upload(tmp_path / "empty")
-
-    assert platform.contents[file["id"]] == b""
-    assert platform.calls("POST", "/uploads")[0]["content-length"] == "0"
-
-
-@pytest.mark.parametrize("fault", [hang_up(1_000_000), answer(503)])
-def test_upload_starts_again_after_trouble(client: Client, platform: Platform, tmp_path: Path, fault: object) -> None:
-    (tmp_path / "big.bin").write_bytes(BIG)
-    platform.fail("POST /uploads", fault)  # type: ignore[arg-type]
-
-    file = client.upload(tmp_path / "big.bin")
-
-    assert platform.contents[file["id"]] == BIG
-
-
-def test_upload_of_a_file_that_changes_is_refused(client: Client, tmp_path: Path) -> None:
-    path = tmp_path / "growing.bin"
-    path.write_bytes(BIG)
-
-    def tamper(phase: str, done: int, _total: int) -> None:
-        if phase == "sending" and done == 0:
-            with path.open("r+b") as file:
-                file.seek(-1, 2)
-                file.write(b"!")
-
-    with pytest.raises(EsteiraError) as caught:
-        client.upload(path, progress=tamper)
-
-    assert caught.value.code == "digest_mismatch"
-
-
-def test_upload_of_a_file_that_shrinks_is_refused(client: Client, tmp_path: Path) -> None:
-    path = tmp_path / "shrinking.bin"
-    path.write_bytes(BIG)
-
-    def tamper(phase: str, done: int, _total: int) -> None:
-        if phase == "sending" and done == 0:
-            path.write_bytes(b"")
-
-    with pytest.raises(EsteiraError, match="became shorter"):
-        client.upload(path, progress=tamper)
 
 
 def fetch(client: Client, files: list[File], folder: Path) -> list[Path]:

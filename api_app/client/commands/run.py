@@ -5,17 +5,17 @@ from pathlib import Path
 
 import click
 
-from api_app.client import lookup, params
+from api_app.client import lookup, params, sending
 from api_app.client.errors import EXIT_INTERRUPTED
 from api_app.client.following import follow
-from api_app.client.inputs import Input, accepted, collect
+from api_app.client.inputs import Found, Input, accepted, collect, require_some
 from api_app.client.options import Connection, as_json, connection, pair, watch
 from api_app.client.options import params as params_option
 from api_app.client.screen.neutral import one_line
-from api_app.client.screen.transfers import Transfers
-from api_app.client.screen.words import count, size
+from api_app.client.screen.words import count
 from api_app.client.session import Session, session
 from api_app.client.shapes import File, Job
+from api_app.client.uploads.outgoing import Outgoing
 
 MOST_NAMED = 3
 
@@ -60,9 +60,13 @@ def run(
     """
     given = [pair(one, "--param") for one in params]
     marks = dict(pair(one, "--label") for one in labels)
-    inputs = collect(files)
+    found = collect(files)
+    require_some(found, files)
+    for fault in found.faults:
+        raise fault
     with session(connected, is_json=is_json) as current:
-        job = _submit(current, pipeline, inputs, given=given, name=name, labels=marks, workspace=workspace)
+        sending.tell_left_out(current.screen, found)
+        job = _submit(current, pipeline, found.inputs, given=given, name=name, labels=marks, workspace=workspace)
         return follow(current, job, is_watched=is_watched, folder=folder)
 
 
@@ -104,13 +108,19 @@ def _tell_left_out(current: Session, left_out: Sequence[Input], pipeline: str) -
 
 
 def _upload(current: Session, inputs: Sequence[Input], workspace: str | None) -> list[File]:
-    total = sum(one.size for one in inputs)
-    with Transfers(current.screen, "Uploading", total, is_counted=lambda phase: phase == "sending") as transfers:
-
-        def send(one: Input) -> File:
-            with transfers.bar(one.path.name) as bar:
-                return current.client.upload(one.path, workspace=workspace, progress=bar)
-
-        files = transfers.run([lambda one=one: send(one) for one in inputs])  # type: ignore[misc]
-    current.screen.note(f"Uploaded {count(len(files), 'file')} ({size(total)}).")
+    outcomes = sending.send(
+        current,
+        [Outgoing(one.path, path=one.folder) for one in inputs],
+        total=sum(one.size for one in inputs),
+        workspace=workspace,
+        stopped=" before the job was submitted: nothing runs",
+    )
+    files = [one.file for one in outcomes if one.file]
+    fault = next((one.fault for one in outcomes if one.fault), None)
+    if fault is not None:
+        if len(inputs) > 1:
+            sending.tell_failed(current.screen, outcomes, Found())
+            current.screen.note("Nothing runs.")
+        raise fault
+    sending.tell_sent(current.screen, outcomes)
     return files

@@ -29,17 +29,7 @@ class StoppedError(Exception):
 
 class Transfers:
     def __init__(self, screen: Screen, title: str, total_bytes: int, *, is_counted: Callable[[str], bool]) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=None),
-            DownloadColumn(binary_units=True),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=screen.err,
-            transient=True,
-            disable=not screen.is_live,
-            expand=True,
-        )
+        self._progress = bars(screen)
         self._all = self._progress.add_task(title, total=total_bytes)
         # Reading a file before it is sent moves its own bar, not the one of all files.
         self._is_counted = is_counted
@@ -91,7 +81,7 @@ class Bar:
 
     def __init__(self, transfers: Transfers, name: str) -> None:
         self._transfers = transfers
-        self._name = _fitted(name)
+        self._name = fitted(name)
         self._counted = 0
 
     def __enter__(self) -> Self:
@@ -105,6 +95,20 @@ class Bar:
         self._counted = self._transfers.move(self._task, self._name, phase, done, total, self._counted)
 
 
+def bars(screen: Screen) -> Progress:
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=None),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=screen.err,
+        transient=True,
+        disable=not screen.is_live,
+        expand=True,
+    )
+
+
 def _raise_first[T](futures: Sequence[Future[T]]) -> None:
     for future in futures:
         fault = future.exception() if future.done() and not future.cancelled() else None
@@ -112,6 +116,6 @@ def _raise_first[T](futures: Sequence[Future[T]]) -> None:
             raise fault
 
 
-def _fitted(name: str) -> str:
+def fitted(name: str) -> str:
     name = one_line(name)
     return name if len(name) <= NAME_WIDTH else f"{name[: NAME_WIDTH - 12]}…{name[-11:]}"

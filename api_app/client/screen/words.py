@@ -84,6 +84,15 @@ def ago(moment: str | None) -> str:
     return f"{_time(moment):%Y-%m-%d}"
 
 
+def until(moment: str | None) -> str:
+    if not moment:
+        return ""
+    seconds = (_time(moment) - datetime.now(UTC)).total_seconds()
+    if seconds < HOUR:
+        return f"in {max(0, seconds) // MINUTE:.0f} min"
+    return f"in {seconds // HOUR:.0f} h" if seconds < 2 * DAY else f"in {seconds // DAY:.0f} days"
+
+
 def _time(moment: str) -> datetime:
     found = datetime.fromisoformat(moment)
     return found if found.tzinfo else found.replace(tzinfo=UTC)

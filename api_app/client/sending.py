@@ -1,0 +1,73 @@
+"""What the commands do that send files: show how it goes, and say what could not be sent."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from api_app.client.errors import EXIT_INTERRUPTED
+from api_app.client.inputs import Found
+from api_app.client.screen.neutral import one_line
+from api_app.client.screen.screen import Screen
+from api_app.client.screen.uploading import Uploading
+from api_app.client.screen.words import count, size
+from api_app.client.session import Session
+from api_app.client.shapes import File
+from api_app.client.uploads.outgoing import Outcome, Outgoing
+
+MOST_NAMED: Final = 3
+MOST_FAILURES: Final = 20
+
+
+def send(
+    session: Session,
+    items: Sequence[Outgoing],
+    *,
+    total: int | None,
+    workspace: str | None,
+    jobs: int | None = None,
+    stopped: str = "",
+) -> list[Outcome]:
+    """`total` bytes, None where a stream is among them. `stopped` is said at Ctrl-C, before how to go on."""
+    try:
+        with Uploading(session.screen, items, total) as shown:
+            return session.client.upload_many(items, workspace=workspace, max_parallel=jobs, watch=shown)
+    except KeyboardInterrupt:
+        on = "" if total is None else " Run the same command again: it goes on where it stopped."
+        session.screen.note(f"Stopped{stopped}.{on}")
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+
+
+def tell_left_out(screen: Screen, found: Found) -> None:
+    for path, why in found.left_out[:MOST_NAMED]:
+        screen.note(f"Left out {one_line(path)}: {why}.")
+    if len(found.left_out) > MOST_NAMED:
+        screen.note(f"Left out {count(len(found.left_out) - MOST_NAMED, 'more file')} for reasons like these.")
+
+
+def tell_sent(screen: Screen, outcomes: Sequence[Outcome]) -> None:
+    files = [one.file for one in outcomes if one.file]
+    if files:
+        screen.note(f"Uploaded {count(len(files), 'file')} ({size(sum(file['size'] for file in files))}).")
+
+
+def tell_failed(screen: Screen, outcomes: Sequence[Outcome], found: Found) -> int:
+    """How many."""
+    told = [str(fault) for fault in found.faults]
+    told += [_failed(one.item.label, str(one.fault)) for one in outcomes if one.fault]
+    if told:
+        screen.note(f"{count(len(told), 'file')} could not be uploaded:")
+    for sentence in told[:MOST_FAILURES]:
+        screen.note(f"  {sentence}")
+    if len(told) > MOST_FAILURES:
+        screen.note(f"  … and {len(told) - MOST_FAILURES:,} more")
+    return len(told)
+
+
+def _failed(label: str, fault: str) -> str:
+    return fault if label in fault else f"{label}: {fault}"
+
+
+def table(screen: Screen, files: Sequence[File]) -> None:
+    rows = [(file["id"], size(file["size"]), f"{file['path']}/{file['name']}".lstrip("/")) for file in files]
+    screen.table(("FILE", "SIZE", "NAME"), rows, right=("SIZE",))
