@@ -16,6 +16,7 @@ from orchestration.states import STREAMED, UploadDoor, UploadMode, UploadState
 from orchestration.storage.registry import get_direct
 
 if TYPE_CHECKING:
+    from api_app.schemas import FileOut
     from orchestration.models import Upload
     from orchestration.storage.base import SignedPut
 
@@ -50,8 +51,15 @@ def upload_out(upload: Upload, *, is_new: bool = False, lists: bool = False) -> 
         put=_put(upload),
         tus_url=f"{TUS}/{upload.pk}" if upload.door in STREAMED else None,
         failure=FailureOut(code=upload.failure_code, detail=upload.failure_detail) if upload.failure_code else None,
-        file=file_out(upload.file) if upload.state == UploadState.COMPLETE and hasattr(upload, "file") else None,
+        file=_file(upload),
     )
+
+
+def _file(upload: Upload) -> FileOut | None:
+    """What became of it, as long as that is there: a deleted file is on the page of what can be brought back."""
+    if upload.state != UploadState.COMPLETE or not hasattr(upload, "file") or upload.file.deleted_at:
+        return None
+    return file_out(upload.file)
 
 
 def _received(upload: Upload, *, is_new: bool, silent: bool) -> tuple[str | None, int | None]:

@@ -37,6 +37,8 @@ class Repeat(Enum):
 # An answer from a gateway leaves open whether the platform did it; "busy" means that it did not.
 # 501, 505 and 507 (the disk is full) say "no" and not "not now".
 PASSING = frozenset({408, 429, *range(500, 600)} - {501, 505, 507})
+# Said with 429, and mended by a person only: waiting would be for ever.
+LASTING = frozenset({"too_many_open_uploads"})
 AGAIN = {
     Repeat.NEVER: frozenset[int](),
     Repeat.UNDONE: BUSY,
@@ -146,7 +148,12 @@ class Transport:
             response.close()
         if pause is None:
             raise error_from(response, self.login)
-        why = f" ({error_from(response, self.login)})" if repeat is Repeat.THROUGH else ""
+        why = ""
+        if repeat is Repeat.THROUGH:
+            fault = error_from(response, self.login)
+            if fault.code in LASTING:
+                raise fault
+            why = f" ({fault})"
         self._sleep(patience, pause, f"{self.login.url} is busy{why}; trying again …")
 
     def _sleep(self, patience: Patience, pause_s: float, sentence: str) -> None:

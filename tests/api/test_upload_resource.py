@@ -85,6 +85,19 @@ def test_parts_in_any_order_become_the_file(ana: Visitor) -> None:
     assert complete(ana, upload)["file"]["id"] == done["file"]["id"], "a repeated call says the same"
 
 
+def test_complete_upload_whose_file_was_deleted_has_none(ana: Visitor) -> None:
+    upload = begin(ana, b"x", crc64nvme=crc(b"x"))
+    put(ana.door, upload["put"], b"x")
+    file = complete(ana, upload)["file"]
+    assert ana("DELETE", f"/files/{file['id']}").status_code == 204
+    (listed,) = ana.json("GET", "/uploads?state=complete")["items"]
+    shown, repeated = ana.json("GET", f"/uploads/{upload['id']}"), complete(ana, upload)
+    assert [one["file"] for one in (listed, shown, repeated)] == [None] * 3
+    assert {one["state"] for one in (listed, shown, repeated)} == {"complete"}
+    ana.json("POST", f"/files/{file['id']}/undelete")
+    assert ana.json("GET", f"/uploads/{upload['id']}")["file"]["id"] == file["id"]
+
+
 def test_small_file_needs_one_put_and_no_signing(ana: Visitor) -> None:
     data = b"a,b\n1,2\n"
     upload = begin(ana, data, crc64nvme=crc(data), name="t.csv")
