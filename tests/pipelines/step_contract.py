@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -13,7 +14,17 @@ from typing import Any
 import yaml
 
 _MOST_SECONDS = 240
+MEASURE = Path(__file__).with_name("measure.py")
 PIPELINES = Path(__file__).parents[2] / "orchestration" / "pipelines"
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a process itself used, whatever the size of the tests that started it."""
+
+    code: int
+    peak_memory_bytes: int
+    cpu_s: float
 
 
 @dataclass(frozen=True)
@@ -123,18 +134,31 @@ class Job:
             "HOME": str(folders["scratch"]),
         }
         log = place / "log"
-        with log.open("wb") as sink:
-            process = subprocess.Popen(command, cwd=folders["scratch"], env=environment, stdout=sink, stderr=sink)
-            watchdog = threading.Timer(_MOST_SECONDS, process.kill)
-            watchdog.start()
-            # wait4 tells what this one child used; getrusage knows only the largest of all children.
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            watchdog.cancel()
+        used = run_measured(command, folder=folders["scratch"], environment=environment, log=log)
         text = log.read_text("utf-8", errors="replace")
-        return Ended(
-            process.returncode, text, folders["outputs"], usage.ru_maxrss * 1024, usage.ru_utime + usage.ru_stime
+        return Ended(used.code, text, folders["outputs"], used.peak_memory_bytes, used.cpu_s)
+
+
+def run_measured(command: list[str], *, folder: Path, environment: dict[str, str], log: Path) -> Used:
+    read, write = os.pipe()
+    with log.open("wb") as sink, os.fdopen(read, "rb") as report:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", MEASURE, str(write), *command],
+            cwd=folder,
+            env=environment,
+            stdout=sink,
+            stderr=sink,
+            pass_fds=[write],
+            start_new_session=True,
         )
+        os.close(write)
+        # The step is a grandchild; both are of one session.
+        watchdog = threading.Timer(_MOST_SECONDS, os.killpg, [process.pid, signal.SIGKILL])
+        watchdog.start()
+        told = report.read()
+        process.wait()
+        watchdog.cancel()
+    return Used(**json.loads(told)) if told else Used(-signal.SIGKILL, 0, 0)
 
 
 def _entry(path: str, file: Path, name: str, step: str | None, item: int | None, source: str | None) -> dict[str, Any]:
