@@ -150,10 +150,10 @@ class Transport:
             raise error_from(response, self.login)
         why = ""
         if repeat is Repeat.THROUGH:
-            fault = error_from(response, self.login)
-            if fault.code in LASTING:
-                raise fault
-            why = f" ({fault})"
+            refusal = error_from(response, self.login)
+            if refusal.code in LASTING:
+                raise refusal
+            why = f" ({refusal})"
         self._sleep(patience, pause, f"{self.login.url} is busy{why}; trying again …")
 
     def _sleep(self, patience: Patience, pause_s: float, sentence: str) -> None:
