@@ -340,8 +340,11 @@ def test_a_part_that_reads_differently_is_signed_anew(client: Client, platform: 
     changed = b"!" + BIG[1:]
 
     def change(handler: Handler) -> bool:
-        big.write_bytes(changed)
-        os.utime(big, ns=(status.st_atime_ns, status.st_mtime_ns))
+        # At once, as other threads look at it meanwhile.
+        other = big.with_name("other")
+        other.write_bytes(changed)
+        os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+        other.replace(big)
         return answer(400, "checksum_mismatch")(handler)
 
     platform.fail("PUT /uploads/*/parts/1", change)
