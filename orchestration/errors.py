@@ -181,6 +181,18 @@ class StorageFull(OrchestrationError):
     code = "storage_full"
 
 
+class StorageUnavailable(OrchestrationError):
+    """The object storage does not answer just now. Try again in a moment."""
+
+    code = "storage_unavailable"
+
+
+class StorageRejected(OrchestrationError):
+    """The object storage will never accept this."""
+
+    code = "storage_rejected"
+
+
 class ScannerUnavailable(OrchestrationError):
     """The virus scanner does not answer just now. Files wait for it."""
 

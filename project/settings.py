@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from project import env
+from project import env, object_storage
 from project.embedded.location import embedded_database_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -177,13 +177,7 @@ UPLOAD_IETF = env.flag("ESTEIRA_UPLOAD_IETF", default=False)
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
-    **{
-        alias: {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": ESTEIRA_HOME / "storage" / alias},
-        }
-        for alias in ("uploads", "results", "logs", "code")
-    },
+    **object_storage.aliases(ESTEIRA_HOME),
 }
 
 ENGINE = env.choice("ESTEIRA_ENGINE", "local", allowed=("local",))

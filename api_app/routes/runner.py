@@ -53,7 +53,8 @@ async def append_log(request: Request, offset: Annotated[int, Query(ge=0, le=1 <
 
 @router.post("/outputs")
 async def outputs(request: Request, body: SlotsIn) -> SlotsOut:
-    slots = await in_db(runner.output_slots, holder=_holder(request), count=len(body.files), first=body.first)
+    files = [(file.size, file.sha256) for file in body.files]
+    slots = await in_db(runner.output_slots, holder=_holder(request), files=files, first=body.first)
     return SlotsOut(
         slots=[
             SlotOut(path=file.path, url=slot.url, method=slot.method, headers=slot.headers)

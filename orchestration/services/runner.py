@@ -30,6 +30,8 @@ from orchestration.states import ATTEMPT_MOVES, AttemptState, EventKind, Failure
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from orchestration.storage.base import Slot
 
 LEASE: Final = timedelta(seconds=30)
@@ -153,10 +155,14 @@ def append_log(*, holder: Holder, offset: int, data: bytes) -> int:
     return end
 
 
-def output_slots(*, holder: Holder, count: int, first: int = 0) -> list[Slot]:
+def output_slots(*, holder: Holder, files: Sequence[tuple[int, str]], first: int = 0) -> list[Slot]:
+    """A place for each file of a size in bytes and a SHA-256 in hex; the first of them is output number `first`."""
     attempt = _held(holder)
     storage = get_storage(RESULTS)
-    return [storage.slot(output_key(attempt, number)) for number in range(first, first + count)]
+    return [
+        storage.slot(output_key(attempt, number), size=size, sha256=sha256)
+        for number, (size, sha256) in enumerate(files, start=first)
+    ]
 
 
 def finish(*, holder: Holder, outcome: str, outputs: list[dict[str, Any]], **said: Any) -> None:

@@ -17,11 +17,12 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that is there: bytes `size`, CRC64NVME as an integer."""
+    """A part that is there: bytes `size`, CRC64NVME as an integer. `etag` is how object storage calls it."""
 
     number: int
     size: int
     crc64nvme: int
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class Storage(Protocol):
     def read_url(self, key: str, version: str = "") -> str:
         """Where a runner reads the object."""
 
-    def slot(self, key: str) -> Slot: ...
+    def slot(self, key: str, *, size: int, sha256: str) -> Slot:
+        """For exactly these bytes; `sha256` in hex. Raises StorageRejected for what it cannot take in one piece."""
 
     def delete(self, key: str) -> None:
         """With all its versions: a receipt says that the bytes are destroyed. Absent is as good as deleted."""
@@ -107,8 +109,8 @@ class DirectStorage(Storage, Protocol):
 
     def stat(self, key: str) -> Stored | None: ...
 
-    def listed(self, prefix: str) -> Iterator[tuple[str, int]]:
-        """Keys below `prefix` and their sizes."""
+    def listed(self, prefix: str) -> Iterator[tuple[str, Stored]]:
+        """Every object below `prefix`, with its version; checksums are not listed."""
 
     def unfinished(self, age: timedelta) -> Iterator[tuple[str, str]]:
         """Key and id of every multipart upload begun longer ago than `age`."""

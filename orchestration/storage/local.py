@@ -126,7 +126,7 @@ class LocalStorage:
     def read_url(self, key: str, version: str = "") -> str:  # noqa: ARG002  one object a key here
         return self.path(key).as_uri()
 
-    def slot(self, key: str) -> Slot:
+    def slot(self, key: str, *, size: int, sha256: str) -> Slot:  # noqa: ARG002  the runner links what it measured
         path = self.path(key)
         with full_disk_named():
             make_folder(path.parent, top=self.top)

@@ -1,20 +1,39 @@
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, Final, cast
 
-from django.core.files.storage import FileSystemStorage, storages
+from django.core.files.storage import storages
+from django.utils.module_loading import import_string
 
 from orchestration.storage.base import DirectStorage, Storage
 from orchestration.storage.local import LocalStorage
 from orchestration.storage.local_parts import LocalParts
 
 
+def _local(backend: Any) -> Storage:
+    return LocalStorage(Path(backend.location))
+
+
+def _s3(backend: Any) -> Storage:
+    # Imported where it is used: boto3 takes half a second that a laptop without it need not wait.
+    adapter: Storage = import_string("orchestration.storage.s3.S3DirectStorage").of(backend)
+    return adapter
+
+
+# By the class that the alias names, or one that it is derived from.
+ADAPTERS: Final = {
+    "django.core.files.storage.filesystem.FileSystemStorage": _local,
+    "storages.backends.s3.S3Storage": _s3,
+}
+
+
 @cache
 def get_storage(alias: str) -> Storage:
     """The adapter for a django-storages alias."""
     backend = storages[alias]
-    if isinstance(backend, FileSystemStorage):
-        return LocalStorage(Path(backend.location))
+    for cls in type(backend).__mro__:
+        if make := ADAPTERS.get(f"{cls.__module__}.{cls.__qualname__}"):
+            return make(backend)
     raise LookupError(f"no storage adapter for {type(backend).__name__} (alias {alias!r})")
 
 

@@ -48,7 +48,7 @@ def test_holder_of_an_old_fence_can_do_nothing(attempt: Attempt) -> None:
         lambda: runner.begin(holder=old),
         lambda: runner.heartbeat(holder=old),
         lambda: runner.append_log(holder=old, offset=0, data=b"x"),
-        lambda: runner.output_slots(holder=old, count=1),
+        lambda: runner.output_slots(holder=old, files=[(1, "0" * 64)]),
         lambda: runner.finish(holder=old, outcome="succeeded", outputs=[]),
     ):
         with pytest.raises(AttemptFenced):

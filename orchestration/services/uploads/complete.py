@@ -164,7 +164,7 @@ def _arrived(uploads: list[Upload]) -> list[Upload]:
     if isinstance(place, LocalParts):
         return [u for u in uploads if u.crc64nvme and place.size(u.pk) == u.size]
     folders = {upload.key.rpartition("/")[0] for upload in uploads}
-    sizes = {key: size for folder in folders for key, size in place.listed(f"{folder}/")}
+    sizes = {key: stored.size for folder in folders for key, stored in place.listed(f"{folder}/")}
     return [u for u in uploads if u.crc64nvme and sizes.get(u.key) == u.size]
 
 

@@ -1,0 +1,245 @@
+"""Files in a bucket, behind a django-storages alias. Clients send to it themselves, by signed URLs."""
+
+from __future__ import annotations
+
+import base64
+import io
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
+
+from django.utils.http import content_disposition_header
+
+from orchestration import crc64
+from orchestration.errors import StorageRejected, StorageUnavailable
+from orchestration.points import point
+from orchestration.spec.units import format_size
+from orchestration.storage.base import Part, SignedPut, Slot, Stored
+from orchestration.storage.s3_calls import is_gone, open_bucket, translated
+from orchestration.storage.s3_read import open_object
+from orchestration.storage.s3_receive import S3Incoming
+from orchestration.storage.s3_signing import LONGEST, Signer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from storages.backends.s3 import S3Storage
+
+    from orchestration.storage.s3_calls import Bucket
+
+CHECKSUM: Final = "x-amz-checksum-crc64nvme"
+MOST_IN_ONE_PUT: Final = 5 << 30
+READ_LIVES: Final = timedelta(minutes=5)
+_ENCRYPTION_HEADERS: Final = {
+    "ServerSideEncryption": "x-amz-server-side-encryption",
+    "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
+}
+# What a second call to join meets when the first one's answer was lost, or another is at it.
+_MAYBE_DONE: Final = frozenset({"NoSuchUpload", "404", "PreconditionFailed"})
+
+
+class S3DirectStorage:
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self._signer = Signer(bucket)
+
+    @classmethod
+    def of(cls, backend: S3Storage) -> Self:
+        return cls(open_bucket(backend))
+
+    # -- what a storage does ---------------------------------------------------------------------------------------
+
+    def receive(self, key: str) -> S3Incoming:
+        return S3Incoming(self.bucket, key)
+
+    def open(self, key: str, version: str = "") -> BinaryIO:
+        return open_object(self.bucket, key, version)
+
+    def size(self, key: str) -> int | None:
+        found = self.stat(key)
+        return None if found is None else found.size
+
+    def append(self, key: str, offset: int, data: bytes) -> int:  # noqa: ARG002  no object grows
+        raise io.UnsupportedOperation("Objects cannot be appended to: logs are kept on this machine (alias `logs`).")
+
+    def read_url(self, key: str, version: str = "") -> str:
+        query = {"versionId": version} if version else {}
+        return self._signer.sign("GET", key, query=query, headers={}, lives=LONGEST).url
+
+    def slot(self, key: str, *, size: int, sha256: str) -> Slot:
+        _require_one_put(size)
+        headers = self._encryption_headers() | {
+            "if-none-match": "*",
+            "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode(),
+        }
+        signed = {"content-length": str(size), **headers}
+        url = self._signer.sign("PUT", key, query={}, headers=signed, lives=LONGEST).url
+        return Slot(url=url, method="PUT", headers=headers)
+
+    def delete(self, key: str) -> None:
+        """Each version and each marker by its id: a plain delete would only hide them."""
+        for version in list(self._versions(key)):
+            if version["Key"] == self.bucket.full(key):
+                with translated():
+                    self.bucket.client.delete_object(**self.bucket.at(key), VersionId=version["VersionId"])
+        point("storage.deleted")
+
+    def keys_older_than(self, age: timedelta) -> Iterator[str]:
+        limit = datetime.now(UTC) - age
+        pages = self.bucket.client.get_paginator("list_objects_v2").paginate(**self._below(""))
+        for page in _turned(pages):
+            for found in page.get("Contents", []):
+                if found["LastModified"] < limit:
+                    yield self.bucket.key_of(found["Key"])
+
+    # -- what clients send to --------------------------------------------------------------------------------------
+
+    def begin(self, key: str, *, content_type: str) -> str:
+        kind: dict[str, Any] = {"ContentType": content_type} if content_type else {}
+        with translated():
+            begun = self.bucket.client.create_multipart_upload(
+                **self.bucket.at(key),
+                **self.bucket.encryption,
+                **kind,
+                ChecksumAlgorithm="CRC64NVME",
+                ChecksumType="FULL_OBJECT",
+            )
+        return begun["UploadId"]
+
+    def sign_part(
+        self, key: str, multipart_id: str, *, number: int, size: int, crc64nvme: int, lives: timedelta
+    ) -> SignedPut:
+        # Encryption was settled when the upload was begun; S3 refuses to hear of it again here.
+        headers = {"content-length": str(size), CHECKSUM: crc64.to_text(crc64nvme)}
+        query = {"uploadId": multipart_id, "partNumber": str(number)}
+        return self._put(key, query, headers, lives)
+
+    def sign_put(self, key: str, *, size: int, crc64nvme: int | None, content_type: str, lives: timedelta) -> SignedPut:
+        _require_one_put(size)
+        headers = {"content-length": str(size)}
+        if content_type:
+            headers["content-type"] = content_type
+        headers["if-none-match"] = "*"
+        if crc64nvme is not None:
+            headers[CHECKSUM] = crc64.to_text(crc64nvme)
+        return self._put(key, {}, headers | self._encryption_headers(), lives)
+
+    def _put(self, key: str, query: dict[str, str], headers: dict[str, str], lives: timedelta) -> SignedPut:
+        signed = self._signer.sign("PUT", key, query=query, headers=headers, lives=lives)
+        return SignedPut(signed.url, headers, signed.expires_at)
+
+    def _encryption_headers(self) -> dict[str, str]:
+        return {_ENCRYPTION_HEADERS[name]: value for name, value in self.bucket.encryption.items()}
+
+    def sign_get(self, key: str, version: str = "", *, name: str, media_type: str, lives: timedelta) -> str:
+        query = {"versionId": version} if version else {}
+        query |= {
+            "response-content-type": media_type,
+            "response-content-disposition": content_disposition_header(True, name) or "attachment",
+        }
+        return self._signer.sign("GET", key, query=query, headers={}, lives=min(lives, READ_LIVES)).url
+
+    # -- what became of it -----------------------------------------------------------------------------------------
+
+    def parts(self, key: str, multipart_id: str) -> Iterator[Part]:
+        where = self.bucket.at(key) | {"UploadId": multipart_id}
+        for page in _turned(self.bucket.client.get_paginator("list_parts").paginate(**where)):
+            for part in page.get("Parts", []):
+                if "ChecksumCRC64NVME" not in part:
+                    raise StorageRejected(
+                        "The object storage keeps no checksums of parts. Run manage.py check_storage."
+                    )
+                crc = crc64.from_text(part["ChecksumCRC64NVME"])
+                yield Part(part["PartNumber"], part["Size"], crc, part["ETag"])
+
+    def finish(self, key: str, multipart_id: str, parts: Iterable[Part], *, size: int, crc64nvme: int) -> str:
+        try:
+            version = self._join(key, multipart_id, parts, size=size, checksum=crc64.to_text(crc64nvme))
+        except StorageRejected as exc:
+            if exc.details.get("reason") not in _MAYBE_DONE:
+                raise
+            found = self.stat(key)
+            if found is None or (found.size, found.crc64nvme) != (size, crc64nvme):
+                raise
+            version = found.version
+        point("storage.joined")
+        return version
+
+    def _join(self, key: str, multipart_id: str, parts: Iterable[Part], *, size: int, checksum: str) -> str:
+        listed: list[Any] = [
+            {"PartNumber": p.number, "ETag": p.etag, "ChecksumCRC64NVME": crc64.to_text(p.crc64nvme)} for p in parts
+        ]
+        point("storage.before_join")
+        with translated():
+            joined = self.bucket.client.complete_multipart_upload(
+                **self.bucket.at(key),
+                UploadId=multipart_id,
+                MultipartUpload={"Parts": listed},
+                ChecksumType="FULL_OBJECT",
+                ChecksumCRC64NVME=checksum,
+                MpuObjectSize=size,
+                IfNoneMatch="*",
+            )
+        if joined.get("ChecksumCRC64NVME", checksum) != checksum:
+            raise StorageUnavailable("The object storage joined the parts to another checksum than it was asked for.")
+        return joined.get("VersionId", "")
+
+    def abort(self, key: str, multipart_id: str) -> None:
+        try:
+            with translated():
+                self.bucket.client.abort_multipart_upload(**self.bucket.at(key), UploadId=multipart_id)
+        except StorageRejected as exc:
+            if not is_gone(exc):
+                raise
+
+    def stat(self, key: str) -> Stored | None:
+        try:
+            with translated():
+                head = self.bucket.client.head_object(**self.bucket.at(key), ChecksumMode="ENABLED")
+        except StorageRejected as exc:
+            if is_gone(exc):
+                return None
+            raise
+        checksum = head.get("ChecksumCRC64NVME")
+        crc = crc64.from_text(checksum) if checksum else None
+        return Stored(head["ContentLength"], crc, head.get("VersionId", ""))
+
+    def listed(self, prefix: str) -> Iterator[tuple[str, Stored]]:
+        for found in self._versions(prefix):
+            if found["IsLatest"] and "Size" in found:
+                yield self.bucket.key_of(found["Key"]), Stored(found["Size"], None, found["VersionId"])
+
+    def unfinished(self, age: timedelta) -> Iterator[tuple[str, str]]:
+        limit = datetime.now(UTC) - age
+        pages = self.bucket.client.get_paginator("list_multipart_uploads").paginate(**self._below(""))
+        for page in _turned(pages):
+            for found in page.get("Uploads", []):
+                if found["Initiated"] < limit:
+                    yield self.bucket.key_of(found["Key"]), found["UploadId"]
+
+    def _below(self, prefix: str) -> dict[str, Any]:
+        return {"Bucket": self.bucket.name, "Prefix": self.bucket.full(prefix)}
+
+    def _versions(self, prefix: str) -> Iterator[Any]:
+        """Versions and delete markers; only the first have a Size."""
+        pages = self.bucket.client.get_paginator("list_object_versions").paginate(**self._below(prefix))
+        for page in _turned(pages):
+            yield from page.get("Versions", [])
+            yield from page.get("DeleteMarkers", [])
+
+
+def _require_one_put(size: int) -> None:
+    if size > MOST_IN_ONE_PUT:
+        most = format_size(MOST_IN_ONE_PUT)
+        raise StorageRejected(f"{format_size(size)} are too much for one PUT: object storage takes {most} at once.")
+
+
+def _turned(pages: Iterable[Any]) -> Iterator[Any]:
+    """Page after page, each call's errors translated; what is done with a page is not part of the call."""
+    with translated():
+        turning = iter(pages)
+    while True:
+        with translated():
+            page = next(turning, None)
+        if page is None:
+            return
+        yield page
