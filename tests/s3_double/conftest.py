@@ -1,0 +1,3 @@
+from tests.s3_double.fixtures import boto, s3
+
+__all__ = ["boto", "s3"]
