@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 with contextlib.suppress(Refused):
                     body.drain()
-            if double.faults.takes("lose", name) and not code:
+            if not code and double.faults.takes("lose", name):
                 raise Dropped  # noqa: TRY301 -- the same end as for a body that is cut
             # Before it is sent: a test that has the answer finds the call in the ledger.
             double.ledger.add(_call(name, request, reply.status, code, 0 if request.method == "HEAD" else reply.size))
