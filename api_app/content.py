@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from api_app.database import in_files
 from api_app.errors import problem
-from orchestration.services.files import open_content
+from orchestration.services.files import download_url, open_content
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -130,6 +131,9 @@ class FileContent(Response):
         headers = headers | {"content-length": str(span.stop - span.start)}
         if scope["method"] == "HEAD":
             return await _start(send, status, headers)
+        if url := await in_files(partial(download_url, self._file, media_type=headers["content-type"])):
+            # The range asked for is asked for again there; no byte comes through here.
+            return await _start(send, HTTPStatus.TEMPORARY_REDIRECT, {"location": url, "cache-control": "no-store"})
         # Opened before the first header goes out: a missing object is an error, not a short answer.
         content = await in_files(open_content, self._file)
         try:

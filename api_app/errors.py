@@ -45,12 +45,15 @@ STATUS: Final[dict[type[Exception], int]] = {
     domain.Conflict: 409,
     domain.Invalid: 422,
     domain.TooLarge: 413,
+    domain.SendDirectly: 413,
     domain.UploadExpired: 410,
     domain.TooManyOpenUploads: 429,
     domain.LengthRequired: 411,
     domain.WrongLength: 400,
     domain.PartDamaged: 400,
     domain.StorageFull: 507,
+    domain.StorageUnavailable: 503,
+    domain.StorageRejected: 502,
     domain.AttemptFenced: 409,
     domain.LogOffset: 409,
     domain.EngineUnavailable: 503,
@@ -90,6 +93,8 @@ SENTENCES: Final[dict[type[Exception], str]] = {
     OperationalError: "The database does not answer just now. Try again in a moment.",
     InterfaceError: "The database does not answer just now. Try again in a moment.",
     PoolTimeout: "The database does not answer just now. Try again in a moment.",
+    domain.StorageUnavailable: "The object storage does not answer just now. Try again in a moment.",
+    domain.StorageRejected: "The object storage refused this. It has been noted with the id in X-Request-Id.",
     DataError: "The request holds a value that cannot be stored, such as a control character in a text.",
     UnicodeEncodeError: "The request holds a text that is not valid Unicode.",
     Exception: "Something went wrong on our side. It has been noted with the id in X-Request-Id.",
@@ -126,7 +131,8 @@ def answer(exc: Exception) -> Response:
         return problem(status, str(exc), code=exc.code, headers=headers)
     if isinstance(exc, NotAuthenticated | TooManyTries | Busy):
         return problem(status, str(exc) or (type(exc).__doc__ or ""), headers=headers)
-    return problem(status, _closest(SENTENCES, exc) or "", headers=headers)
+    code = exc.code if isinstance(exc, domain.StorageUnavailable | domain.StorageRejected) else ""
+    return problem(status, _closest(SENTENCES, exc) or "", code=code, headers=headers)
 
 
 def _headers(exc: Exception, status: int) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from orchestration.services.files import is_direct
 from orchestration.states import ScanState
 
 if TYPE_CHECKING:
@@ -18,8 +19,15 @@ IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp",
 TEXTS: Final = frozenset(
     {"application/json", "application/jsonl", "application/x-ndjson", "application/xml", "application/yaml"}
 )
+# A page around what object storage shows, which sends no policy of its own: nothing runs in that frame either.
+FRAMED: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-src {origin}; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
 MAX_IMAGE: Final = 32 << 20
 TEXT_SHOWN: Final = 64 << 10
+WHOLE_TEXT: Final = 1 << 20
+"""Object storage sends a text whole or not at all."""
 
 
 def preview_kind(file: File) -> str:
@@ -31,4 +39,5 @@ def preview_kind(file: File) -> str:
         return "image" if file.size <= MAX_IMAGE else ""
     if bare == "text/html":
         return "page"
-    return "text" if bare.startswith("text/") or bare in TEXTS else ""
+    is_text = bare.startswith("text/") or bare in TEXTS
+    return "text" if is_text and (file.size <= WHOLE_TEXT or not is_direct(file)) else ""

@@ -79,6 +79,12 @@ class TooLarge(UploadRefused):
     code = "too_large"
 
 
+class SendDirectly(UploadRefused):
+    """Files go straight to the object storage here. Begin an upload: POST /api/v1/uploads as JSON, name and size."""
+
+    code = "send_directly"
+
+
 class InvalidName(Invalid):
     """The file's name is not usable."""
 
@@ -191,6 +197,10 @@ class StorageRejected(OrchestrationError):
     """The object storage will never accept this."""
 
     code = "storage_rejected"
+
+
+class StorageGone(StorageRejected):
+    """The object storage has nothing of that name."""
 
 
 class ScannerUnavailable(OrchestrationError):

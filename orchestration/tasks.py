@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from celery import shared_task
 
-from orchestration.execution import abandoned, notice, old_logs, orphans, retention, sweep
+from orchestration.execution import abandoned, finishing, notice, old_logs, orphans, retention, sweep
 from orchestration.execution import dispatch as dispatching
 from orchestration.execution import examine as examining
 from orchestration.execution import mail as mailing
@@ -55,6 +56,12 @@ def examine() -> None:
         nudge_dispatch()
 
 
+@shared_task(name="esteira.finish_upload")
+def finish_upload(upload_id: str) -> None:
+    finishing.finish_later(UUID(upload_id))
+    nudge_examine()
+
+
 @shared_task(name="esteira.heal_uploads")
 def heal_uploads() -> None:
     abandoned.heal_uploads()
@@ -78,17 +85,19 @@ def mail() -> None:
 class _Nudge:
     """Sends one message for any number of calls that come while the last one is under way.
 
-    A message says only "look now", so ten jobs submitted together need one of them; and the sender does
-    not wait for the broker. A lost message costs at most the period of the sweep in `project.celery`.
+    A message says only "look now" (and, of some, at what), so ten jobs submitted together need one of them; and the
+    sender does not wait for the broker. A lost message costs at most the period of the sweep in `project.celery`.
     """
 
-    def __init__(self, task: Task[[], None]) -> None:
+    def __init__(self, task: Task[..., None]) -> None:
         self._task = task
         self._wanted = threading.Event()
+        self._waiting: dict[tuple[str, ...], None] = {}
         self._start: Final = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def __call__(self) -> None:
+    def __call__(self, *about: str) -> None:
+        self._waiting[about] = None
         self._wanted.set()
         with self._start:
             if self._thread is None or not self._thread.is_alive():
@@ -98,12 +107,20 @@ class _Nudge:
     def _send(self) -> None:
         while self._wanted.wait(timeout=60):
             self._wanted.clear()
-            try:
-                self._task.apply_async(retry=False)
+            while self._waiting:
+                about = next(iter(self._waiting))
+                del self._waiting[about]
+                self._send_one(about)
+
+    def _send_one(self, about: tuple[str, ...]) -> None:
+        try:
+            self._task.apply_async(about, retry=False)
+            if not about:
                 time.sleep(PAUSE_S)
-            except Exception as exc:  # noqa: BLE001  whatever the broker raises means the same: the sweep comes anyway
-                log.warning("nudge lost", extra={"task": self._task.name, "error": repr(exc)})
+        except Exception as exc:  # noqa: BLE001  whatever the broker raises means the same: the sweep comes anyway
+            log.warning("nudge lost", extra={"task": self._task.name, "error": repr(exc)})
 
 
 nudge_dispatch: Any = _Nudge(dispatch)
 nudge_examine: Any = _Nudge(examine)
+nudge_finish: Any = _Nudge(finish_upload)

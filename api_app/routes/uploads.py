@@ -54,6 +54,7 @@ async def show_upload_config(request: Request) -> ConfigOut:
 
 
 def _config(_sender: Sender) -> ConfigOut:
+    is_direct = get_direct(STORAGE) is not None
     return ConfigOut(
         max_size=settings.MAX_UPLOAD_BYTES,
         max_parts=limits.MAX_PARTS,
@@ -62,8 +63,8 @@ def _config(_sender: Sender) -> ConfigOut:
         max_parallel=limits.MAX_PARALLEL,
         batch_max=limits.BATCH_MAX,
         sign_max=limits.SIGN_MAX,
-        inline_max=limits.INLINE_MAX,
-        transport="app" if get_direct(STORAGE) is None else "direct",
+        inline_max=0 if is_direct else limits.INLINE_MAX,
+        transport="direct" if is_direct else "app",
         tus=tus_out(),
         ttl_s=int(TTL.total_seconds()),
     )

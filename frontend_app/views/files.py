@@ -13,7 +13,7 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
-from frontend_app.preview import POLICY, TEXT_SHOWN, preview_kind
+from frontend_app.preview import FRAMED, POLICY, TEXT_SHOWN, preview_kind
 from frontend_app.streaming import attachment, blocks
 from frontend_app.views.retention import EXTENSIONS_DAYS, undoable
 from frontend_app.words import BYTES
@@ -22,7 +22,7 @@ from orchestration.ids import uuid_or_none
 from orchestration.models import File
 from orchestration.models.usage import SOON
 from orchestration.services.access import find_file, find_job, find_recorded_file
-from orchestration.services.files import delete_file, open_content, why_not_readable
+from orchestration.services.files import delete_file, download_url, open_content, view_url, why_not_readable
 from orchestration.services.receipts import THERE, history_of, receipt_of
 from orchestration.services.retention import longest_term
 from orchestration.states import FileKind, Role, ScanState
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
 
 PAGE: Final = 100
+_SHOWN_AS: Final = {"page": "text/html; charset=utf-8", "text": "text/plain; charset=utf-8"}
 KINDS: Final = (FileKind.UPLOAD, FileKind.RESULT)
 
 
@@ -99,8 +100,17 @@ def file_detail(request: Request, file_id: UUID) -> HttpResponse:
 @answers_errors
 def file_content(request: Request, file_id: UUID) -> HttpResponseBase:
     file = find_file(user=request.user, file_id=file_id)
-    source = _open(file)
-    return attachment(request, source, name=file.name.rpartition("/")[2], size=file.size, sha256=file.sha256)
+    _require_clean(file)
+    if url := download_url(file, media_type="application/octet-stream"):
+        return _sent_on(url)
+    return attachment(request, _open(file), name=file.name.rpartition("/")[2], size=file.size, sha256=file.sha256)
+
+
+def _sent_on(url: str) -> HttpResponse:
+    """To object storage, which has the bytes; the address is good for minutes, so nobody may keep it."""
+    response = redirect(url)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 @require_safe
@@ -112,6 +122,9 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
     kind = preview_kind(file)
     if not kind:
         raise Http404("This kind of file has no preview.")
+    _require_clean(file)
+    if shown := view_url(file, media_type=_SHOWN_AS.get(kind, file.media_type)):
+        return _from_storage(request, file, kind, *shown)
     response: HttpResponseBase
     if kind == "text":
         with _open(file) as source:
@@ -119,7 +132,7 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
         context = {"file": file, "text": text, "is_cut": file.size > TEXT_SHOWN}
         response = render(request, "frontend_app/files/text.html", context)
     else:
-        media_type = "text/html; charset=utf-8" if kind == "page" else file.media_type
+        media_type = _SHOWN_AS.get(kind, file.media_type)
         response = StreamingHttpResponse(blocks(_open(file), file.size), content_type=media_type)
         response["Content-Length"] = str(file.size)
     response["Content-Security-Policy"] = POLICY
@@ -128,9 +141,21 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
     return response
 
 
-def _open(file: File) -> BinaryIO:
+def _from_storage(request: Request, file: File, kind: str, url: str, origin: str) -> HttpResponse:
+    if kind == "image":
+        return _sent_on(url)
+    response = render(request, "frontend_app/files/frame.html", {"file": file, "url": url})
+    response["Content-Security-Policy"] = FRAMED.format(origin=origin)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _require_clean(file: File) -> None:
     if file.scan_state != ScanState.CLEAN:
         raise PermissionDenied(why_not_readable(file))
+
+
+def _open(file: File) -> BinaryIO:
     try:
         return open_content(file)
     except FileNotFoundError as exc:

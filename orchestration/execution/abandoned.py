@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from orchestration.execution.finishing import drop_bytes, finish, finish_stream
+from orchestration.execution.finishing import drop_bytes, finish, finish_later, finish_stream, takes_time
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.ids import uuid_or_none
 from orchestration.models import Upload
@@ -64,7 +64,10 @@ def finish_silent() -> int:
     uploads = list(silent.select_related("workspace").order_by("touched_at")[:BATCH])
     for upload in uploads:
         with one_at_a_time(upload.pk):
-            finish(upload)
+            if takes_time(upload):
+                finish_later(upload.pk)
+            else:
+                finish(upload)
     return len(uploads)
 
 

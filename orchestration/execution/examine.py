@@ -18,7 +18,7 @@ from django.db.models import Exists, F, Q
 from django.db.models.functions import Now
 
 from orchestration import crc64
-from orchestration.errors import ScannerUnavailable
+from orchestration.errors import ScannerUnavailable, StorageRejected, StorageUnavailable
 from orchestration.execution.dedup import share_content
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.ids import new_id
@@ -111,7 +111,7 @@ def _examine(claim: Claim) -> bool:
         return False
     except FileNotFoundError:
         return _record(claim, ScanState.QUARANTINED, "Its bytes are missing from the storage.")
-    except (ScannerUnavailable, OSError) as exc:
+    except (ScannerUnavailable, StorageUnavailable, StorageRejected, OSError) as exc:
         _put_off(claim, str(exc) or type(exc).__name__)
         return False
     point("examine.looked")

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration import crc64
-from orchestration.errors import PartBusy, StorageFull
+from orchestration.errors import PartBusy, StorageFull, StorageRejected, StorageUnavailable
 from orchestration.execution.arrival import arrived, first_state
+from orchestration.execution.isolation import alone
 from orchestration.media_types import HEAD_BYTES, detect
 from orchestration.models import File, Upload, UploadPart
 from orchestration.points import point
@@ -23,6 +24,9 @@ from orchestration.storage.registry import get_place, get_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from uuid import UUID
+
+    from orchestration.storage.base import DirectStorage
 
 log = logging.getLogger(__name__)
 SMALL: Final = 1 << 20
@@ -35,6 +39,23 @@ def local_parts(upload: Upload) -> LocalParts | None:
     return place if isinstance(place, LocalParts) else None
 
 
+def takes_time(upload: Upload) -> bool:
+    """Object storage may be minutes at joining parts: that is a worker's business, not a request's."""
+    return local_parts(upload) is None and not upload.is_single
+
+
+def finish_later(upload_id: UUID) -> None:
+    """For the worker. While one joins the parts of an upload, a second would find neither parts nor object."""
+    with alone(f"upload/{upload_id}") as mine:
+        upload = Upload.objects.select_related("workspace").filter(pk=upload_id, state=UploadState.COMPLETING).first()
+        if not mine or upload is None:
+            return
+        try:
+            finish(upload)
+        except StorageUnavailable as exc:
+            log.warning("upload waits for its storage", extra={"upload_id": str(upload_id), "error": str(exc)})
+
+
 def finish(upload: Upload) -> Upload:
     """Make the bytes durable and the File exist. Any number of calls, by anybody, do no harm.
 
@@ -44,6 +65,11 @@ def finish(upload: Upload) -> Upload:
         version = _settle(upload)
     except (PartBusy, StorageFull):
         raise
+    except StorageRejected as exc:
+        log.warning("upload cannot be completed", extra={"upload_id": str(upload.pk), "error": str(exc)})
+        fail(upload, DAMAGED, "The object storage could not keep the bytes. Send the file again.")
+        upload.refresh_from_db()
+        return upload
     except OSError as exc:
         # What could not be synced may be lost although a second fsync says yes: never ask twice (fsyncgate).
         log.exception("bytes could not be made durable", extra={"upload_id": str(upload.pk)})
@@ -70,14 +96,13 @@ def finish_stream(upload: Upload) -> Upload:
     return finish(upload) if upload.state == UploadState.COMPLETING else upload
 
 
-def finish_whole(uploads: Sequence[Upload]) -> None:
-    """As `finish`, for whole files on local storage, with one sync and one transaction for all of them."""
-    parts = local_parts(uploads[0]) if uploads else None
-    if parts is None:
-        return
-    parts.finish_many([(upload.pk, upload.key) for upload in uploads])
+def finish_whole(arrived: Sequence[tuple[Upload, str]]) -> None:
+    """As `finish`, for whole files and the versions they have, with one sync and one transaction for all of them."""
+    parts = local_parts(arrived[0][0]) if arrived else None
+    if parts is not None:
+        parts.finish_many([(upload.pk, upload.key) for upload, _ in arrived])
     point("upload.bytes_durable")
-    _record([(upload, "") for upload in uploads])
+    _record(arrived)
     point("upload.committed")
 
 
@@ -87,17 +112,22 @@ def _settle(upload: Upload) -> str:
         place.finish(upload.pk, upload.key)
         return ""
     if upload.is_single:
-        stored = place.stat(upload.key)
-        if stored is None:
-            raise FileNotFoundError(upload.key)
-        return stored.version
+        return _version_of(upload, place)
     return place.finish(
         upload.key,
         upload.multipart_id,
-        list(place.parts(upload.key, upload.multipart_id)),
+        # Not listed yet: where they were joined before, there are none, and `finish` finds the object.
+        place.parts(upload.key, upload.multipart_id),
         size=upload.size or 0,
         crc64nvme=crc64.from_text(upload.crc64nvme),
     )
+
+
+def _version_of(upload: Upload, place: DirectStorage) -> str:
+    stored = place.stat(upload.key)
+    if stored is None or (stored.size, stored.crc64nvme) != (upload.size, crc64.from_text(upload.crc64nvme)):
+        raise StorageRejected(f"{upload.key} is not the object that was announced: {stored}")
+    return stored.version
 
 
 @transaction.atomic(durable=True)

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.execution.advance import advance, new_attempt
-from orchestration.execution.outputs import attach_outputs
+from orchestration.execution.outputs import attach_outputs, listed_outputs
 from orchestration.models import Attempt, Item
 from orchestration.models.moves import swap_state, write_events
 from orchestration.points import point
@@ -24,9 +24,12 @@ from orchestration.states import ATTEMPT_FINISHED, ATTEMPT_MOVES, WORK_MOVES, Ev
 from orchestration.wake import wake_engine
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from orchestration.engines.base import AttemptReport
     from orchestration.models import Event
     from orchestration.spec.model import StepSpec
+    from orchestration.storage.base import Stored
 
 
 def record(report: AttemptReport) -> bool:
@@ -34,13 +37,14 @@ def record(report: AttemptReport) -> bool:
     if report.state not in ATTEMPT_FINISHED:
         raise ValueError(f"record takes ends, not {report.state}")
     point("record.before")
+    listed = listed_outputs(report) if report.outputs else {}
     with transaction.atomic():
         attempt = (
             Attempt.objects.select_related("job__pipeline_version", "job__workspace", "item__step_run")
             .filter(pk=report.attempt_id)
             .first()
         )
-        if attempt is None or not _apply(attempt, report):
+        if attempt is None or not _apply(attempt, report, listed):
             return False
     point("record.committed")
     if attempt.job.cancel_requested_at or _is_last(attempt):
@@ -54,7 +58,7 @@ def _is_last(attempt: Attempt) -> bool:
     return step.items_total == 1 or not Item.objects.unfinished().filter(step_run=step).exists()
 
 
-def _apply(attempt: Attempt, report: AttemptReport) -> bool:
+def _apply(attempt: Attempt, report: AttemptReport, listed: Mapping[str, Stored]) -> bool:
     if attempt.state in ATTEMPT_FINISHED or (report.fence is not None and report.fence != attempt.fence):
         return False
     old = attempt.state
@@ -75,7 +79,7 @@ def _apply(attempt: Attempt, report: AttemptReport) -> bool:
     data = {"failure_kind": report.failure_kind, "exit_code": report.exit_code} if report.failure_kind else {}
     ended = attempt.event(report.state, old=old, reason=report.detail, data=data)
     if report.state == "SUCCEEDED":
-        attach_outputs(attempt, report.outputs)
+        attach_outputs(attempt, report.outputs, listed)
     write_events([ended, *_settle_item(attempt, report)])
     return True
 

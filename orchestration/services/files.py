@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 from django.db.models.functions import Greatest, Now
@@ -13,7 +15,7 @@ from orchestration.models.file import UNDELETE
 from orchestration.services.access import require_role
 from orchestration.services.uploads.rooms import check_room
 from orchestration.states import JOB_UNFINISHED, FileEventKind, Role, ScanState
-from orchestration.storage.registry import get_storage
+from orchestration.storage.registry import get_direct, get_storage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +25,40 @@ if TYPE_CHECKING:
     from orchestration.models import User
 
 
+log = logging.getLogger(__name__)
+
+URL_LIVES: Final = timedelta(minutes=5)
+
+
 def open_content(file: File) -> BinaryIO:
     return get_storage(file.storage).open(file.key, file.version)
+
+
+def is_direct(file: File) -> bool:
+    """Whether its bytes come from object storage to whoever reads them, and never through here."""
+    return get_direct(file.storage) is not None
+
+
+def download_url(file: File, *, media_type: str) -> str | None:
+    """Where to fetch it from object storage, for five minutes; None where we serve it ourselves.
+
+    Whoever has it needs no permission any more, so ask only after one was found. It is never kept.
+    """
+    direct = get_direct(file.storage)
+    if direct is None:
+        return None
+    log.info("download signed", extra={"file_id": str(file.pk)})
+    name = file.name.rpartition("/")[2]
+    return direct.sign_get(file.key, file.version, name=name, media_type=media_type, lives=URL_LIVES)
+
+
+def view_url(file: File, *, media_type: str) -> tuple[str, str] | None:
+    """As `download_url`, to be shown inside of a page of ours, and the origin that such a page must allow."""
+    direct = get_direct(file.storage)
+    if direct is None:
+        return None
+    log.info("view signed", extra={"file_id": str(file.pk)})
+    return direct.sign_view(file.key, file.version, media_type=media_type, lives=URL_LIVES), direct.origin
 
 
 def why_not_readable(file: File) -> str:

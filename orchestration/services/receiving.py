@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration import crc64
-from orchestration.errors import DigestMismatch, TooLarge, UploadRefused
+from orchestration.errors import DigestMismatch, SendDirectly, TooLarge, UploadRefused
 from orchestration.execution.arrival import arrived
 from orchestration.execution.finishing import Look, file_of
 from orchestration.ids import new_id
@@ -24,7 +24,7 @@ from orchestration.services.uploads.names import clean_name, clean_path
 from orchestration.services.uploads.rooms import check_room
 from orchestration.spec.units import format_size
 from orchestration.states import Role, UploadDoor, UploadState
-from orchestration.storage.registry import get_storage
+from orchestration.storage.registry import get_direct, get_storage
 from orchestration.tasks import nudge_examine
 
 if TYPE_CHECKING:
@@ -118,8 +118,13 @@ class Receiving:
 
 
 def receive(*, user: User, announced: Announced, workspace: str = "") -> Receiving:
-    """Begin to receive one file. Raises InvalidName, TooLarge, QuotaExceeded and what `find_workspace` raises."""
+    """Begin to receive one file. Raises InvalidName, TooLarge, QuotaExceeded and what `find_workspace` raises.
+
+    Raises SendDirectly where files go to object storage: no byte of them passes through here.
+    """
     place = find_workspace(user=user, slug=workspace, role=Role.SUBMITTER)
+    if get_direct(STORAGE) is not None:
+        raise SendDirectly
     if announced.size is not None and announced.size > settings.MAX_UPLOAD_BYTES:
         raise TooLarge(f"This server accepts files up to {format_size(settings.MAX_UPLOAD_BYTES)}.")
     if announced.crc64nvme:

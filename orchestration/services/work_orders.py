@@ -110,7 +110,7 @@ def _entry(file: File, path: str, *, step: str | None, item: int | None, source:
         "item": item,
         "source": source,
     }
-    url = get_storage(file.storage).read_url(file.key)
+    url = get_storage(file.storage).read_url(file.key, file.version)
     return {"path": path, "url": url, "size": file.size, "sha256": file.sha256, "index": index}
 
 

@@ -98,6 +98,13 @@ class DirectStorage(Storage, Protocol):
     def sign_get(self, key: str, version: str = "", *, name: str, media_type: str, lives: timedelta) -> str:
         """A URL to read the object as an attachment called `name`, served as `media_type` whatever is stored."""
 
+    def sign_view(self, key: str, version: str = "", *, media_type: str, lives: timedelta) -> str:
+        """A URL to show the object inside of one of our pages, which says what it may do there."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host of every signed URL, for the policies that browsers are given."""
+
     def parts(self, key: str, multipart_id: str) -> Iterator[Part]:
         """What arrived, in order of number. Raises StorageRejected when the multipart upload is gone."""
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from django.utils.http import content_disposition_header
 
 from orchestration import crc64
-from orchestration.errors import StorageRejected, StorageUnavailable
+from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
 from orchestration.points import point
 from orchestration.spec.units import format_size
 from orchestration.storage.base import Part, SignedPut, Slot, Stored
-from orchestration.storage.s3_calls import is_gone, open_bucket, translated
+from orchestration.storage.s3_calls import open_bucket, translated
 from orchestration.storage.s3_read import open_object
-from orchestration.storage.s3_receive import S3Incoming
+from orchestration.storage.s3_receive import EXISTS, S3Incoming
 from orchestration.storage.s3_signing import LONGEST, Signer
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ _ENCRYPTION_HEADERS: Final = {
     "ServerSideEncryption": "x-amz-server-side-encryption",
     "SSEKMSKeyId": "x-amz-server-side-encryption-aws-kms-key-id",
 }
-# What a second call to join meets when the first one's answer was lost, or another is at it.
-_MAYBE_DONE: Final = frozenset({"NoSuchUpload", "404", "PreconditionFailed"})
 
 
 class S3DirectStorage:
@@ -138,6 +137,15 @@ class S3DirectStorage:
         }
         return self._signer.sign("GET", key, query=query, headers={}, lives=min(lives, READ_LIVES)).url
 
+    def sign_view(self, key: str, version: str = "", *, media_type: str, lives: timedelta) -> str:
+        query = {"versionId": version} if version else {}
+        query["response-content-type"] = media_type
+        return self._signer.sign("GET", key, query=query, headers={}, lives=min(lives, READ_LIVES)).url
+
+    @property
+    def origin(self) -> str:
+        return self._signer.origin
+
     # -- what became of it -----------------------------------------------------------------------------------------
 
     def parts(self, key: str, multipart_id: str) -> Iterator[Part]:
@@ -155,7 +163,8 @@ class S3DirectStorage:
         try:
             version = self._join(key, multipart_id, parts, size=size, checksum=crc64.to_text(crc64nvme))
         except StorageRejected as exc:
-            if exc.details.get("reason") not in _MAYBE_DONE:
+            # Joined before, by a call whose answer was lost: the parts are gone, or the object is in the way.
+            if not isinstance(exc, StorageGone) and exc.details.get("reason") != EXISTS:
                 raise
             found = self.stat(key)
             if found is None or (found.size, found.crc64nvme) != (size, crc64nvme):
@@ -184,21 +193,15 @@ class S3DirectStorage:
         return joined.get("VersionId", "")
 
     def abort(self, key: str, multipart_id: str) -> None:
-        try:
-            with translated():
-                self.bucket.client.abort_multipart_upload(**self.bucket.at(key), UploadId=multipart_id)
-        except StorageRejected as exc:
-            if not is_gone(exc):
-                raise
+        with suppress(StorageGone), translated():
+            self.bucket.client.abort_multipart_upload(**self.bucket.at(key), UploadId=multipart_id)
 
     def stat(self, key: str) -> Stored | None:
         try:
             with translated():
                 head = self.bucket.client.head_object(**self.bucket.at(key), ChecksumMode="ENABLED")
-        except StorageRejected as exc:
-            if is_gone(exc):
-                return None
-            raise
+        except StorageGone:
+            return None
         checksum = head.get("ChecksumCRC64NVME")
         crc = crc64.from_text(checksum) if checksum else None
         return Stored(head["ContentLength"], crc, head.get("VersionId", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +11,7 @@ from boto3 import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 
-from orchestration.errors import StorageRejected, StorageUnavailable
+from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3.client import S3Client
     from storages.backends.s3 import S3Storage
+
+log = logging.getLogger(__name__)
 
 CONNECT_S: Final = 3
 READ_S: Final = 60
@@ -148,6 +151,7 @@ def translated() -> Iterator[None]:
     except ClientError as exc:
         raise translate(exc) from exc
     except (BotoCoreError, HTTPClientError) as exc:
+        log.warning("object storage cannot be reached", extra={"error": str(exc)})
         raise StorageUnavailable(f"The object storage cannot be reached: {exc}") from exc
 
 
@@ -156,12 +160,11 @@ def translate(exc: ClientError) -> StorageUnavailable | StorageRejected:
     status = int(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     said = f"{exc.operation_name}: {exc.response.get('Error', {}).get('Message') or code}"
     if code in _MENDABLE or code.startswith(_OF_THE_KEY):
+        log.error("object storage refuses this server", extra={"operation": exc.operation_name, "error": said})
         return StorageUnavailable(f"The object storage refuses this server. {said} ({code})", reason=code)
     # An error inside of a 200 comes with a status that botocore made up; its code is what counts.
     if code in _LATER or (status >= SERVER_ERROR and code not in _FINAL):
+        log.warning("object storage is busy", extra={"operation": exc.operation_name, "error": said})
         return StorageUnavailable(f"The object storage asks to come back later. {said} ({code})", reason=code)
-    return StorageRejected(f"The object storage refused. {said} ({code})", reason=code)
-
-
-def is_gone(exc: StorageRejected) -> bool:
-    return exc.details.get("reason") in GONE
+    kind = StorageGone if code in GONE else StorageRejected
+    return kind(f"The object storage refused. {said} ({code})", reason=code)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from botocore.exceptions import BotoCoreError, HTTPClientError
 
-from orchestration.errors import StorageRejected, StorageUnavailable
-from orchestration.storage.s3_calls import is_gone, translated
+from orchestration.errors import StorageGone, StorageUnavailable
+from orchestration.storage.s3_calls import translated
 
 if TYPE_CHECKING:
     from collections.abc import Buffer
@@ -79,10 +79,8 @@ class ObjectReader(io.RawIOBase):
         try:
             with translated():
                 data = self._bucket.client.get_object(**where, Range=f"bytes={first}-{last}")["Body"].read()
-        except StorageRejected as exc:
-            if is_gone(exc):
-                raise FileNotFoundError(self._key) from exc
-            raise
+        except StorageGone as exc:
+            raise FileNotFoundError(self._key) from exc
         if len(data) != last - first + 1:
             raise StorageUnavailable(f"The object storage gave {len(data)} bytes of {last - first + 1}.")
         return data
@@ -94,9 +92,7 @@ def open_object(bucket: Bucket, key: str, version: str) -> BinaryIO:
     try:
         with translated():
             head = bucket.client.head_object(**where)
-    except StorageRejected as exc:
-        if is_gone(exc):
-            raise FileNotFoundError(key) from exc
-        raise
+    except StorageGone as exc:
+        raise FileNotFoundError(key) from exc
     reader = ObjectReader(bucket, key, head.get("VersionId", version), head["ContentLength"])
     return cast("BinaryIO", io.BufferedReader(reader, FIRST_AHEAD))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from orchestration.storage.s3_calls import Bucket
 
 IN_MEMORY: Final = 8 << 20
+EXISTS: Final = "PreconditionFailed"
 
 
 class S3Incoming:
@@ -43,10 +44,9 @@ class S3Incoming:
                     IfNoneMatch="*",
                 )
         except StorageRejected as exc:
-            if exc.details.get("reason") == "PreconditionFailed":
-                self._settle(exc)
-            else:
+            if exc.details.get("reason") != EXISTS:
                 raise
+            self._settle(exc)
         self._file.close()
         point("storage.committed")
 

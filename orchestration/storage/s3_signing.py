@@ -43,7 +43,7 @@ class Signer:
         url = bucket.client.generate_presigned_url("get_object", Params={"Bucket": bucket.name, "Key": "key"})
         parts = urlsplit(url)
         self._path = parts.path.removesuffix("key")
-        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self.origin = f"{parts.scheme}://{parts.netloc}"
         self._host = parts.netloc
         self._derived: tuple[tuple[str | None, str], bytes] = ((None, ""), b"")
 
@@ -80,7 +80,7 @@ class Signer:
         )
         to_sign = f"{ALGORITHM}\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         signature = hmac.new(self._key(credentials, stamp[:8]), to_sign.encode(), hashlib.sha256).hexdigest()
-        url = f"{self._origin}{path}?{'&'.join(said)}&X-Amz-Signature={signature}"
+        url = f"{self.origin}{path}?{'&'.join(said)}&X-Amz-Signature={signature}"
         return Signed(url, now.replace(microsecond=0) + timedelta(seconds=seconds))
 
     @staticmethod

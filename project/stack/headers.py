@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from orchestration.storage.registry import get_direct
+from project.object_storage import IN_BUCKETS
 from project.stack.answers import is_api
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._csp = _page_csp()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -42,19 +45,28 @@ class SecurityHeaders:
 
         async def secured(message: Message) -> None:
             if message["type"] in _STARTS:
-                message = {**message, "headers": _secured(scope, message.get("headers", ()))}
+                message = {**message, "headers": _secured(scope, message.get("headers", ()), self._csp)}
             await send(message)
 
         await self._app(scope, receive, secured)
 
 
-def _secured(scope: Scope, given: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _page_csp() -> bytes:
+    """Pages send files to object storage, where there is one, and show images from there."""
+    csp = APP_CSP
+    for origin in sorted({direct.origin for alias in IN_BUCKETS if (direct := get_direct(alias))}):
+        for allowed in (b"img-src 'self'", b"connect-src 'self'"):
+            csp = csp.replace(allowed, allowed + b" " + origin.encode())
+    return csp
+
+
+def _secured(scope: Scope, given: list[tuple[bytes, bytes]], page_csp: bytes) -> list[tuple[bytes, bytes]]:
     headers = [(name.lower(), value) for name, value in given]
     headers = [(name, value) for name, value in headers if name not in _SET_HERE]
     own = dict(headers)
     api = is_api(scope)
     if CSP not in own:
-        headers.append((CSP, API_CSP if api else APP_CSP))
+        headers.append((CSP, API_CSP if api else page_csp))
     if api and CACHE not in own:
         headers.append((CACHE, b"no-store"))
     in_own_page = b"frame-ancestors 'self'" in own.get(CSP, b"")

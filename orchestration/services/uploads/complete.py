@@ -17,11 +17,11 @@ from orchestration.errors import (
     QuotaExceeded,
     UploadNotOpen,
 )
-from orchestration.execution.finishing import drop_bytes, fail, finish, finish_whole
+from orchestration.execution.finishing import drop_bytes, fail, finish, finish_whole, takes_time
 from orchestration.models import Upload
 from orchestration.points import point
 from orchestration.services.access import require_role
-from orchestration.services.uploads.limits import BATCH_MAX
+from orchestration.services.uploads.limits import BATCH_FOLDER, BATCH_MAX
 from orchestration.services.uploads.lookups import list_uploads
 from orchestration.services.uploads.received import received, require_whole
 from orchestration.services.uploads.rooms import check_room
@@ -29,7 +29,7 @@ from orchestration.services.uploads.signing import require_open
 from orchestration.states import Role, UploadDoor, UploadState
 from orchestration.storage.local_parts import LocalParts
 from orchestration.storage.registry import get_place
-from orchestration.tasks import nudge_examine
+from orchestration.tasks import nudge_examine, nudge_finish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,13 +49,22 @@ def complete(*, user: User, upload: Upload, crc64nvme: str = "", size: int | Non
     if upload.state == UploadState.OPEN:
         _decide(upload, crc64nvme, size)
     if upload.state == UploadState.COMPLETING:
-        upload = finish(upload)
-        nudge_examine()
+        upload = _finish(upload)
     if upload.state == UploadState.FAILED:
         raise DigestMismatch(upload.failure_detail) if upload.failure_code == MISMATCH else ended_as(upload)
     if upload.state not in {UploadState.COMPLETE, UploadState.COMPLETING}:
         raise ended_as(upload)
     return upload
+
+
+def _finish(upload: Upload) -> Upload:
+    """Now, or by a worker soon: whoever asks again hears what became of it."""
+    if takes_time(upload):
+        nudge_finish(str(upload.pk))
+        return upload
+    done = finish(upload)
+    nudge_examine()
+    return done
 
 
 def ended_as(upload: Upload) -> OrchestrationError:
@@ -68,6 +77,8 @@ def _decide(upload: Upload, crc64nvme: str, size: int | None) -> None:
     """To `completing` if all is there and fits what was announced; who loses the race sees what the other decided."""
     require_open(upload)
     there = received(upload)
+    if upload.state != UploadState.OPEN:
+        return
     total = require_whole(upload, there, size)
     announced = crc64nvme or upload.crc64nvme
     if announced and there.crc64nvme is not None and crc64.from_text(announced) != there.crc64nvme:
@@ -130,11 +141,11 @@ def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
     places = {upload.workspace_id: upload.workspace for upload in uploads}
     allowed = {pk for pk, place in places.items() if place.lets(user, Role.SUBMITTER)}
     there = _arrived([u for u in uploads if u.workspace_id in allowed and u.door == UploadDoor.API])
-    workspaces = {upload.pk: upload.workspace_id for upload in there}
+    workspaces = {upload.pk: upload.workspace_id for upload, _ in there}
     ids = list(workspaces)
     with transaction.atomic(durable=True):
         # Nothing is added to what was reserved; a quota that was lowered meanwhile is found here.
-        for place in {upload.workspace for upload in there}:
+        for place in {upload.workspace for upload, _ in there}:
             if not _has_room(place):
                 ids = [pk for pk in ids if workspaces[pk] != place.pk]
         moving = Upload.objects.open().filter(pk__in=ids).select_for_update(of=("self",))
@@ -142,7 +153,7 @@ def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
         Upload.objects.filter(pk__in=ids).update(state=UploadState.COMPLETING, touched_at=Now(), expires_at=None)
     point("upload.completing")
     moved = set(ids)
-    finish_whole([upload for upload in there if upload.pk in moved])
+    finish_whole([(upload, version) for upload, version in there if upload.pk in moved])
     nudge_examine()
     done = Upload.objects.filter(pk__in=ids).select_related("workspace", "file")
     return {upload.pk: upload for upload in done}
@@ -156,16 +167,19 @@ def _has_room(place: Workspace) -> bool:
     return True
 
 
-def _arrived(uploads: list[Upload]) -> list[Upload]:
-    """Whose bytes are there at their full size: existence proves the rest, because the signature bound it."""
-    if not uploads:
+def _arrived(uploads: list[Upload]) -> list[tuple[Upload, str]]:
+    """Whose bytes are there at their full size, and their version: the signature bound the rest to that."""
+    announced = [upload for upload in uploads if upload.crc64nvme]
+    if not announced:
         return []
-    place = get_place(uploads[0].storage)
+    place = get_place(announced[0].storage)
     if isinstance(place, LocalParts):
-        return [u for u in uploads if u.crc64nvme and place.size(u.pk) == u.size]
-    folders = {upload.key.rpartition("/")[0] for upload in uploads}
-    sizes = {key: stored.size for folder in folders for key, stored in place.listed(f"{folder}/")}
-    return [u for u in uploads if u.crc64nvme and sizes.get(u.key) == u.size]
+        return [(upload, "") for upload in announced if place.size(upload.pk) == upload.size]
+    # Only what was begun as a batch has a folder that holds nothing else.
+    folders = {upload.key.rpartition("/")[0] for upload in announced if BATCH_FOLDER in upload.key}
+    listed = {key: stored for folder in folders for key, stored in place.listed(f"{folder}/")}
+    there = [(upload, listed[upload.key]) for upload in announced if upload.key in listed]
+    return [(upload, stored.version) for upload, stored in there if stored.size == upload.size]
 
 
 def abort(*, user: User, upload: Upload) -> None:

@@ -25,7 +25,7 @@ from orchestration.models import Upload, Workspace
 from orchestration.models.upload import STORAGE, TTL
 from orchestration.services.access import find_workspace
 from orchestration.services.uploads.complete import complete_empty
-from orchestration.services.uploads.limits import BATCH_MAX, MAX_FINGERPRINT, part_size_for
+from orchestration.services.uploads.limits import BATCH_FOLDER, BATCH_MAX, MAX_FINGERPRINT, part_size_for
 from orchestration.services.uploads.names import clean_name, clean_path
 from orchestration.services.uploads.rooms import check_open, check_room
 from orchestration.spec.units import format_size
@@ -103,7 +103,7 @@ def create_uploads(
     for one in wanted:
         found = resumable.get((one.fingerprint, one.size)) if one.resume else None
         try:
-            upload = found or checked_upload(user, place, one, UploadDoor.API, folder=f"b/{batch}")
+            upload = found or checked_upload(user, place, one, UploadDoor.API, folder=f"{BATCH_FOLDER[1:]}{batch}")
         except OrchestrationError as exc:
             if atomic:
                 raise

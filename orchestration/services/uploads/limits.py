@@ -11,6 +11,8 @@ PLANNED_PARTS: Final = 9_500
 MAX_PARTS: Final = 10_000
 MAX_PARALLEL: Final = 8
 BATCH_MAX: Final = 1_000
+BATCH_FOLDER: Final = "/b/"
+"""In the key of what was begun as one of a batch, before the batch's own folder."""
 SIGN_MAX: Final = 100
 INLINE_MAX: Final = 8 * MIB
 """Up to here one request with the bytes as its body is the better way."""

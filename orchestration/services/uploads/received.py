@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from orchestration import crc64
-from orchestration.errors import Invalid, PartsMissing
+from orchestration.errors import Invalid, PartsMissing, StorageGone
+from orchestration.execution.finishing import DAMAGED, fail
 from orchestration.storage.base import DirectStorage, Part
 from orchestration.storage.local_parts import LocalParts
 from orchestration.storage.registry import get_place
@@ -35,12 +36,12 @@ class Received:
 
 
 def received(upload: Upload) -> Received:
-    """Raises StorageUnavailable where object storage does not answer."""
+    """Raises StorageUnavailable where object storage does not answer. The upload fails where its parts are gone."""
     place = get_place(upload.storage)
     if upload.is_single:
         return _whole(upload, place)
     if not isinstance(place, LocalParts):
-        return _joined(place.parts(upload.key, upload.multipart_id) if upload.multipart_id else ())
+        return _listed(upload, place)
     rows = upload.parts.order_by("number").values_list("number", "size", "crc64nvme")
     return _joined(Part(number, size, crc64.from_text(crc)) for number, size, crc in rows.iterator())
 
@@ -55,6 +56,15 @@ def _whole(upload: Upload, place: LocalParts | DirectStorage) -> Received:
         stored = place.stat(upload.key)
         size, crc = (stored.size, stored.crc64nvme) if stored else (None, None)
     return Received((), None) if size is None else Received((Part(1, size, crc or 0),), crc)
+
+
+def _listed(upload: Upload, place: DirectStorage) -> Received:
+    try:
+        return _joined(place.parts(upload.key, upload.multipart_id) if upload.multipart_id else ())
+    except StorageGone:
+        if not fail(upload, DAMAGED, "Its parts are gone from the object storage. Begin the upload again."):
+            upload.refresh_from_db()
+        return Received((), None)
 
 
 def _joined(parts: Iterable[Part]) -> Received:
