@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 CHECKSUM: Final = "x-amz-checksum-crc64nvme"
 MOST_IN_ONE_PUT: Final = 5 << 30
+_PLAIN: Final = re.compile(r"[!-~]+( [!-~]+)*")
 READ_LIVES: Final = timedelta(minutes=5)
 _ENCRYPTION_HEADERS: Final = {
     "ServerSideEncryption": "x-amz-server-side-encryption",
@@ -93,7 +95,7 @@ class S3DirectStorage:
     # -- what clients send to --------------------------------------------------------------------------------------
 
     def begin(self, key: str, *, content_type: str) -> str:
-        kind: dict[str, Any] = {"ContentType": content_type} if content_type else {}
+        kind: dict[str, Any] = {"ContentType": _as_header(content_type)} if content_type else {}
         with translated():
             begun = self.bucket.client.create_multipart_upload(
                 **self.bucket.at(key),
@@ -116,7 +118,7 @@ class S3DirectStorage:
         _require_one_put(size)
         headers = {"content-length": str(size)}
         if content_type:
-            headers["content-type"] = content_type
+            headers["content-type"] = _as_header(content_type)
         headers["if-none-match"] = "*"
         if crc64nvme is not None:
             headers[CHECKSUM] = crc64.to_text(crc64nvme)
@@ -228,6 +230,11 @@ class S3DirectStorage:
         for page in _turned(pages):
             yield from page.get("Versions", [])
             yield from page.get("DeleteMarkers", [])
+
+
+def _as_header(content_type: str) -> str:
+    """What people say of a file, where a client must be able to send it exactly as it was signed."""
+    return content_type if _PLAIN.fullmatch(content_type) else "application/octet-stream"
 
 
 def _require_one_put(size: int) -> None:

@@ -10,12 +10,15 @@ from storages.backends.s3 import S3Storage
 from orchestration.storage.local import LocalStorage
 from orchestration.storage.s3 import S3DirectStorage
 from orchestration.storage.s3_calls import client_config
+from tests.s3_double.fixtures import BUCKET as STRICT
+from tests.s3_double.fixtures import s3  # noqa: F401  a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from orchestration.storage.base import Storage
+    from tests.s3_double.server import S3Double
 
 BUCKET = "files"
 REGION = "eu-central-1"
@@ -66,10 +69,29 @@ def bucket() -> Iterator[Bucket]:
         yield made
 
 
-@pytest.fixture(params=["local", "moto"])
+@pytest.fixture
+def direct(s3: S3Double) -> S3DirectStorage:  # noqa: F811  the fixture itself
+    """On the strict double, which refuses what S3 refuses."""
+    given = s3.credentials
+    return S3DirectStorage.of(
+        backend(
+            bucket_name=STRICT,
+            endpoint_url=s3.endpoint,
+            region_name=given.region,
+            access_key=given.access_key,
+            secret_key=given.secret_key,
+            client_config=client_config(addressing_style="path"),
+        )
+    )
+
+
+@pytest.fixture(params=["local", "moto", "strict"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     """Each of the adapters, empty."""
     if request.param == "local":
         return LocalStorage(tmp_path / "storage")
+    if request.param == "strict":
+        strict: S3DirectStorage = request.getfixturevalue("direct")
+        return strict
     made: Bucket = request.getfixturevalue("bucket")
     return made.storage
