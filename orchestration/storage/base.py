@@ -85,6 +85,9 @@ class DirectStorage(Storage, Protocol):
     Every method raises StorageUnavailable (later) or StorageRejected (never) for what the storage answers.
     """
 
+    bucket: str
+    """Its name, as the storage's events call it."""
+
     def begin(self, key: str, *, content_type: str) -> str:
         """Begin a multipart upload with a FULL_OBJECT CRC64NVME; its id."""
 
@@ -115,6 +118,9 @@ class DirectStorage(Storage, Protocol):
         """Gone is as good as aborted."""
 
     def stat(self, key: str) -> Stored | None: ...
+
+    def scan_tag(self, key: str, version: str = "") -> str:
+        """What the storage's own malware scanner wrote on this version, "" while it has written nothing."""
 
     def listed(self, prefix: str) -> Iterator[tuple[str, Stored]]:
         """Every object below `prefix`, with its version; checksums are not listed."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CHECKSUM: Final = "x-amz-checksum-crc64nvme"
 MOST_IN_ONE_PUT: Final = 5 << 30
 _PLAIN: Final = re.compile(r"[!-~]+( [!-~]+)*")
+SCAN_TAG: Final = "GuardDutyMalwareScanStatus"
 READ_LIVES: Final = timedelta(minutes=5)
 _ENCRYPTION_HEADERS: Final = {
     "ServerSideEncryption": "x-amz-server-side-encryption",
@@ -39,9 +40,10 @@ _ENCRYPTION_HEADERS: Final = {
 
 
 class S3DirectStorage:
-    def __init__(self, bucket: Bucket) -> None:
-        self.bucket = bucket
-        self._signer = Signer(bucket)
+    def __init__(self, place: Bucket) -> None:
+        self.place = place
+        self.bucket = place.name
+        self._signer = Signer(place)
 
     @classmethod
     def of(cls, backend: S3Storage) -> Self:
@@ -50,10 +52,10 @@ class S3DirectStorage:
     # -- what a storage does ---------------------------------------------------------------------------------------
 
     def receive(self, key: str) -> S3Incoming:
-        return S3Incoming(self.bucket, key)
+        return S3Incoming(self.place, key)
 
     def open(self, key: str, version: str = "") -> BinaryIO:
-        return open_object(self.bucket, key, version)
+        return open_object(self.place, key, version)
 
     def size(self, key: str) -> int | None:
         found = self.stat(key)
@@ -79,27 +81,27 @@ class S3DirectStorage:
     def delete(self, key: str) -> None:
         """Each version and each marker by its id: a plain delete would only hide them."""
         for version in list(self._versions(key)):
-            if version["Key"] == self.bucket.full(key):
+            if version["Key"] == self.place.full(key):
                 with translated():
-                    self.bucket.client.delete_object(**self.bucket.at(key), VersionId=version["VersionId"])
+                    self.place.client.delete_object(**self.place.at(key), VersionId=version["VersionId"])
         point("storage.deleted")
 
     def keys_older_than(self, age: timedelta) -> Iterator[str]:
         limit = datetime.now(UTC) - age
-        pages = self.bucket.client.get_paginator("list_objects_v2").paginate(**self._below(""))
+        pages = self.place.client.get_paginator("list_objects_v2").paginate(**self._below(""))
         for page in _turned(pages):
             for found in page.get("Contents", []):
                 if found["LastModified"] < limit:
-                    yield self.bucket.key_of(found["Key"])
+                    yield self.place.key_of(found["Key"])
 
     # -- what clients send to --------------------------------------------------------------------------------------
 
     def begin(self, key: str, *, content_type: str) -> str:
         kind: dict[str, Any] = {"ContentType": _as_header(content_type)} if content_type else {}
         with translated():
-            begun = self.bucket.client.create_multipart_upload(
-                **self.bucket.at(key),
-                **self.bucket.encryption,
+            begun = self.place.client.create_multipart_upload(
+                **self.place.at(key),
+                **self.place.encryption,
                 **kind,
                 ChecksumAlgorithm="CRC64NVME",
                 ChecksumType="FULL_OBJECT",
@@ -129,7 +131,7 @@ class S3DirectStorage:
         return SignedPut(signed.url, headers, signed.expires_at)
 
     def _encryption_headers(self) -> dict[str, str]:
-        return {_ENCRYPTION_HEADERS[name]: value for name, value in self.bucket.encryption.items()}
+        return {_ENCRYPTION_HEADERS[name]: value for name, value in self.place.encryption.items()}
 
     def sign_get(self, key: str, version: str = "", *, name: str, media_type: str, lives: timedelta) -> str:
         query = {"versionId": version} if version else {}
@@ -151,8 +153,8 @@ class S3DirectStorage:
     # -- what became of it -----------------------------------------------------------------------------------------
 
     def parts(self, key: str, multipart_id: str) -> Iterator[Part]:
-        where = self.bucket.at(key) | {"UploadId": multipart_id}
-        for page in _turned(self.bucket.client.get_paginator("list_parts").paginate(**where)):
+        where = self.place.at(key) | {"UploadId": multipart_id}
+        for page in _turned(self.place.client.get_paginator("list_parts").paginate(**where)):
             for part in page.get("Parts", []):
                 if "ChecksumCRC64NVME" not in part:
                     raise StorageRejected(
@@ -181,8 +183,8 @@ class S3DirectStorage:
         ]
         point("storage.before_join")
         with translated():
-            joined = self.bucket.client.complete_multipart_upload(
-                **self.bucket.at(key),
+            joined = self.place.client.complete_multipart_upload(
+                **self.place.at(key),
                 UploadId=multipart_id,
                 MultipartUpload={"Parts": listed},
                 ChecksumType="FULL_OBJECT",
@@ -196,37 +198,43 @@ class S3DirectStorage:
 
     def abort(self, key: str, multipart_id: str) -> None:
         with suppress(StorageGone), translated():
-            self.bucket.client.abort_multipart_upload(**self.bucket.at(key), UploadId=multipart_id)
+            self.place.client.abort_multipart_upload(**self.place.at(key), UploadId=multipart_id)
 
     def stat(self, key: str) -> Stored | None:
         try:
             with translated():
-                head = self.bucket.client.head_object(**self.bucket.at(key), ChecksumMode="ENABLED")
+                head = self.place.client.head_object(**self.place.at(key), ChecksumMode="ENABLED")
         except StorageGone:
             return None
         checksum = head.get("ChecksumCRC64NVME")
         crc = crc64.from_text(checksum) if checksum else None
         return Stored(head["ContentLength"], crc, head.get("VersionId", ""))
 
+    def scan_tag(self, key: str, version: str = "") -> str:
+        where = self.place.at(key) | ({"VersionId": version} if version else {})
+        with translated():
+            tags = self.place.client.get_object_tagging(**where)["TagSet"]
+        return next((tag["Value"] for tag in tags if tag["Key"] == SCAN_TAG), "")
+
     def listed(self, prefix: str) -> Iterator[tuple[str, Stored]]:
         for found in self._versions(prefix):
             if found["IsLatest"] and "Size" in found:
-                yield self.bucket.key_of(found["Key"]), Stored(found["Size"], None, found["VersionId"])
+                yield self.place.key_of(found["Key"]), Stored(found["Size"], None, found["VersionId"])
 
     def unfinished(self, age: timedelta) -> Iterator[tuple[str, str]]:
         limit = datetime.now(UTC) - age
-        pages = self.bucket.client.get_paginator("list_multipart_uploads").paginate(**self._below(""))
+        pages = self.place.client.get_paginator("list_multipart_uploads").paginate(**self._below(""))
         for page in _turned(pages):
             for found in page.get("Uploads", []):
                 if found["Initiated"] < limit:
-                    yield self.bucket.key_of(found["Key"]), found["UploadId"]
+                    yield self.place.key_of(found["Key"]), found["UploadId"]
 
     def _below(self, prefix: str) -> dict[str, Any]:
-        return {"Bucket": self.bucket.name, "Prefix": self.bucket.full(prefix)}
+        return {"Bucket": self.place.name, "Prefix": self.place.full(prefix)}
 
     def _versions(self, prefix: str) -> Iterator[Any]:
         """Versions and delete markers; only the first have a Size."""
-        pages = self.bucket.client.get_paginator("list_object_versions").paginate(**self._below(prefix))
+        pages = self.place.client.get_paginator("list_object_versions").paginate(**self._below(prefix))
         for page in _turned(pages):
             yield from page.get("Versions", [])
             yield from page.get("DeleteMarkers", [])

@@ -46,7 +46,7 @@ class Bucket:
 
     @property
     def client(self) -> Any:
-        return self.storage.bucket.client
+        return self.storage.place.client
 
     def versions(self) -> list[tuple[str, str]]:
         """Everything that lies there, markers too."""
@@ -56,7 +56,7 @@ class Bucket:
 
     def put(self, key: str, data: bytes) -> str:
         """Somebody writes past us."""
-        done = self.client.put_object(Bucket=BUCKET, Key=self.storage.bucket.full(key), Body=data)
+        done = self.client.put_object(Bucket=BUCKET, Key=self.storage.place.full(key), Body=data)
         return str(done["VersionId"])
 
 

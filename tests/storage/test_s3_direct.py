@@ -191,7 +191,7 @@ def test_later_bytes_under_the_key_change_nothing_for_who_has_a_version(direct: 
     send(signed_whole(direct), DATA)
     first = direct.stat(KEY)
     assert first is not None
-    client_for(s3).put_object(Bucket=BUCKET, Key=direct.bucket.full(KEY), Body=b"somebody else's")
+    client_for(s3).put_object(Bucket=BUCKET, Key=direct.place.full(KEY), Body=b"somebody else's")
     assert content(direct, first.version) == DATA
     read = httpx.get(direct.read_url(KEY, first.version), trust_env=False)
     assert read.content == DATA
@@ -204,7 +204,7 @@ def test_later_bytes_under_the_key_change_nothing_for_who_has_a_version(direct: 
 
 def test_delete_takes_every_version_and_marker_and_nothing_beside_it(direct: S3DirectStorage, s3: S3Double) -> None:
     boto = client_for(s3)
-    where = {"Bucket": BUCKET, "Key": direct.bucket.full(KEY)}
+    where = {"Bucket": BUCKET, "Key": direct.place.full(KEY)}
     for data in (b"1", b"2"):
         boto.put_object(**where, Body=data)
     boto.delete_object(**where)
@@ -213,7 +213,7 @@ def test_delete_takes_every_version_and_marker_and_nothing_beside_it(direct: S3D
     s3.rules.page_size = 1
     direct.delete(KEY)
     left = boto.list_object_versions(Bucket=BUCKET)
-    assert [v["Key"] for v in left["Versions"]] == [direct.bucket.full(beside)]
+    assert [v["Key"] for v in left["Versions"]] == [direct.place.full(beside)]
     assert "DeleteMarkers" not in left
 
 
@@ -222,8 +222,8 @@ def test_listing_tells_sizes_and_newest_versions(direct: S3DirectStorage, s3: S3
     for n, key in enumerate(keys):
         send(signed_whole(direct, b"x" * n, key), b"x" * n)
     send(signed_whole(direct, b"y", "w/b/2/0"), b"y")
-    client_for(s3).put_object(Bucket=BUCKET, Key=direct.bucket.full(keys[0]), Body=b"newer")
-    client_for(s3).delete_object(Bucket=BUCKET, Key=direct.bucket.full(keys[1]))
+    client_for(s3).put_object(Bucket=BUCKET, Key=direct.place.full(keys[0]), Body=b"newer")
+    client_for(s3).delete_object(Bucket=BUCKET, Key=direct.place.full(keys[1]))
     s3.rules.page_size = 1
     found = dict(direct.listed("w/b/1/"))
     assert {key: stored.size for key, stored in found.items()} == {keys[0]: 5, keys[2]: 2}
@@ -252,7 +252,7 @@ def test_place_for_an_output_takes_exactly_its_bytes(direct: S3DirectStorage) ->
 
 def test_everything_is_encrypted_with_the_key_that_is_named(direct: S3DirectStorage, s3: S3Double) -> None:
     s3.rules.require_kms = "arn:key"
-    direct.bucket.encryption.update({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:key"})
+    direct.place.encryption.update({"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:key"})
     assert send(signed_whole(direct), DATA).status_code == 200
     direct.delete(KEY)
     assert finish(direct, begun(direct, 1, 2, 3))
@@ -318,3 +318,16 @@ def test_part_without_a_checksum_is_not_believed(direct: S3DirectStorage, s3: S3
     with pytest.raises(StorageRejected, match="check_storage"):
         list(direct.parts(KEY, other))
     assert Part(1, 1, 1).etag == ""
+
+
+def test_word_of_the_storages_own_scanner_is_of_one_version(direct: S3DirectStorage, s3: S3Double) -> None:
+    send(signed_whole(direct), DATA)
+    there = direct.stat(KEY)
+    assert there is not None
+    assert direct.scan_tag(KEY, there.version) == ""
+    tag = {"Key": "GuardDutyMalwareScanStatus", "Value": "NO_THREATS_FOUND"}
+    where = {"Bucket": BUCKET, "Key": direct.place.full(KEY)}
+    client_for(s3).put_object_tagging(**where, VersionId=there.version, Tagging={"TagSet": [tag]})
+    client_for(s3).put_object(**where, Body=b"newer")
+    assert direct.scan_tag(KEY, there.version) == "NO_THREATS_FOUND"
+    assert direct.scan_tag(KEY) == ""
