@@ -55,7 +55,7 @@ def _bucket(alias: str) -> dict[str, Any]:
 def _bucket_name(name: str) -> str:
     read = env.text(name)
     if not _BUCKET.fullmatch(read):
-        raise env.BadSetting(name, read, "the name of an existing bucket")
+        raise env.BadSetting(name, read, "the name of a bucket that exists: 3 to 63 of a-z, 0-9, - and .")
     return read
 
 

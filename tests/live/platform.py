@@ -22,6 +22,7 @@ import psycopg
 
 from project.children import BEAT, WORKER, Children
 from project.embedded.throwaway import throwaway
+from tests.live.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,6 +50,8 @@ class Platform:
     children: Children
     token: str
     said: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    relay: Relay | None = None
 
     def call(self, method: str, path: str, *, patience_s: float = 60, **kwargs: Any) -> httpx.Response:
         deadline = time.monotonic() + patience_s
@@ -102,7 +105,7 @@ class Platform:
         self.manage("pipelines", "publish", str(folder))
 
     def manage(self, *words: str) -> str:
-        env = {**os.environ, **environment(self.home, self.url, self.database_url)}
+        env = {**os.environ, **environment(self.home, self.url, self.database_url), **self.env}
         done = subprocess.run(
             [sys.executable, str(ROOT / "manage.py"), *words], env=env, capture_output=True, text=True, check=False
         )
@@ -134,8 +137,10 @@ def environment(home: Path, url: str, database_url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running(extra: dict[str, str] | None = None, settings: dict[str, str] | None = None) -> Iterator[Platform]:
-    """The platform, ready. Everything it started is gone afterwards.
+def running(
+    extra: dict[str, str] | None = None, settings: dict[str, str] | None = None, *, relayed: bool = False
+) -> Iterator[Platform]:
+    """The platform, ready. Everything it started is gone afterwards. `relayed`: with every byte to and fro counted.
 
     A commit waits for its log here, unlike in the other tests: these kill PostgreSQL, and what was promised
     must be there after. (Run with synchronous_commit=off, the oracle finds lost jobs: it is no ornament.)
@@ -146,7 +151,7 @@ def running(extra: dict[str, str] | None = None, settings: dict[str, str] | None
         env = environment(home, url, postgres.url) | (extra or {})
         said: list[str] = []
         children = Children(home / "log", env, said.append)
-        platform = Platform(home, url, postgres.url, postgres, children, "", said)
+        platform = Platform(home, url, postgres.url, postgres, children, "", said, env=extra or {})
         platform.manage("prepare")
         platform.token = json.loads((home / "cli.json").read_text())["token"]
         stop = threading.Event()
@@ -154,7 +159,12 @@ def running(extra: dict[str, str] | None = None, settings: dict[str, str] | None
         children.start("web", ["-m", "project.serve"], stop_s=8)
         children.start("worker", WORKER, stop_s=8)
         children.start("beat", BEAT, stop_s=4)
-        children.start("engine", [str(ROOT / "manage.py"), "local_engine"], stop_s=12)
+        if relayed:
+            platform.relay = relay = Relay(int(url.rpartition(":")[2]))
+            relay.start()
+            platform.url = relay.url
+        engine = [str(ROOT / "manage.py"), "local_engine", "--server", platform.url]
+        children.start("engine", engine, stop_s=12)
         keeper.start()
         try:
             _wait_until_ready(platform)
@@ -163,6 +173,8 @@ def running(extra: dict[str, str] | None = None, settings: dict[str, str] | None
             stop.set()
             keeper.join()
             children.stop()
+            if platform.relay:
+                platform.relay.stop()
             shutil.rmtree(home, ignore_errors=True)
 
 
