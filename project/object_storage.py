@@ -21,9 +21,13 @@ _PREFIX: Final = re.compile(r"([A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)?")
 def aliases(home: Path) -> dict[str, Any]:
     """What Django's STORAGES says of our four. Stops the process with a sentence where something is missing."""
     local = {alias: _folder(home / "storage" / alias) for alias in ("uploads", "results", "logs", "code")}
-    if env.choice("ESTEIRA_STORAGE", "local", allowed=("local", "s3")) == "local":
+    if not uses_buckets():
         return local
     return local | {alias: _bucket(alias) for alias in IN_BUCKETS}
+
+
+def uses_buckets() -> bool:
+    return env.choice("ESTEIRA_STORAGE", "local", allowed=("local", "s3")) == "s3"
 
 
 def _folder(location: Path) -> dict[str, Any]:

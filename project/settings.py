@@ -174,6 +174,7 @@ UPLOAD_TUS = env.choice("ESTEIRA_UPLOAD_TUS", "local", allowed=("local", "off"))
 # The IETF's draft of the same, which still changes, at the same address.
 UPLOAD_IETF = env.flag("ESTEIRA_UPLOAD_IETF", default=False)
 
+USES_BUCKETS = object_storage.uses_buckets()
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

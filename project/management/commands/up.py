@@ -63,6 +63,7 @@ class Command(BaseCommand):
 
     def _run(self, children: Children, postgres: EmbeddedPostgres | None, *, no_sample: bool) -> None:
         said = self._prepare()
+        self._check_storage()
         children.start("web", ["-m", "project.serve"], stop_s=8)
         children.start("worker", WORKER, stop_s=8)
         children.start("beat", BEAT, stop_s=4)
@@ -114,6 +115,13 @@ class Command(BaseCommand):
             raise CommandError("The database could not be prepared; the reason is above.")
         said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return said
+
+    def _check_storage(self) -> None:
+        """Where files go to object storage: whether they are safe there."""
+        if not settings.USES_BUCKETS:
+            return
+        if subprocess.run([sys.executable, MANAGE, "check_storage"], check=False, start_new_session=True).returncode:
+            raise CommandError("Esteira does not start on this storage; the reason is above.")
 
     def _wait_until_ready(self, children: Children) -> None:
         url = f"http://{settings.ESTEIRA_HOST}:{settings.ESTEIRA_PORT}/health/ready"

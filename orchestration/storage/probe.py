@@ -1,0 +1,206 @@
+"""Whether a bucket refuses what it must: that bytes arrive whole rests on it, so it is tried and not believed."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from orchestration import crc64
+from orchestration.errors import StorageRejected, StorageUnavailable
+from orchestration.ids import new_id
+from orchestration.storage import bucket_settings
+from orchestration.storage.base import Part, Stored
+from orchestration.storage.bucket_settings import send
+from orchestration.storage.findings import Fault, tried
+from orchestration.storage.s3_calls import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+    from orchestration.storage.base import SignedPut
+    from orchestration.storage.findings import Finding
+    from orchestration.storage.s3 import S3DirectStorage
+
+LIVES: Final = timedelta(minutes=5)
+DATA: Final = b"Esteira looks whether this bucket can be trusted.\n"
+OTHER: Final = DATA[::-1]
+CRC: Final = crc64.update(DATA)
+PRECONDITION_FAILED: Final = 412
+
+
+def probe_uploads(storage: S3DirectStorage, origin: str) -> Iterator[Finding]:
+    """Everything that clients may do to the bucket of uploads. Leaves nothing there."""
+    probe = Probe(storage, origin)
+    try:
+        yield from tried(
+            (
+                ("reachable", lambda: bucket_settings.reachable(storage)),
+                ("versions", lambda: bucket_settings.versioned(storage)),
+                ("checksums of parts", probe.parts),
+                ("joining parts", probe.join),
+                ("whole objects", probe.whole),
+                ("private", lambda: bucket_settings.private(storage, probe.key)),
+                ("pages", probe.pages),
+                ("forgotten parts", lambda: bucket_settings.forgets_parts(storage)),
+                ("deleting", probe.delete),
+            )
+        )
+    finally:
+        probe.end()
+
+
+def probe_results(storage: S3DirectStorage) -> Iterator[Finding]:
+    """What runners do to the bucket of results."""
+    probe = Probe(storage, "")
+    try:
+        yield from tried(
+            (
+                ("reachable", lambda: bucket_settings.reachable(storage)),
+                ("versions", lambda: bucket_settings.versioned(storage)),
+                ("outputs", probe.output),
+                ("private", lambda: bucket_settings.private(storage, probe.key)),
+                ("deleting", probe.delete),
+            )
+        )
+    finally:
+        probe.end()
+
+
+class Probe:
+    def __init__(self, storage: S3DirectStorage, origin: str) -> None:
+        self._storage, self._origin = storage, origin
+        self.key = f"probe/{new_id()}"
+        self._multipart_id = ""
+
+    def parts(self) -> str:
+        """A part that is not what its signature says is refused, and one that is has its checksum listed."""
+        self._multipart_id = self._storage.begin(self.key, content_type="")
+        _refused(self._part(OTHER, crc=CRC), self._fall_back)
+        _refused(self._part(OTHER[1:], crc=CRC), lambda: "It takes a part that is shorter than was signed.")
+        _taken(self._part(DATA, crc=CRC))
+        listed = [Part(p.number, p.size, p.crc64nvme) for p in self._storage.parts(self.key, self._multipart_id)]
+        if listed != [Part(1, len(DATA), CRC)]:
+            raise Fault(f"It lists other parts than were sent. {self._fall_back()}")
+        return "CRC64NVME of every part is checked"
+
+    def _part(self, data: bytes, *, crc: int) -> httpx.Response:
+        signed = self._storage.sign_part(
+            self.key, self._multipart_id, number=1, size=len(DATA), crc64nvme=crc, lives=LIVES
+        )
+        return _put(signed, data)
+
+    def join(self) -> str:
+        """The checksum of the whole is compared, and what is there is not written over."""
+        with suppress(StorageRejected):
+            self._join(CRC ^ 1)
+            raise Fault("It joins parts to a file whose checksum is not the one that was announced.")
+        version = self._join(CRC)
+        if self._storage.stat(self.key) != Stored(len(DATA), CRC, version) or not version:
+            raise Fault("It does not tell checksum and version of what it has joined.")
+        again = self._storage.begin(self.key, content_type="")
+        self._multipart_id = again
+        _taken(self._part(DATA, crc=CRC))
+        if self._join(CRC) != version:
+            raise Fault("It writes over an object that it was told to leave alone (If-None-Match on completing).")
+        self._storage.abort(self.key, again)
+        return "checksum of the whole is checked, nothing is overwritten"
+
+    def _join(self, crc: int) -> str:
+        parts = self._storage.parts(self.key, self._multipart_id)
+        return self._storage.finish(self.key, self._multipart_id, parts, size=len(DATA), crc64nvme=crc)
+
+    def whole(self) -> str:
+        signed = self._signed_whole()
+        answer = _put(signed, DATA)
+        if answer.status_code != PRECONDITION_FAILED:
+            raise Fault(f"It writes over an object that it was told to leave alone: PUT answered {answer.status_code}.")
+        self._storage.delete(self.key)
+        _refused(_put(signed, OTHER), lambda: "It takes an object whose checksum is not the one that was signed.")
+        _taken(_put(signed, DATA))
+        return "checksum of small files is checked, nothing is overwritten"
+
+    def _signed_whole(self) -> SignedPut:
+        return self._storage.sign_put(self.key, size=len(DATA), crc64nvme=CRC, content_type="text/plain", lives=LIVES)
+
+    def output(self) -> str:
+        slot = self._storage.slot(self.key, size=len(DATA), sha256=hashlib.sha256(DATA).hexdigest())
+        _refused(
+            send("PUT", slot.url, headers=slot.headers, content=OTHER),
+            lambda: "It takes an output whose SHA-256 is not the one that was signed.",
+        )
+        _taken(send("PUT", slot.url, headers=slot.headers, content=DATA))
+        if send("PUT", slot.url, headers=slot.headers, content=DATA).status_code != PRECONDITION_FAILED:
+            raise Fault("It writes over an output that it was told to leave alone.")
+        return "SHA-256 of outputs is checked, nothing is overwritten"
+
+    def pages(self) -> str:
+        signed = self._signed_whole()
+        said = bucket_settings.open_to_pages(signed, self._origin, self._storage.bucket)
+        self._storage.delete(self.key)
+        answer = send("PUT", signed.url, headers=signed.headers | {"Origin": self._origin}, content=DATA)
+        return f"{said}, {bucket_settings.shows_etag(_taken(answer), self._storage.bucket)}"
+
+    def delete(self) -> str:
+        self._storage.delete(self.key)
+        if dict(self._storage.listed(self.key)):
+            raise Fault("An object is still there after all of its versions were deleted.")
+        return "objects go with all their versions"
+
+    def end(self) -> None:
+        """Whatever was tried and came to nothing."""
+        with suppress(StorageUnavailable, StorageRejected):
+            if self._multipart_id:
+                self._storage.abort(self.key, self._multipart_id)
+            self._storage.delete(self.key)
+
+    def _fall_back(self) -> str:
+        """Which checksum it knows instead. None of our clients sends it, so its files would arrive unchecked."""
+        known = "nor SHA-256 nor MD5 either"
+        if self._checks(ChecksumAlgorithm="SHA256", ChecksumSHA256=_base64(hashlib.sha256(OTHER).digest())):
+            known = "but SHA-256"
+        elif self._checks(ContentMD5=_base64(hashlib.md5(OTHER, usedforsecurity=False).digest())):
+            known = "but MD5"
+        return (
+            f"It does not check CRC64NVME of parts, {known}. Clients of Esteira send CRC64NVME only, so bytes would "
+            "arrive unchecked. Use a storage that knows it, such as Amazon S3."
+        )
+
+    def _checks(self, **wrong: Any) -> bool:
+        """Whether a part is refused that comes with the checksum of other bytes."""
+        place = self._storage.place
+        algorithm = {"ChecksumAlgorithm": wrong["ChecksumAlgorithm"]} if "ChecksumAlgorithm" in wrong else {}
+        multipart_id = ""
+        try:
+            with translated():
+                begun = place.client.create_multipart_upload(**place.at(self.key), **algorithm)
+                multipart_id = begun["UploadId"]
+                place.client.upload_part(**place.at(self.key), UploadId=multipart_id, PartNumber=1, Body=DATA, **wrong)
+        except StorageRejected:
+            return bool(multipart_id)
+        finally:
+            self._storage.abort(self.key, multipart_id)
+        return False
+
+
+def _put(signed: SignedPut, data: bytes) -> httpx.Response:
+    return send("PUT", signed.url, headers=signed.headers | {"content-length": str(len(data))}, content=data)
+
+
+def _taken(answer: httpx.Response) -> httpx.Response:
+    if not answer.is_success:
+        raise Fault(f"It refuses what was signed for it: {answer.status_code} {answer.text[:300]}")
+    return answer
+
+
+def _refused(answer: httpx.Response, otherwise: Any) -> None:
+    if answer.is_success:
+        raise Fault(otherwise())
+
+
+def _base64(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
