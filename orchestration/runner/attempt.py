@@ -109,6 +109,12 @@ class Attempt:
         self._standing.cancel = self._standing.cancel or order.cancel
         return order
 
+    def _renew(self, order: Order) -> None:
+        """New URLs for the same files. Asked again, the platform says the same order."""
+        urls = {source.path: source.url for source in self._ask().inputs}
+        for source in order.inputs:
+            source.url = urls.get(source.path, source.url)
+
     def _pause_before_start(self, seconds: float) -> None:
         self._standing.pause(seconds)
         if self._standing.cancel:
@@ -131,7 +137,7 @@ class Attempt:
 
     def _fetch(self, order: Order, *, may_link: bool) -> None:
         folders = self._folders
-        fetch = Fetch(self._standing, order.patience_s, may_link=may_link)
+        fetch = Fetch(self._standing, order.patience_s, may_link=may_link, renew=lambda: self._renew(order))
         try:
             if order.code is not None:
                 from .bundle import unpack  # noqa: PLC0415

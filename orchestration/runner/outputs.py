@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 
 from . import wire
 from .names import LONGEST_NAME, clean, media_type, numbered
 from .order import PlatformFault
-from .protocol import TOO_MANY, Again, Backoff, retry_after
+from .protocol import FORBIDDEN, FRESH_S, TOO_MANY, Again, Backoff, Expired, retry_after
 from .quick import sha256
 from .urls import local_path, split
 from .usage import size_in_words
@@ -156,18 +157,23 @@ class Handover:
         if len(outputs) > MANY:
             os.sync()  # one flush for all of them; each one's own fsync then finds nothing left to do
         for start in range(0, len(outputs), AT_ONCE):
-            batch = {output.name: output for output in outputs[start : start + AT_ONCE]}
-            # `first`: which place of all the outputs this batch starts at, so that no two share a slot.
-            body = {"first": start, "files": [output.entry() for output in batch.values()]}
-            answer = self._platform.call("outputs", body, self._standing.pause)
-            for slot in answer.get("slots", []):
-                self._place(batch.pop(slot["path"]), slot)
-            if batch:
-                raise PlatformFault("The platform has no place for an output.")
+            batch = outputs[start : start + AT_ONCE]
+            slots = self._slots(batch, start)
+            for number, output in enumerate(batch, start):
+                self._place(output, slots[output.name], number)
         for folder in self._folders:
             flush(folder)
 
-    def _place(self, output: Output, slot: dict[str, Any]) -> None:
+    def _slots(self, batch: list[Output], first: int) -> dict[str, Any]:
+        """By name. `first`: which place of all the outputs this batch starts at, so that no two share a slot."""
+        body = {"first": first, "files": [output.entry() for output in batch]}
+        answer = self._platform.call("outputs", body, self._standing.pause)
+        slots = {slot["path"]: slot for slot in answer.get("slots", [])}
+        if any(output.name not in slots for output in batch):
+            raise PlatformFault("The platform has no place for an output.")
+        return slots
+
+    def _place(self, output: Output, slot: dict[str, Any], number: int) -> None:
         self._standing.alive()
         if slot["method"] == "LINK":
             try:
@@ -175,7 +181,7 @@ class Handover:
             except OSError as wrong:
                 raise PlatformFault(f"The storage does not take an output: {wrong.strerror}.") from wrong
         elif slot["method"] == "PUT":
-            self._put(output, slot)
+            self._put(output, slot, number)
         else:
             raise PlatformFault("The platform has a place of an unknown kind for an output.")
 
@@ -218,11 +224,16 @@ class Handover:
                 os.unlink(part)
             raise
 
-    def _put(self, output: Output, slot: dict[str, Any]) -> None:
-        backoff = Backoff(self._platform.patience_s)
+    def _put(self, output: Output, slot: dict[str, Any], number: int) -> None:
+        backoff, since = Backoff(self._platform.patience_s), float("-inf")
         while True:
             try:
                 return self._put_once(output, slot)
+            except Expired as refused:
+                # A batch takes longer to send than its URLs live; one that is fresh is refused for another reason.
+                if time.monotonic() - since < FRESH_S:
+                    raise PlatformFault(f"The storage refused an output: {refused}.") from refused
+                slot, since = self._slots([output], number)[output.name], time.monotonic()
             except Again as reason:
                 self._standing.pause(backoff.again(reason))
                 self._standing.alive()
@@ -243,6 +254,8 @@ class Handover:
             os.close(fd)
         if answer.status == TOO_MANY or answer.status >= 500:  # noqa: PLR2004
             raise Again(f"storage: {answer.status}", retry_after(answer.headers))
+        if answer.status == FORBIDDEN:
+            raise Expired(str(answer.status))
         # 412: the place is filled already, by our own earlier try; nobody else knows it.
         if answer.status // 100 != 2 and answer.status != PRECONDITION_FAILED:  # noqa: PLR2004
             raise PlatformFault(f"The storage refused an output: {answer.status}.")

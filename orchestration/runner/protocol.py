@@ -22,6 +22,8 @@ LONGEST_DELAY_S = 10.0
 LONGEST_RETRY_AFTER_S = 60.0
 TOO_MANY = 429
 CONFLICT = 409
+FORBIDDEN = 403
+FRESH_S = 60.0
 LONGEST_DETAIL = 500
 
 
@@ -43,6 +45,10 @@ class Again(Exception):
     def __init__(self, why: str, after: float = 0.0) -> None:
         super().__init__(why)
         self.after = after
+
+
+class Expired(Exception):
+    """The storage takes this URL no more: its time is over, and the platform gives another."""
 
 
 class LogOffset(Exception):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 
 from . import wire
 from .order import INDEX, Order, PlatformFault, Source
-from .protocol import TOO_MANY, Again, Backoff, retry_after
+from .protocol import FORBIDDEN, FRESH_S, TOO_MANY, Again, Backoff, Expired, retry_after
 from .quick import dumps, sha256
 from .urls import local_path, split
 
@@ -89,10 +90,11 @@ def fresh(path: str) -> None:
 class Fetch:
     """Brings files from where the work order says they are."""
 
-    def __init__(self, standing: Standing, patience_s: float, *, may_link: bool) -> None:
+    def __init__(self, standing: Standing, patience_s: float, *, may_link: bool, renew: Callable[[], None]) -> None:
         self._standing = standing
         self._patience_s = patience_s
         self._may_link = may_link
+        self._renew = renew
 
     def inputs(self, order: Order, folders: Folders) -> None:
         for source in order.inputs:
@@ -150,10 +152,16 @@ class Fetch:
         os.chmod(target, 0o444)
 
     def _download(self, source: Source, target: str) -> None:
-        backoff = Backoff(self._patience_s)
+        backoff, since = Backoff(self._patience_s), float("-inf")
         while True:
             try:
                 return self._get(source, target)
+            except Expired as refused:
+                # Many inputs take longer to fetch than their URLs live; a fresh one is refused for another reason.
+                if time.monotonic() - since < FRESH_S:
+                    raise PlatformFault(f"The storage refused an input: {refused}.") from refused
+                self._renew()
+                since = time.monotonic()
             except Again as reason:
                 self._standing.pause(backoff.again(reason))
                 self._standing.alive()
@@ -182,6 +190,8 @@ class Fetch:
                 raise PlatformFault(f"The work order has an unusable URL: {wrong}.") from wrong
         if answer.status == TOO_MANY or answer.status >= 500:  # noqa: PLR2004
             raise Again(f"storage: {answer.status}", retry_after(answer.headers))
+        if answer.status == FORBIDDEN:
+            raise Expired(str(answer.status))
         if answer.status != wire.OK:
             raise PlatformFault(f"The storage refused an input: {answer.status}.")
         if total != source.size or digest.hexdigest() != source.sha256:

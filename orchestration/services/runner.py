@@ -17,7 +17,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.engines.base import AttemptReport, Output
-from orchestration.errors import AttemptFenced, Invalid, LogOffset
+from orchestration.errors import AttemptFenced, Invalid, LogOffset, StorageRejected
 from orchestration.execution.outputs import STORAGE as RESULTS
 from orchestration.execution.outputs import output_key
 from orchestration.execution.record import record
@@ -159,10 +159,14 @@ def output_slots(*, holder: Holder, files: Sequence[tuple[int, str]], first: int
     """A place for each file of a size in bytes and a SHA-256 in hex; the first of them is output number `first`."""
     attempt = _held(holder)
     storage = get_storage(RESULTS)
-    return [
-        storage.slot(output_key(attempt, number), size=size, sha256=sha256)
-        for number, (size, sha256) in enumerate(files, start=first)
-    ]
+    try:
+        return [
+            storage.slot(output_key(attempt, number), size=size, sha256=sha256)
+            for number, (size, sha256) in enumerate(files, start=first)
+        ]
+    except StorageRejected as exc:
+        # Never is never: the runner need not come back with it.
+        raise Invalid(f"An output cannot be stored. {exc}") from exc
 
 
 def finish(*, holder: Holder, outcome: str, outputs: list[dict[str, Any]], **said: Any) -> None:

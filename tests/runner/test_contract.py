@@ -148,6 +148,26 @@ def test_input_over_http_is_downloaded_and_checked(platform: Platform, launch: L
     assert b"3145728" in platform.log
 
 
+def test_input_whose_url_is_over_its_time_is_asked_for_again(platform: Platform, launch: Launch) -> None:
+    platform.add_blob("x", b"content")
+    platform.script["GET"] = [(403, {})]
+    platform.order["command"] = ["sh", "-c", "cat $ESTEIRA_INPUTS/x"]
+    launch().wait()
+    assert platform.finish["outcome"] == "succeeded"
+    assert len(platform.named("start")) == 2
+    assert b"content" in platform.log
+
+
+def test_input_that_is_refused_with_a_fresh_url_too_is_the_fault_of_the_platform(
+    platform: Platform, launch: Launch
+) -> None:
+    platform.add_blob("x", b"content")
+    platform.script["GET"] = [(403, {}), (403, {})]
+    launch().wait()
+    assert platform.finish["failure_kind"] == "PLATFORM"
+    assert platform.finish["detail"] == "The storage refused an input: 403."
+
+
 def fault_digest(platform: Platform) -> None:
     platform.add_blob("x", b"content")
     platform.order["inputs"][0]["sha256"] = "0" * 64

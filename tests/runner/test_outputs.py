@@ -92,9 +92,20 @@ def test_outputs_go_to_object_storage_by_put(platform: Platform, launch: Launch)
     assert platform.puts == {"/puts/0": b"0123456789" * 100_000}
 
 
+def test_output_whose_url_is_over_its_time_gets_another(platform: Platform, launch: Launch) -> None:
+    platform.method = "PUT"
+    platform.script["PUT"] = [(200, {}), (403, {})]
+    platform.order["command"] = ["sh", "-c", "cd $ESTEIRA_OUTPUTS; echo a > a; echo b > b; echo c > c"]
+    launch().wait()
+    assert platform.finish["outcome"] == "succeeded"
+    first, second = (call.body for call in platform.named("outputs"))
+    assert (first["first"], len(first["files"])) == (0, 3)
+    assert (second["first"], second["files"]) == (1, first["files"][1:2]), "for this one only, and its own place"
+
+
 def test_storage_that_refuses_is_the_fault_of_the_platform(platform: Platform, launch: Launch) -> None:
     platform.method = "PUT"
-    platform.script["PUT"] = [(403, {})]
+    platform.script["PUT"] = [(403, {}), (403, {})]
     platform.order["command"] = ["sh", "-c", "echo x > $ESTEIRA_OUTPUTS/x"]
     launch().wait()
     assert platform.finish["failure_kind"] == "PLATFORM"
