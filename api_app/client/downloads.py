@@ -141,13 +141,17 @@ def _ask(transport: Transport, file: File, done: int) -> httpx.Response:
     if done:
         headers["Range"] = f"bytes={done}-"
     try:
-        return transport.send("GET", f"files/{file['id']}/content", headers=headers, stream=True)
+        response = transport.fetch(f"files/{file['id']}/content", headers)
     except ProblemError as problem:
         if problem.status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise DamagedTransferError(f"{file['name']} could not be resumed.") from problem
         if problem.status == httpx.codes.NOT_FOUND:
             raise RequestError(f"{file['name']} is not kept any more (deleted or expired).") from problem
         raise
+    if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+        response.close()
+        raise DamagedTransferError(f"{file['name']} could not be resumed.")
+    return response
 
 
 def _starts_at(response: httpx.Response, done: int) -> bool:

@@ -5,8 +5,9 @@ import pytest
 from api_app.client import Client, EsteiraError
 from api_app.client.downloads import plan
 from api_app.client.shapes import File
-from tests.client.fake_faults import send_damaged, send_half
-from tests.client.fake_server import Platform
+from tests.client.fake_faults import answer, send_damaged, send_half
+from tests.client.fake_routes import content
+from tests.client.fake_server import Handler, Platform, serve
 from tests.client.fake_shapes import file as file_of
 
 BIG = bytes(range(256)) * 12_000  # 3 MiB
@@ -32,6 +33,41 @@ def test_download_resumes_where_it_broke(client: Client, platform: Platform, tmp
     assert "range" not in first
     assert second["range"] == f"bytes={len(BIG) // 2}-"
     assert list((tmp_path / "out").iterdir()) == [found]
+
+
+class Shelf(Handler):
+    """Object storage: `/shelf/<file id>/content`, for whoever has the address."""
+
+    def _handle(self) -> None:
+        self.is_mute = False
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.platform.s3.append((self.command, self.path, headers))
+        faults = self.platform.faults["shelf"]
+        if not (faults and faults.pop(0)(self)):
+            content(self, {}, b"", self.path.split("/")[2])
+
+    do_GET = _handle  # noqa: N815 - the base class calls it so
+
+
+def test_download_goes_where_the_platform_sends_it_and_resumes_there(
+    client: Client, platform: Platform, tmp_path: Path
+) -> None:
+    file = platform.add_file("big.bin", BIG)
+    path = f"/files/{file['id']}/content"
+    with serve(platform, Shelf) as shelf:
+        address = f"{shelf.replace('127.0.0.1', 'localhost')}/shelf/{file['id']}/content"
+        platform.fail(f"GET {path}", *[answer(307, Location=address)] * 3)
+        # The address was over its time, then the connection broke: each time the platform is asked for another.
+        platform.faults["shelf"] += [answer(403), send_half]
+        (found,) = fetch(client, [as_file(file)], tmp_path / "out")
+
+    assert found.read_bytes() == BIG
+    assert len(platform.calls("GET", path)) == 3
+    first, second, third = (headers for _, _, headers in platform.s3)
+    assert "range" not in first
+    assert "range" not in second
+    assert third["range"] == f"bytes={len(BIG) // 2}-"
+    assert not any("authorization" in headers for _, _, headers in platform.s3), "the token is the platform's"
 
 
 def test_download_goes_on_with_the_part_of_an_earlier_run(client: Client, platform: Platform, tmp_path: Path) -> None:
