@@ -34,6 +34,7 @@ SCOPE: Final[dict[str, str]] = {
     "complete_upload": "upload",
     "complete_upload_batch": "upload",
     "abort_upload": "upload",
+    "put_file": "upload",
     "list_files": "read",
     "show_file": "read",
     "download_file": "read",

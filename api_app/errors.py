@@ -140,6 +140,8 @@ def _headers(exc: Exception, status: int) -> dict[str, str]:
         return {"retry-after": str(exc.retry_after_s)}
     if status == HTTPStatus.SERVICE_UNAVAILABLE or isinstance(exc, domain.PartBusy | domain.TooManyOpenUploads):
         return {"retry-after": str(RETRY_AFTER_S)}
+    if isinstance(exc, domain.SendDirectly):
+        return {"link": '</api/v1/uploads>; rel="alternate"'}
     if status == HTTPStatus.UNAUTHORIZED:
         return {"www-authenticate": 'Bearer realm="esteira"'}
     return {}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TOKENS: Final = "/api/v1/tokens"
 UPLOADS: Final = "/api/v1/uploads"
+FILES: Final = "/api/v1/files/"
 RUNNER: Final = "/api/runner/v1/"
 RUNNER_LOG: Final = "/api/runner/v1/log"
 TUS: Final = "/api/v1/tus"
@@ -64,16 +65,18 @@ def _refusal(scope: Scope) -> Response | None:
     if found is None:
         return answer(NotAuthenticated())
     scope[_KEY] = found
-    if _has_body(headers) and not _is_raw(scope["path"], headers) and not _is_json(headers):
+    if _has_body(headers) and not _is_raw(scope, headers) and not _is_json(headers):
         return problem(415, "Send the body as `Content-Type: application/json`.")
     return None
 
 
-def _is_raw(path: str, headers: dict[bytes, bytes]) -> bool:
+def _is_raw(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """The body is a file, or a piece of one, of whatever type."""
+    path, method = scope["path"], scope["method"]
     if path.startswith(TUS):
         # By the IETF's draft the type is the file's own.
         return headers.get(b"content-type") == OFFSETS or b"upload-complete" in headers
-    return path in RAW_BODIES
+    return path in RAW_BODIES or (method == "PUT" and path.startswith(FILES))
 
 
 def _credential(header: str, path: str, method: str) -> Credential | None:
@@ -86,7 +89,7 @@ def _credential(header: str, path: str, method: str) -> Credential | None:
             return Credential("bearer", secret)
         case "basic" if (method, path) == ("POST", TOKENS):
             return _basic(secret)
-        case "ticket" if path.startswith((UPLOADS, TUS)) and secret:
+        case "ticket" if secret and (path.startswith((UPLOADS, TUS)) or (method == "PUT" and path.startswith(FILES))):
             return Credential("ticket", secret)
     return None
 

@@ -69,13 +69,13 @@ async def read_json[M: BaseModel](request: Request, model: type[M]) -> M:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in errors]) from exc
 
 
-async def upload_file(request: Request, response: Response) -> UploadOut:
-    """Durable when this answers. Length and, if given, SHA-256 and CRC64NVME are checked."""
+async def upload_file(request: Request, response: Response, name: str = "") -> UploadOut:
+    """Durable when this answers. Length and, if given, SHA-256 and CRC64NVME are checked. `name`: of the path."""
     headers, query = request.headers, request.query_params
     announced = Announced(
-        name=name_from(headers.get("content-disposition", "")) or query.get("name", ""),
+        name=name or name_from(headers.get("content-disposition", "")) or query.get("name", ""),
         path=query.get("path", ""),
-        size=int(headers["content-length"]) if "content-length" in headers else None,
+        size=size_of(request),
         sha256=sha256_from(headers) or "",
         crc64nvme=headers.get("x-amz-checksum-crc64nvme", ""),
     )
@@ -91,6 +91,12 @@ async def upload_file(request: Request, response: Response) -> UploadOut:
         response.headers["repr-digest"] = repr_digest(upload.file.sha256)
         response.headers["location"] = f"/api/v1/files/{upload.file.id}"
     return upload
+
+
+def size_of(request: Request) -> int | None:
+    """Of the body in bytes; None where only its end will tell."""
+    length = request.headers.get("content-length")
+    return None if length is None else int(length)
 
 
 def _begin(given: Credential, scope: str, announced: Announced, workspace: str) -> Receiving:

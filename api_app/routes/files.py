@@ -1,22 +1,62 @@
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api_app.answers import file_out
 from api_app.auth import ask
+from api_app.callers import Sender, ask_sender
 from api_app.content import FileContent
+from api_app.database import in_db
+from api_app.one_request import size_of, upload_file
 from api_app.paging import Cursor, Limit, page
 from api_app.schemas import FileOut, Listing
+from api_app.upload_answers import upload_out
+from api_app.upload_schemas import UploadOut
 from orchestration.errors import Conflict
 from orchestration.models import File, User
 from orchestration.services.access import find_file
 from orchestration.services.files import delete_file as delete
 from orchestration.services.files import why_not_readable
+from orchestration.services.uploads.redirect import redirect_upload, sends_elsewhere
 from orchestration.states import ScanState
 
 router = APIRouter(tags=["files"])
+Slug = Annotated[str, Query(max_length=63)]
+Folder = Annotated[str, Query(max_length=1024)]
+BODY: Final[dict[str, Any]] = {
+    "requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+@router.put(
+    "/files/{name:path}",
+    status_code=201,
+    openapi_extra=BODY,
+    response_model=FileOut,
+    responses={307: {"model": UploadOut}},
+)
+async def put_file(request: Request, response: Response, name: str, workspace: Slug = "", path: Folder = "") -> Any:
+    """The body is the file. Where clients send to object storage themselves: 307, before a byte of it was read."""
+    if not await in_db(sends_elsewhere):
+        return (await upload_file(request, response, name)).file
+    upload, url = await ask_sender(request, _redirect, name, path, size_of(request), dict(request.headers), workspace)
+    if not url:
+        return upload.file
+    complete = f'</api/v1/uploads/{upload.id}/complete>; rel="complete"'
+    headers = {"location": url, "link": complete, "cache-control": "no-store"}
+    return Response(upload.model_dump_json(), 307, headers, media_type="application/json")
+
+
+def _redirect(
+    sender: Sender, name: str, path: str, size: int | None, sent: Mapping[str, str], workspace: str
+) -> tuple[UploadOut, str]:
+    place = sender.place(workspace)
+    upload, url = redirect_upload(user=sender.user, name=name, path=path, size=size, sent=sent, workspace=place)
+    return upload_out(upload, is_new=True), url
 
 
 @router.get("/files")

@@ -1,6 +1,6 @@
 """The storage port. Adapters are looked up by alias (`uploads`, `results`, `logs`) in `registry`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
@@ -95,8 +95,15 @@ class DirectStorage(Storage, Protocol):
         self, key: str, multipart_id: str, *, number: int, size: int, crc64nvme: int, lives: timedelta
     ) -> SignedPut: ...
 
-    def sign_put(self, key: str, *, size: int, crc64nvme: int | None, content_type: str, lives: timedelta) -> SignedPut:
-        """A whole object in one PUT (≤ 5 GiB), never over an existing one. `crc64nvme` None: length only (curl)."""
+    def sign_put(self, key: str, *, size: int, crc64nvme: int, content_type: str, lives: timedelta) -> SignedPut:
+        """A whole object in one PUT (≤ 5 GiB), never over an existing one."""
+
+    def sign_redirect(self, key: str, *, size: int, sent: Mapping[str, str], lives: timedelta) -> str:
+        """A URL to PUT a whole object to, for a client that says its headers `sent` again and can say no others.
+
+        Bound to its length, and to its checksum where it brought one. It may be used twice: who completes the upload
+        settles which version counts. Raises Invalid naming the headers that this storage needs and that are not there.
+        """
 
     def sign_get(self, key: str, version: str = "", *, name: str, media_type: str, lives: timedelta) -> str:
         """A URL to read the object as an attachment called `name`, served as `media_type` whatever is stored."""

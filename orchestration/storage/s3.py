@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 from django.utils.http import content_disposition_header
 
 from orchestration import crc64
-from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
+from orchestration.errors import Invalid, StorageGone, StorageRejected, StorageUnavailable
 from orchestration.points import point
 from orchestration.spec.units import format_size
 from orchestration.storage.base import Part, SignedPut, Slot, Stored
@@ -22,13 +22,14 @@ from orchestration.storage.s3_receive import EXISTS, S3Incoming
 from orchestration.storage.s3_signing import LONGEST, Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from storages.backends.s3 import S3Storage
 
     from orchestration.storage.s3_calls import Bucket
 
 CHECKSUM: Final = "x-amz-checksum-crc64nvme"
+_REPEATED: Final = ("content-type", "if-none-match", CHECKSUM)
 MOST_IN_ONE_PUT: Final = 5 << 30
 _PLAIN: Final = re.compile(r"[!-~]+( [!-~]+)*")
 SCAN_TAG: Final = "GuardDutyMalwareScanStatus"
@@ -116,15 +117,22 @@ class S3DirectStorage:
         query = {"uploadId": multipart_id, "partNumber": str(number)}
         return self._put(key, query, headers, lives)
 
-    def sign_put(self, key: str, *, size: int, crc64nvme: int | None, content_type: str, lives: timedelta) -> SignedPut:
+    def sign_put(self, key: str, *, size: int, crc64nvme: int, content_type: str, lives: timedelta) -> SignedPut:
         _require_one_put(size)
         headers = {"content-length": str(size)}
         if content_type:
             headers["content-type"] = _as_header(content_type)
-        headers["if-none-match"] = "*"
-        if crc64nvme is not None:
-            headers[CHECKSUM] = crc64.to_text(crc64nvme)
+        headers |= {"if-none-match": "*", CHECKSUM: crc64.to_text(crc64nvme)}
         return self._put(key, {}, headers | self._encryption_headers(), lives)
+
+    def sign_redirect(self, key: str, *, size: int, sent: Mapping[str, str], lives: timedelta) -> str:
+        _require_one_put(size)
+        needed = self._encryption_headers()
+        if missing := {name: value for name, value in needed.items() if sent.get(name) != value}:
+            headers = ", ".join(f"{name}: {value}" for name, value in missing.items())
+            raise Invalid(f"This server's bucket takes only what is encrypted with its own key. Send also {headers}.")
+        repeated = {name: sent[name] for name in _REPEATED if _PLAIN.fullmatch(sent.get(name, ""))}
+        return self._put(key, {}, {"content-length": str(size), **repeated, **needed}, lives).url
 
     def _put(self, key: str, query: dict[str, str], headers: dict[str, str], lives: timedelta) -> SignedPut:
         signed = self._signer.sign("PUT", key, query=query, headers=headers, lives=lives)

@@ -8,11 +8,15 @@ from django.db import connections
 
 from api_app import database, passwords
 from tests.api.door import Door, Visitor
+from tests.s3_double.fixtures import boto, s3
+from tests.s3_double.platform import direct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestration.models import User
+
+__all__ = ["boto", "direct", "s3"]
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def routes() -> list[tuple[str, str, str]]:
             continue
         for name in ("job_id", "file_id", "attempt_id", "token_id", "upload_id"):
             path = path.replace(f"{{{name}}}", str(uuid4()))
-        path = path.replace("{name}", "noop").replace("{slug}", "lab")
+        path = path.replace("{name}", "noop").replace("{name:path}", "noop").replace("{slug}", "lab")
         found += [(method, path, route) for method in sorted(context.methods or ())]
     return found
 

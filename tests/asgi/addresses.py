@@ -44,7 +44,9 @@ def _filled(route: str) -> str:
 def api() -> list[tuple[str, str]]:
     found = set()
     for context in iter_route_contexts(app.routes):
-        path = (context.path or "").replace("{name}", "noop").replace("{number:int}", "1")
+        path = (
+            (context.path or "").replace("{name}", "noop").replace("{name:path}", "noop").replace("{number:int}", "1")
+        )
         for name in ("job_id", "file_id", "attempt_id", "token_id", "upload_id", "upload_id:uuid"):
             path = path.replace(f"{{{name}}}", str(uuid4()))
         found |= {(method, path) for method in context.methods or ()}
