@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.errors import SendDirectly, OrchestrationError
+from orchestration.errors import OrchestrationError, SendDirectly
 from orchestration.models.upload import STORAGE
 from orchestration.services.uploads.create import Wanted, create_upload
 from orchestration.services.uploads.limits import MOST_PART
