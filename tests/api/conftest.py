@@ -7,14 +7,19 @@ import pytest
 from django.db import connections
 
 from api_app import database, passwords
+from orchestration.services.uploads import limits
+from tests.api.direct import PART
 from tests.api.door import Door, Visitor
-from tests.s3_double.fixtures import boto, s3
+from tests.s3_double.fixtures import BUCKET, boto, s3
 from tests.s3_double.platform import direct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from orchestration.models import User
+    from orchestration.storage.s3 import S3DirectStorage
+    from tests.s3_double.server import S3Double
+    from tests.s3_double.store import Bucket
 
 __all__ = ["boto", "direct", "s3"]
 
@@ -65,3 +70,15 @@ def eva(door: Door, stranger: User) -> Visitor:
 @pytest.fixture(autouse=True)
 def unbraked() -> None:
     passwords.brake._failures.clear()
+
+
+@pytest.fixture
+def small_parts(direct: S3DirectStorage, s3: S3Double, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Uploads lie in a bucket, and their parts may have 1,000 bytes."""
+    monkeypatch.setattr(limits, "LEAST_PART", PART)
+    s3.rules.min_part_size = PART
+
+
+@pytest.fixture
+def bucket(s3: S3Double) -> Bucket:
+    return s3.store.buckets[BUCKET]

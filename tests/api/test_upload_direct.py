@@ -11,20 +11,17 @@ from django.db.models import F
 
 from orchestration.execution import abandoned
 from orchestration.models import File, Upload, UploadPart, Workspace
-from orchestration.services.uploads import limits
 from orchestration.services.uploads.limits import MIB
 from orchestration.states import UploadState
 from tests.api.direct import DATA, PART, Meter, begin, complete, content, crc, fetch, pieces, put, send, sign, work
-from tests.s3_double.fixtures import BUCKET
 from tests.s3_double.signed import refusal
 
 if TYPE_CHECKING:
-    from orchestration.storage.s3 import S3DirectStorage
     from tests.api.door import Door, Visitor
     from tests.s3_double.server import S3Double
     from tests.s3_double.store import Bucket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("small_parts")]
 
 
 @pytest.fixture
@@ -39,17 +36,6 @@ def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
 @pytest.fixture
 def metered(meter: Meter, door: Door) -> Door:
     return door
-
-
-@pytest.fixture(autouse=True)
-def small(direct: S3DirectStorage, s3: S3Double, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "LEAST_PART", PART)
-    s3.rules.min_part_size = PART
-
-
-@pytest.fixture
-def bucket(s3: S3Double) -> Bucket:
-    return s3.store.buckets[BUCKET]
 
 
 def test_no_byte_of_a_file_passes_through_the_application(

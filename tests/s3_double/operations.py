@@ -79,10 +79,17 @@ PREFLIGHT: Final = Operation("Preflight", cors.preflight)
 def find(request: Request) -> Operation:
     if request.method == "OPTIONS":
         return PREFLIGHT
-    scope = "key" if request.key else "bucket" if request.bucket else "service"
-    found = OPERATIONS.get((scope, request.method, frozenset(request.names & MARKERS)))
-    if found is None or "x-amz-copy-source" in request.headers:
-        raise Refused(
-            "NotImplemented", f"This double does not know {request.method} of a {scope} with {sorted(request.names)}"
-        )
-    return found
+    found = OPERATIONS.get((_scope(request), request.method, frozenset(request.names & MARKERS)))
+    return UNKNOWN if found is None or "x-amz-copy-source" in request.headers else found
+
+
+def _scope(request: Request) -> str:
+    return "key" if request.key else "bucket" if request.bucket else "service"
+
+
+def _refuse(_: Store, request: Request) -> Reply:
+    what = f"{request.method} of a {_scope(request)} with {sorted(request.names)}"
+    raise Refused("NotImplemented", f"This double does not know {what}")
+
+
+UNKNOWN: Final = Operation("Unknown", _refuse)

@@ -56,11 +56,10 @@ class Handler(BaseHTTPRequestHandler):
         headers = joined(self.headers.items())
         body = Body(cast("BinaryIO", self.rfile), headers, self._continue)
         request = Request(self.command, path, parse_query(query), headers, body)
-        name, code = "Unknown", ""
+        operation = find(request)
+        name, code = operation.name, ""
         try:
             try:
-                operation = find(request)
-                name = operation.name
                 reply = double.perform(operation, request)
             except Refused as refused:
                 code = refused.code
