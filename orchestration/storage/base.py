@@ -95,8 +95,8 @@ class DirectStorage(Storage, Protocol):
         self, key: str, multipart_id: str, *, number: int, size: int, crc64nvme: int, lives: timedelta
     ) -> SignedPut: ...
 
-    def sign_put(self, key: str, *, size: int, crc64nvme: int | None, content_type: str, lives: timedelta) -> SignedPut:
-        """A whole object in one PUT (≤ 5 GiB), never over an existing one. `crc64nvme` None: length only."""
+    def sign_put(self, key: str, *, size: int, crc64nvme: int, content_type: str, lives: timedelta) -> SignedPut:
+        """A whole object in one PUT (≤ 5 GiB), never over an existing one."""
 
     def sign_redirect(self, key: str, *, size: int, sent: Mapping[str, str], lives: timedelta) -> str:
         """A URL to PUT a whole object to, for a client that says its headers `sent` again and can say no others.

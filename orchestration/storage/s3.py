@@ -117,14 +117,12 @@ class S3DirectStorage:
         query = {"uploadId": multipart_id, "partNumber": str(number)}
         return self._put(key, query, headers, lives)
 
-    def sign_put(self, key: str, *, size: int, crc64nvme: int | None, content_type: str, lives: timedelta) -> SignedPut:
+    def sign_put(self, key: str, *, size: int, crc64nvme: int, content_type: str, lives: timedelta) -> SignedPut:
         _require_one_put(size)
         headers = {"content-length": str(size)}
         if content_type:
             headers["content-type"] = _as_header(content_type)
-        headers["if-none-match"] = "*"
-        if crc64nvme is not None:
-            headers[CHECKSUM] = crc64.to_text(crc64nvme)
+        headers |= {"if-none-match": "*", CHECKSUM: crc64.to_text(crc64nvme)}
         return self._put(key, {}, headers | self._encryption_headers(), lives)
 
     def sign_redirect(self, key: str, *, size: int, sent: Mapping[str, str], lives: timedelta) -> str:

@@ -50,7 +50,7 @@ def on_buckets(
         yield cast("S3DirectStorage", get_storage("uploads"))
     finally:
         for alias in ALIASES:
-            cast("S3DirectStorage", get_storage(alias)).bucket.client.close()
+            cast("S3DirectStorage", get_storage(alias)).place.client.close()
         get_storage.cache_clear()
 
 
