@@ -92,7 +92,7 @@ class Handler(BaseHTTPRequestHandler):
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         if self.command == "PUT":
             with self.platform.uploads.sending:
-                put_part(self, query, self.rfile.read(int(headers["content-length"])))
+                put_part(self, query, int(headers["content-length"]))
             return
         body = self.rfile.read(int(headers.get("content-length", 0)))
         if not self._is_known(headers):
