@@ -101,14 +101,19 @@ class Client:
         workspace: str | None = None,
         max_parallel: int | None = None,
         watch: Watch | None = None,
+        again: bool = True,
     ) -> list[Outcome]:
-        """Any number, `max_parallel` connections in all. Of each, in order, its file or what went wrong."""
+        """Any number, `max_parallel` connections in all. Of each, in order, its file or what went wrong.
+
+        With `again=False` a file that you uploaded within the last day, and that is still there, is not sent again.
+        """
         return fleet.upload_many(
             self._transport,
             [item if isinstance(item, Outgoing) else Outgoing(Path(item)) for item in items],
             workspace=workspace,
             max_parallel=max_parallel,
             watch=watch,
+            again=again,
         )
 
     def uploads(self, *, state: str | None = "open", limit: int | None = None) -> Iterator[Upload]:

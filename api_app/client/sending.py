@@ -26,12 +26,13 @@ def send(
     total: int | None,
     workspace: str | None,
     jobs: int | None = None,
+    again: bool = False,
     stopped: str = "",
 ) -> list[Outcome]:
     """`total` bytes, None where a stream is among them. `stopped` is said at Ctrl-C, before how to go on."""
     try:
         with Uploading(session.screen, items, total) as shown:
-            return session.client.upload_many(items, workspace=workspace, max_parallel=jobs, watch=shown)
+            return session.client.upload_many(items, workspace=workspace, max_parallel=jobs, watch=shown, again=again)
     except KeyboardInterrupt:
         on = "" if total is None else " Run the same command again: it goes on where it stopped."
         session.screen.note(f"Stopped{stopped}.{on}")
@@ -47,8 +48,10 @@ def tell_left_out(screen: Screen, found: Found) -> None:
 
 def tell_sent(screen: Screen, outcomes: Sequence[Outcome]) -> None:
     files = [one.file for one in outcomes if one.file]
+    there = sum(one.was_there for one in outcomes)
+    before = f"; {there:,} of them were there already" if there else ""
     if files:
-        screen.note(f"Uploaded {count(len(files), 'file')} ({size(sum(file['size'] for file in files))}).")
+        screen.note(f"Uploaded {count(len(files), 'file')} ({size(sum(file['size'] for file in files))}){before}.")
 
 
 def tell_failed(screen: Screen, outcomes: Sequence[Outcome], found: Found) -> int:

@@ -5,10 +5,11 @@ import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from orchestration import crc64
-from tests.client.fake_shapes import NOW, Json, file, new_id
+from tests.client.fake_shapes import Json, file, new_id
 
 if TYPE_CHECKING:
     from tests.client.fake_server import Handler
@@ -39,6 +40,7 @@ class FakeUpload:
     failure: Json | None = None
     file: Json | None = None
     asks_until_complete: int = 0
+    created_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
     @property
     def part_count(self) -> int | None:
@@ -104,7 +106,7 @@ def _out(handler: "Handler", upload: FakeUpload) -> Json:
         "received": ",".join(map(str, numbers)),
         "received_bytes": sum(map(len, upload.parts.values())),
         "max_parallel": handler.platform.uploads.max_parallel,
-        "created_at": NOW,
+        "created_at": upload.created_at,
         "expires_at": "2099-01-01T00:00:00Z" if upload.state == "open" else None,
         "put": _sign(handler, upload, 1, upload.crc64nvme) if upload.crc64nvme and upload.mode == "single" else None,
         "tus_url": None,
@@ -279,7 +281,13 @@ def receive(handler: "Handler", query: Query, body: bytes) -> tuple[int, str] | 
 def _finish(handler: "Handler", upload: FakeUpload) -> None:
     data = b"".join(upload.parts[number] for number in sorted(upload.parts))
     upload.state = "complete"
-    upload.file = file(upload.name, data, kind="upload", path=upload.path, crc64nvme=crc_text(data), sha256="")
+    found = {
+        "path": upload.path,
+        "crc64nvme": crc_text(data),
+        "sha256": "",
+        "created_at": datetime.now(UTC).isoformat(),
+    }
+    upload.file = file(upload.name, data, kind="upload", **found)
     handler.platform.files[upload.file["id"]] = upload.file
     handler.platform.contents[upload.file["id"]] = data
 

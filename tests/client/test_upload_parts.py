@@ -243,7 +243,7 @@ def test_an_upload_that_somebody_aborted_is_not(client: Client, platform: Platfo
 
 
 def test_a_slow_completion_is_waited_for(client: Client, platform: Platform, big: Path) -> None:
-    platform.uploads.slow_completions = 2
+    platform.uploads.slow_completions = 1
 
     file = client.upload(big)
 

@@ -28,6 +28,7 @@ MOST_SHOWN = 20
 @click.option("--name", metavar="NAME", help="Another name for the one file; what `-` is called.")
 @click.option("--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Connections at once; the platform's 8.")
 @click.option("--hidden", "is_hidden", is_flag=True, help="Hidden files of folders too.")
+@click.option("--again", "is_again", is_flag=True, help="Also what you uploaded within the last day.")
 @as_json
 @connection
 @click.pass_obj
@@ -40,6 +41,7 @@ def upload(
     name: str | None,
     jobs: int | None,
     is_hidden: bool,
+    is_again: bool,
     is_json: bool,
 ) -> int:
     """Upload files and folders. What was cut off goes on where it stopped: run the same command again.
@@ -53,7 +55,9 @@ def upload(
     total = None if STDIN in paths else sum(one.size for one in found.inputs)
     with session(connected, is_json=is_json) as current:
         sending.tell_left_out(current.screen, found)
-        outcomes = sending.send(current, items, total=total, workspace=workspace, jobs=jobs) if items else []
+        outcomes = (
+            sending.send(current, items, total=total, workspace=workspace, jobs=jobs, again=is_again) if items else []
+        )
         return _tell(current, outcomes, found)
 
 

@@ -13,7 +13,7 @@ from api_app.client.transport import Patience, Repeat, Transport, retry_after_s
 from api_app.client.uploads.lines import Lines
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-ASK_AGAIN_S: Final = 2.0
+ASK_AGAIN_S = 2.0
 CHECKSUM: Final = "x-amz-checksum-crc64nvme"
 MOVED: Final = frozenset({404, 409, 410})
 
@@ -103,16 +103,21 @@ class Calls:
             if problem.status not in MOVED or problem.code == "parts_missing":
                 raise
             return self.settled(self.show(upload_id))
-        asked_s = retry_after_s(answer) or ASK_AGAIN_S
-        return self.settled(cast("Upload", json_body(answer, self.transport.login)), every_s=asked_s)
+        upload = cast("Upload", json_body(answer, self.transport.login))
+        return self.settled(upload, every_s=retry_after_s(answer))
+
+    def completed(self, asked: Json) -> Json:
+        """A page of my complete uploads here, newest first."""
+        params = {"state": "complete"} | self._place | asked
+        return cast("Json", self._ask("GET", "uploads", params=params))
 
     def complete_many(self, ids: Sequence[str]) -> list[Json]:
         return cast("list[Json]", self._ask("POST", "/uploads:complete", json={"ids": list(ids)})["results"])
 
-    def settled(self, upload: Upload, *, every_s: float = ASK_AGAIN_S) -> Upload:
+    def settled(self, upload: Upload, *, every_s: float = 0) -> Upload:
         """Object storage may take minutes to join the parts."""
         while upload["state"] == "completing":
-            if self.stopped.wait(every_s):
+            if self.stopped.wait(every_s or ASK_AGAIN_S):
                 raise StoppedError
             upload = self.show(upload["id"])
         return upload

@@ -7,7 +7,9 @@ from types import TracebackType
 from typing import Final, Self
 
 from api_app.client.errors import EsteiraError
+from api_app.client.shapes import File
 from api_app.client.uploads.calls import Calls, StoppedError, new_key
+from api_app.client.uploads.known import Known
 from api_app.client.uploads.outgoing import Outcome, Outgoing, Watch
 from api_app.client.uploads.parts import Meter, Part, PartSender
 
@@ -16,8 +18,9 @@ FILES_AT_ONCE: Final = 4
 
 
 class Crew:
-    def __init__(self, calls: Calls, *, max_parallel: int, watch: Watch) -> None:
+    def __init__(self, calls: Calls, *, max_parallel: int, watch: Watch, known: Known) -> None:
         self.calls = calls
+        self.known = known
         self.watch = watch
         self.max_parallel = max_parallel
         self._sender = PartSender(calls)
@@ -73,6 +76,10 @@ class Crew:
     def ended(self, outcome: Outcome) -> Outcome:
         self.watch.ended(outcome)
         return outcome
+
+    def there(self, item: Outgoing, file: File) -> Outcome:
+        self.watch.moved(item, "sending", file["size"])
+        return self.ended(Outcome(item, file, was_there=True))
 
     def failed(self, item: Outgoing, fault: EsteiraError) -> Outcome:
         return self.ended(Outcome(item, fault=fault))

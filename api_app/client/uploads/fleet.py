@@ -6,6 +6,7 @@ from api_app.client.errors import EsteiraError
 from api_app.client.transport import Transport
 from api_app.client.uploads.calls import Calls
 from api_app.client.uploads.crew import Crew
+from api_app.client.uploads.known import Known
 from api_app.client.uploads.large import send_large
 from api_app.client.uploads.outgoing import DiskFile, Outcome, Outgoing, Watch
 from api_app.client.uploads.small import SMALL, Pair, groups, send_small
@@ -19,12 +20,17 @@ def upload_many(
     workspace: str | None = None,
     max_parallel: int | None = None,
     watch: Watch | None = None,
+    again: bool = True,
 ) -> list[Outcome]:
-    """What became of each, in the same order. One that fails does not stop the others."""
+    """What became of each, in the same order. One that fails does not stop the others.
+
+    `again`: also what was sent completely before, within a day.
+    """
     with Calls(transport, workspace) as calls:
         config = calls.config()
         most = config["max_parallel"]
-        with Crew(calls, max_parallel=min(max_parallel or most, most), watch=watch or Watch()) as crew:
+        parallel, known = min(max_parallel or most, most), Known(calls, is_asked=not again)
+        with Crew(calls, max_parallel=parallel, watch=watch or Watch(), known=known) as crew:
             outcomes, files, streams = _sorted(crew, items)
             large = [crew.start(send_large, crew, *pair) for pair in files if pair[1].size > SMALL]
             small = [crew.start(send_small, crew, group) for group in groups(p for p in files if p[1].size <= SMALL)]

@@ -7,6 +7,7 @@ from api_app.client.errors import EsteiraError, FileChangedError, ProblemError, 
 from api_app.client.shapes import File, Upload
 from api_app.client.uploads.calls import file_of
 from api_app.client.uploads.crew import Crew
+from api_app.client.uploads.known import is_same
 from api_app.client.uploads.outgoing import DiskFile, Outcome, Outgoing
 from api_app.client.uploads.parts import Part, ranges
 
@@ -20,8 +21,12 @@ OVER: Final = frozenset({"expired", "gone"})
 
 def send_large(crew: Crew, item: Outgoing, file: DiskFile) -> Outcome:
     crew.watch.began(item, file.size)
+    fingerprint = crew.own_print(file.fingerprint)
     try:
-        return crew.ended(Outcome(item, send_file(crew, item, file, crew.own_print(file.fingerprint))))
+        known = crew.known.one(fingerprint)
+        if known and is_same(known, file.crc(0, file.size)):
+            return crew.there(item, known)
+        return crew.ended(Outcome(item, send_file(crew, item, file, fingerprint)))
     except EsteiraError as fault:
         return crew.failed(item, fault)
 

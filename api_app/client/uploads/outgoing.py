@@ -62,11 +62,12 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """`file` where it is on the platform, else `fault` says why not."""
+    """`file` where it is on the platform, else `fault` says why not. `was_there`: before, from an earlier run."""
 
     item: Outgoing
     file: File | None = None
     fault: EsteiraError | None = None
+    was_there: bool = False
 
 
 class Watch:

@@ -12,6 +12,7 @@ from api_app.client.problems import error_of
 from api_app.client.shapes import Upload
 from api_app.client.uploads.calls import CHECKSUM, MOVED, file_of
 from api_app.client.uploads.crew import Crew
+from api_app.client.uploads.known import is_same
 from api_app.client.uploads.large import OVER, send_file
 from api_app.client.uploads.outgoing import DiskFile, Outcome, Outgoing
 from api_app.client.uploads.parts import Part
@@ -65,7 +66,7 @@ class _Group:
         self._all = [_One(item, file, crew.own_print(file.fingerprint)) for item, file in group]
 
     def send(self) -> list[Outcome]:
-        for step in (self._read, self._begin, self._put, self._complete, self._alone):
+        for step in (self._read, self._skip, self._begin, self._put, self._complete, self._alone):
             step([one for one in self._all if one.outcome is None])
         return [one.outcome for one in self._all if one.outcome]
 
@@ -75,6 +76,14 @@ class _Group:
             self._crew.watch.began(one.item, one.file.size)
             with self._told(one):
                 one.crc = one.file.crc(0, one.file.size)
+
+    def _skip(self, ones: Sequence[_One]) -> None:
+        with self._told(*ones):
+            known = self._crew.known.many([one.fingerprint for one in ones])
+            for one in ones:
+                file = known.get(one.fingerprint)
+                if file and is_same(file, one.crc):
+                    one.outcome = self._crew.there(one.item, file)
 
     def _begin(self, ones: Sequence[_One]) -> None:
         wanted = [one.file.wanted(fingerprint=one.fingerprint, crc=one.crc) for one in ones]
