@@ -155,6 +155,11 @@ def test_folder_of_small_files(esteira: Any, wire: Wire, home: Path, tmp_path: P
     found = {f"{file.path}/{file.name}": digest(stored(home, file)) for file in File.objects.all()}
     assert found == {f"2026/{name}": value for name, value in sent.items()}
 
+    before = wire.sent
+    again = json.loads(ended(esteira("upload", "photos", "--path", "2026", "--json")))
+    assert [file["id"] for file in again["files"]] == [file["id"] for file in done["files"]]
+    assert wire.sent - before < 20_000, "nothing was sent again"
+
 
 def test_standard_input(esteira: Any, home: Path, big: Path, server: Server) -> None:
     with big.open("rb") as content:

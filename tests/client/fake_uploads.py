@@ -84,6 +84,7 @@ class Uploads:
     # (upload, part, bytes) of each PUT that arrived whole, kept or not.
     puts: list[tuple[str, int, int]] = field(default_factory=list)
     signed: set[tuple[str, int, int, str]] = field(default_factory=set)
+    signed_in_order: list[tuple[str, int, int, str]] = field(default_factory=list)
     sending: Gauge = field(default_factory=Gauge)
     # Addresses given out and not used yet, whenever one was given out.
     ahead: list[int] = field(default_factory=list)
@@ -118,6 +119,7 @@ def _out(handler: "Handler", upload: FakeUpload) -> Json:
 def _sign(handler: "Handler", upload: FakeUpload, number: int, crc: str, said: int | None = None) -> Json:
     store, length = handler.platform.uploads, upload.length(number, said)
     store.signed.add((upload.id, number, length, crc))
+    store.signed_in_order.append((upload.id, number, length, crc))
     query = f"l={length}&c={crc.replace('+', '%2B').replace('=', '%3D')}"
     where = f"{store.direct}/bucket" if store.direct else "/api/v1"
     return {

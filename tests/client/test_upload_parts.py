@@ -86,6 +86,25 @@ def test_an_expired_address_is_signed_again(client: Client, platform: Platform, 
     assert stored(platform) == BIG
 
 
+def test_an_address_that_waited_long_is_signed_anew_before_a_byte_is_sent(
+    client: Client, platform: Platform, big: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("api_app.client.uploads.parts.time.monotonic", lambda: now[0])
+
+    def wait(_handler: Handler) -> bool:
+        now[0] += 601
+        return False
+
+    platform.fail("PUT /uploads/*/parts/2", wait)
+    client.upload(big, max_parallel=1)
+
+    asked = [number for _, number, _, _ in platform.uploads.signed_in_order]
+    assert sorted(set(asked)) == [1, 2, 3, 4, 5]
+    assert len(asked) > 5
+    assert stored(platform) == BIG
+
+
 def test_an_address_that_stays_expired_is_told(client: Client, platform: Platform, big: Path, transport: str) -> None:
     platform.fail(target(transport), *[expired(transport)] * 100)
 
@@ -95,10 +114,12 @@ def test_an_address_that_stays_expired_is_told(client: Client, platform: Platfor
 
 def test_damaged_bytes_are_read_and_sent_again(client: Client, platform: Platform, big: Path, transport: str) -> None:
     platform.fail(target(transport), *[damaged(transport)] * 3)
+    seen: list[int] = []
 
-    client.upload(big, max_parallel=1)
+    client.upload(big, max_parallel=1, progress=lambda _phase, done, _total: seen.append(done))
 
     assert stored(platform) == BIG
+    assert max(seen) == seen[-1] == len(BIG), "what is sent twice counts once"
 
 
 def test_bytes_that_stay_damaged_are_told_and_nothing_is_kept(
@@ -154,6 +175,17 @@ def test_trouble_with_the_storage_passes(client: Client, platform: Platform, big
     client.upload(big)
 
     assert stored(platform) == BIG
+
+
+def test_a_part_whose_answer_was_lost_is_not_sent_twice(
+    client: Client, platform: Platform, big: Path, transport: str
+) -> None:
+    platform.fail(target(transport), lose_answer)
+
+    client.upload(big)
+
+    assert stored(platform) == BIG
+    assert numbers(platform) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.usefixtures("s3")
