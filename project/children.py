@@ -25,6 +25,9 @@ WORKER: Final = [
 ]  # fmt: skip
 # A process of its own, not the worker's: killed outright, a worker leaves the beat it forked running for ever.
 BEAT: Final = ["-m", "celery", "-A", "project.celery", "beat", "--loglevel", "WARNING", "--pidfile="]
+WEB: Final = ["-m", "project.serve"]
+# Bodies come in pieces of 256 KiB: with glibc's defaults each is mapped, faulted in and unmapped anew.
+WEB_ENV: Final = {"MALLOC_MMAP_THRESHOLD_": str(64 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 _libc: Final = ctypes.CDLL(None)
 
 
@@ -34,6 +37,8 @@ class Child:
     command: list[str]
     stop_s: float
     """How long it may take to stop before it is killed."""
+    defaults: dict[str, str] = field(default_factory=dict)
+    """Of its environment, where the user's says nothing."""
     process: subprocess.Popen[bytes] | None = None
     pause_s: float = 0.2
     started: float = 0.0
@@ -51,8 +56,8 @@ class Children:
         self._children: list[Child] = []
         folder.mkdir(parents=True, exist_ok=True)
 
-    def start(self, name: str, command: list[str], *, stop_s: float) -> None:
-        child = Child(name, [sys.executable, *command], stop_s)
+    def start(self, name: str, command: list[str], *, stop_s: float, defaults: dict[str, str] | None = None) -> None:
+        child = Child(name, [sys.executable, *command], stop_s, defaults or {})
         self._children.append(child)
         self._spawn(child)
 
@@ -110,7 +115,7 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**os.environ, **self.env, "ESTEIRA_PROCESS": child.name},
+                env={**child.defaults, **os.environ, **self.env, "ESTEIRA_PROCESS": child.name},
                 # Ctrl-C is for `up` alone, which stops the children in order.
                 start_new_session=True,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  no threads run here

@@ -9,78 +9,19 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-if TYPE_CHECKING:
-    from asyncio import TimerHandle, Transport
+from project.receive.heads import BoundedHttp
+from project.receive.selftest import chosen
 
 BACKLOG: Final = 2_048
 # More than the stack serves at once: whoever comes above that hears it from the stack, in our form.
 MAX_CONNECTIONS: Final = 6_000
 KEEP_ALIVE_S: Final = 75  # longer than a load balancer's 60 s, or it would meet closed connections
 GRACE_S: Final = 4
-HEAD_S: Final = 15.0
-HEAD_BYTES: Final = 128 << 10
 SOCKET_MESSAGE_BYTES: Final = 64 << 10
-
-
-class BoundedHttp(HttpToolsProtocol):
-    """uvicorn waits for a head without end and for ever; this one does neither (SEC-010)."""
-
-    _head_bytes = 0
-    _head_timer: TimerHandle | None = None
-    _in_head = True
-    _was_only_head = True
-
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._await_head()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._head_done()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._in_head and self._head_timer is None:
-            self._await_head()
-        self._was_only_head = self._in_head
-        super().data_received(data)
-        # One read may bring the end of a head and much of its body: only bytes that were nothing but head count.
-        if self._in_head and self._was_only_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES:
-                self._refuse_head()
-
-    def on_headers_complete(self) -> None:
-        self._was_only_head = False
-        self._head_done()
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        self._in_head, self._head_bytes, self._was_only_head = True, 0, False
-        super().on_message_complete()
-
-    def _await_head(self) -> None:
-        self._head_timer = self.loop.call_later(HEAD_S, self._head_is_late)
-
-    def _head_done(self) -> None:
-        self._in_head = False
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-    def _head_is_late(self) -> None:
-        self._head_timer = None
-        if not self.transport.is_closing():
-            self.transport.close()
-
-    def _refuse_head(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.write(STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n")
-            self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -119,10 +60,12 @@ def configuration(app: str | Any = "project.asgi:application") -> uvicorn.Config
     )
 
 
-def serve(host: str, port: int) -> None:
+def serve(host: str, port: int, receive: str) -> None:
     """Until SIGTERM or SIGINT; then at most GRACE_S for what is under way."""
     listener = listen(host, port)
     config = configuration()
+    config.load()  # sets logging up, among all else
+    config.http_protocol_class = chosen(receive)
     server = Server(config)
     server.run(sockets=[listener])
     if not server.started:
@@ -180,7 +123,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     from project import settings  # noqa: PLC0415  a bad setting ends the process here, with a sentence
 
-    serve(settings.ESTEIRA_HOST, settings.ESTEIRA_PORT)
+    serve(settings.ESTEIRA_HOST, settings.ESTEIRA_PORT, settings.RECEIVE)
 
 
 if __name__ == "__main__":

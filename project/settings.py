@@ -159,6 +159,8 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ESTEIRA_HOME / "static"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 MAX_UPLOAD_BYTES = env.integer("ESTEIRA_MAX_UPLOAD_BYTES", 5 << 40, least=1, most=48 << 40)
+# auto: bodies of files go past the event loop where a test at start shows that it works; stock: never.
+RECEIVE = env.choice("ESTEIRA_RECEIVE", "auto", allowed=("auto", "stock"))
 SCANNER = env.choice("ESTEIRA_SCANNER", "none", allowed=("none", "clamd"))
 CLAMD = env.text("ESTEIRA_CLAMD", "unix:/run/clamav/clamd.ctl")
 if not re.fullmatch(r"unix:/.+|tcp:.+:[0-9]+", CLAMD):

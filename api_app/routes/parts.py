@@ -14,7 +14,7 @@ from starlette.routing import Route
 from api_app.database import in_db, in_files
 from api_app.errors import answer
 from api_app.flights import Flights, settled
-from api_app.receiving import Landed, drain, land
+from api_app.receiving import Landing, drain, land
 from orchestration.errors import LengthRequired, OrchestrationError, PartBusy, WrongLength
 from orchestration.services.uploads.parts import check_crc, open_part, open_whole, record_part
 from orchestration.services.uploads.signing import Grant, read_grant
@@ -85,7 +85,7 @@ async def _part(grant: Grant, scope: Scope, receive: Receive) -> None:
             await in_db(record_part, grant, landed.crc64nvme)
 
 
-async def _outcome(landing: asyncio.Task[Landed]) -> Landed:
+async def _outcome(landing: asyncio.Task[Landing]) -> Landing:
     """Raises PartBusy when a newer request for the part has ended this one."""
     await settled(landing)
     if landing.cancelled():

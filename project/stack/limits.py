@@ -9,16 +9,22 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
+from starlette.requests import ClientDisconnect
+
+from api_app.receiving import EXTENSION
 from project.stack.answers import is_api, refusal
 from project.stack.request_log import ClientStalled
 from project.stack.sockets import BoundedSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    type Pour = Callable[..., Awaitable[None]]
 
 KIB: Final = 1 << 10
 MIB: Final = 1 << 20
@@ -42,6 +48,8 @@ TUS: Final = "/api/v1/tus"
 _BYTES: Final = re.compile(r"/api/v1/uploads/[^/]+/parts/[0-9]+|/api/v1/files/.+")
 IDLE_S: Final = 30.0
 WHOLE_BODY_S: Final = 120.0
+# A file may take a second more for each of these: whoever is slower keeps a connection and sends nothing.
+SLOWEST_BYTES: Final = 1 * KIB
 STALL_S: Final = 120.0
 LATE_BYTES: Final = 8 * MIB
 LATE_S: Final = 1.0
@@ -54,6 +62,9 @@ class Refused:
     status: int
     detail: str
     retry_after_s: int = 0
+
+
+TOO_SLOW: Final = Refused(408, "The body came too slowly.")
 
 
 class Limits:
@@ -144,7 +155,8 @@ class Body:
     """
 
     def __init__(self, limits: Limits, scope: Scope, receive: Receive, send: Send) -> None:
-        self._limits, self._scope, self._receive, self._send = limits, scope, receive, send
+        self._limits, self._receive, self._send = limits, receive, send
+        self._scope = self._bounded(scope)
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         self.declared = int(length) if length.isdigit() else 0
@@ -152,10 +164,20 @@ class Body:
         self._waits = headers.get(b"expect", b"").lower() == b"100-continue"
         self._done = self.declared == 0 and b"transfer-encoding" not in headers
         self._is_form = not is_api(scope)
-        self._until = time.monotonic() + WHOLE_BODY_S if not takes_files(scope) else float("inf")
+        self._until = time.monotonic() + WHOLE_BODY_S
+        self._is_file = takes_files(scope)
         self._size = 0
         self._refused: Refused | None = None
         self._started = False
+
+    def _bounded(self, scope: Scope) -> Scope:
+        """What the server offers for taking a body past `receive` keeps to the same limits."""
+        extensions = scope.get("extensions") or {}
+        if EXTENSION not in extensions:
+            return scope
+        offered = extensions[EXTENSION]
+        bounded = {**offered, "pour": partial(self._pour, offered["pour"])}
+        return {**scope, "extensions": {**extensions, EXTENSION: bounded}}
 
     async def serve(self, app: ASGIApp) -> None:
         try:
@@ -174,10 +196,10 @@ class Body:
         if self._done:
             return await self._receive()
         try:
-            async with asyncio.timeout(max(0.0, min(IDLE_S, self._until - time.monotonic()))):
+            async with asyncio.timeout(self._patience()):
                 message = await self._receive()
         except TimeoutError:
-            return self._stop(Refused(408, "The body came too slowly."))
+            return self._stop(TOO_SLOW)
         if message["type"] != "http.request":
             self._done = True
             return message
@@ -186,6 +208,28 @@ class Body:
             return {"type": "http.disconnect"}
         self._done = not message.get("more_body", False)
         return message
+
+    async def _pour(self, pour: Pour, write: Any, in_thread: Any) -> None:
+        """As `receive`, for a body that does not pass it: as slow as may be, and it is known how much came."""
+        try:
+            await pour(write, in_thread, self._next)
+        except ClientDisconnect:
+            self._done = self._refused is None
+            raise
+        self._size, self._done = self.declared, True
+
+    async def _next(self, came: int, readable: Callable[[], Awaitable[None]]) -> None:
+        self._count(came)
+        try:
+            async with asyncio.timeout(self._patience()):
+                await readable()
+        except TimeoutError:
+            self._stop(TOO_SLOW)
+            raise ClientDisconnect from None
+
+    def _patience(self) -> float:
+        until = self._until + (self._size / SLOWEST_BYTES if self._is_file else 0)
+        return max(0.0, min(IDLE_S, until - time.monotonic()))
 
     def _count(self, arrived: int) -> None:
         self._size += arrived

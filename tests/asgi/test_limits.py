@@ -153,7 +153,7 @@ def test_body_that_stops_coming_is_408(path: str, monkeypatch: pytest.MonkeyPatc
     assert client.answer.header("connection") == "close"
 
 
-def test_body_that_drips_is_given_so_long_and_an_upload_any_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_body_that_drips_is_given_so_long_and_a_file_1_kib_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "WHOLE_BODY_S", 0.1)
     monkeypatch.setattr(limits, "LATE_S", 0.01)
 
@@ -162,13 +162,14 @@ def test_body_that_drips_is_given_so_long_and_an_upload_any_time(monkeypatch: py
             await asyncio.sleep(0.02)
             return await super().receive()
 
-    def status(path: str) -> int:
-        client = Dripping(*[b"x"] * 10)
+    def status(path: str, drop: bytes = b"x") -> int:
+        client = Dripping(*[drop] * 10)
         asyncio.run(Limits(swallow, 1 << 40)(scope_for("POST", path, CHUNKED), client.receive, client.send))
         return client.answer.status
 
     assert status("/api/v1/jobs") == 408
-    assert status("/api/v1/uploads") == 200
+    assert status("/api/v1/uploads") == 408
+    assert status("/api/v1/uploads", b"x" * KIB) == 200
 
 
 def test_upload_that_stops_coming_leaves_nothing(stack: Door, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ HEAD_S = 1.5
 
 @pytest.fixture(scope="module")
 def server(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Server]:
-    with serving(prelude=f"serve.HEAD_S = {HEAD_S}") as server:
+    with serving(prelude=f"from project.receive import heads\nheads.HEAD_S = {HEAD_S}") as server:
         yield server
 
 

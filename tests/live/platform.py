@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psycopg
 
-from project.children import BEAT, WORKER, Children
+from project.children import BEAT, WEB, WEB_ENV, WORKER, Children
 from project.embedded.throwaway import throwaway
 from tests.live.relay import Relay
 
@@ -156,7 +156,7 @@ def running(
         platform.token = json.loads((home / "cli.json").read_text())["token"]
         stop = threading.Event()
         keeper = threading.Thread(target=_keep, args=(children, postgres, stop), daemon=True)
-        children.start("web", ["-m", "project.serve"], stop_s=8)
+        children.start("web", WEB, stop_s=8, defaults=WEB_ENV)
         children.start("worker", WORKER, stop_s=8)
         children.start("beat", BEAT, stop_s=4)
         if relayed:

@@ -1,0 +1,69 @@
+"""The head of a request has an end, and comes in time (SEC-010)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from asyncio import TimerHandle, Transport
+
+HEAD_S: Final = 15.0
+HEAD_BYTES: Final = 128 << 10
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn waits for a head without end and for ever; this one does neither (SEC-010)."""
+
+    _head_bytes = 0
+    _head_timer: TimerHandle | None = None
+    _in_head = True
+    _was_only_head = True
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_done()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head and self._head_timer is None:
+            self._await_head()
+        self._was_only_head = self._in_head
+        super().data_received(data)
+        # One read may bring the end of a head and much of its body: only bytes that were nothing but head count.
+        if self._in_head and self._was_only_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse_head()
+
+    def on_headers_complete(self) -> None:
+        self._was_only_head = False
+        self._head_done()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_head, self._head_bytes, self._was_only_head = True, 0, False
+        super().on_message_complete()
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(HEAD_S, self._head_is_late)
+
+    def _head_done(self) -> None:
+        self._in_head = False
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._head_timer = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def _refuse_head(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+            self.transport.close()
