@@ -18,6 +18,7 @@ from api_app.callers import sender
 from api_app.content import repr_digest
 from api_app.database import in_db, in_files
 from api_app.gate import Credential, credential
+from api_app.receiving import pour_of
 from api_app.upload_answers import upload_out
 from api_app.upload_schemas import UploadIn, UploadOut
 from orchestration.errors import Invalid, TooLarge
@@ -106,6 +107,9 @@ def _begin(given: Credential, scope: str, announced: Announced, workspace: str) 
 
 async def _pour(request: Request, receiving: Receiving) -> None:
     """While one batch is written the next one is read, and no more than that: memory stays flat."""
+    if pour := pour_of(request.scope):
+        await pour(receiving.write, in_files)
+        return
     batch: list[bytes] = []
     held = 0
     writing: asyncio.Task[None] | None = None

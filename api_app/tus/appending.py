@@ -6,6 +6,7 @@ import asyncio
 import hmac
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from api_app.callers import Sender, sender
 from api_app.database import in_db, in_files
 from api_app.flights import Flights, settled
 from api_app.gate import credential
+from api_app.receiving import pour_of
 from orchestration.errors import PartBusy, PartDamaged
 from orchestration.services.uploads.stream import Append, begin_append
 
@@ -33,7 +35,7 @@ class SumDiffers(PartDamaged):
 
 
 class Summing(Protocol):
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes | memoryview, /) -> None: ...
     def digest(self) -> bytes: ...
 
 
@@ -90,6 +92,16 @@ async def append(request: Request, upload: Upload, offset: int, door: UploadDoor
 
 
 async def _pour(request: Request, opened: Append, check: Check | None) -> None:
+    write = partial(_write, opened, check)
+    if pour := pour_of(request.scope):
+        await pour(write, in_files)
+    else:
+        await _stream(request, write)
+    if check is not None:
+        check.require()
+
+
+async def _stream(request: Request, write: Callable[[bytes], None]) -> None:
     held = bytearray()
     try:
         async for chunk in request.stream():
@@ -97,17 +109,15 @@ async def _pour(request: Request, opened: Append, check: Check | None) -> None:
             if len(held) >= BATCH:
                 data = bytes(held)
                 held.clear()
-                await in_files(_write, opened, data, check)
+                await in_files(write, data)
     except (ClientDisconnect, asyncio.CancelledError):
         # Whatever ended it, these bytes have come.
-        await in_files(_write, opened, bytes(held), check)
+        await in_files(write, bytes(held))
         raise
-    await in_files(_write, opened, bytes(held), check)
-    if check is not None:
-        check.require()
+    await in_files(write, bytes(held))
 
 
-def _write(opened: Append, data: bytes, check: Check | None) -> None:
+def _write(opened: Append, check: Check | None, data: bytes | memoryview) -> None:
     opened.write(data)
     if check is not None:
         check.summing.update(data)

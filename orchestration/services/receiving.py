@@ -56,7 +56,7 @@ class Receiving:
         self._head = b""
         self.received = 0
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Raises UploadRefused as soon as the bytes are more than announced or allowed."""
         self.received += len(data)
         if self.received > settings.MAX_UPLOAD_BYTES:

@@ -46,7 +46,7 @@ class Stored:
 class Incoming(Protocol):
     """Bytes on their way in. Nothing is visible under the key before `commit` has returned."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes | memoryview) -> None: ...
 
     def commit(self) -> None:
         """Make the bytes durable and visible. Raises FileExistsError rather than overwrite."""

@@ -62,7 +62,7 @@ class LocalIncoming:
             make_folder(target.parent, top=top)
             self._fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         view = memoryview(data)
         with full_disk_named():
             while view:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from orchestration.models import User
 
 ROOT = Path(__file__).resolve().parents[2]
-START_S = 90
+START_S = 120
 
 
 @dataclass

@@ -36,7 +36,7 @@ class Append:
     offset: int
     crc: int
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Raises TooLarge as soon as there is more than was announced or is allowed, StorageFull."""
         if self.upload.size is not None and self.offset + len(data) > self.upload.size:
             raise TooLarge(f"More than the {self.upload.size} bytes announced arrived.")
