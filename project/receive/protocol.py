@@ -36,7 +36,6 @@ class ReceivingHttp(BoundedHttp):
     """Bytes of the body that the parser has seen."""
     _left = 0
     """Bytes of the body that the parser will never see."""
-    _readable: asyncio.Future[None] | None = None
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -58,11 +57,6 @@ class ReceivingHttp(BoundedHttp):
             data = self._rest_of_body(data)
         if data:
             super().data_received(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        if self._readable is not None:
-            _wake(self._readable)
 
     def _plain_length(self) -> int:
         """Of a body that can be read off the socket as it is; else 0."""
@@ -115,15 +109,12 @@ class ReceivingHttp(BoundedHttp):
             self.on_message_complete()
 
     async def _until_readable(self, pour: Pour) -> None:
-        self._readable = self.loop.create_future()
-        self.loop.add_reader(pour.fileno(), _wake, self._readable)
+        readable = self.loop.create_future()
+        self.loop.add_reader(pour.fileno(), _wake, readable)
         try:
-            await self._readable
+            await readable
         finally:
             self.loop.remove_reader(pour.fileno())
-            self._readable = None
-        if self.transport.is_closing():
-            raise ClientDisconnect
 
     def _rest_of_body(self, data: bytes) -> bytes:
         """After a hand-off that ended early: what is no body any more."""

@@ -289,17 +289,18 @@ def dripped(line: socket.socket, stop: threading.Event) -> None:
 
 
 BROKEN = {
-    "refused by its version": "from project.receive import selftest\nselftest.UVICORN = '0.1.'",
-    "a member is gone": "from project.receive.protocol import ReceivingHttp as r\nr.flow = property(lambda self: None)",
-    "a member is another": "from project.receive.protocol import ReceivingHttp as r\nr._came = property(lambda self: 0)",
-    "another meaning": "from project.receive import pour\npour.Pour._read = lambda self: memoryview(b'x' * self.left)",
+    "its version is another": "selftest.UVICORN = '0.1.'",
+    "a member is gone": "ReceivingHttp.flow = property(lambda self: None)",
+    "a member means something else": "ReceivingHttp._came = property(lambda self: 0, lambda self, value: None)",
+    "the bytes are others": "pour.Pour._read = lambda self: memoryview(b'x' * self.left)",
     "not wanted": "",
 }
+IMPORTS = "from project.receive import selftest\nfrom project.receive.protocol import ReceivingHttp\n"
 
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_server_that_cannot_receive_the_fast_way_serves_the_old_way(how: str) -> None:
-    with serving(prelude=PRELUDE + BROKEN[how], ESTEIRA_RECEIVE="auto" if BROKEN[how] else "stock") as server:
+    with serving(prelude=PRELUDE + IMPORTS + BROKEN[how], ESTEIRA_RECEIVE="auto" if BROKEN[how] else "stock") as server:
         ana = sender(server)
         upload, head = ana.part(PART)
         before = took(server)
