@@ -96,12 +96,14 @@ def test_exact_bytes_however_they_are_cut(server: Server, ana: Sender, seed: int
 
 def test_body_that_waits_to_be_asked_for_is_asked_for(server: Server, ana: Sender) -> None:
     upload, head = ana.part(PART)
+    before = took(server)
     with server.connect() as line:
         line.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
         line.settimeout(10)
         assert line.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
         line.sendall(PART)
         assert heard(line)[0] == 200
+    assert took(server) - before == HINT, "it did not come the fast way"
     assert is_whole(ana, upload)
 
 
@@ -116,6 +118,7 @@ def test_connection_is_kept_and_requests_may_follow_at_once(server: Server, ana:
     """The next request is in the socket before the first is answered, and cut where it hurts most."""
     upload, head = ana.part(PART)
     again, second = ana.part(PART)
+    before = took(server)
     ping = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     whole = f"{head}\r\n".encode() + PART + f"{second}\r\n".encode() + PART + ping
     with server.connect() as line:
@@ -124,6 +127,7 @@ def test_connection_is_kept_and_requests_may_follow_at_once(server: Server, ana:
         assert [heard(line)[0], heard(line)[0]] == [200, 200]
         assert heard(line) == (200, {"status": "ok"})
         writer.join()
+        assert took(server) - before > HINT, "they did not come the fast way"
         line.sendall(f"{ana.sign(again, 2, b'!')}\r\n!".encode())
         assert heard(line)[0] == 200
     assert is_whole(ana, upload)

@@ -3,13 +3,15 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.bench.suite import run
+from tests.bench.suite import MEASURES, run
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: does it run at all?")
-    sys.exit(run(quick=parser.parse_args().quick))
+    parser.add_argument("--only", choices=sorted(MEASURES), default="", help="this part alone")
+    asked = parser.parse_args()
+    sys.exit(run(quick=asked.quick, only=asked.only))
 
 
 if __name__ == "__main__":

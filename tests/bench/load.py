@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import httpx
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -62,3 +64,12 @@ async def _answer(reader: asyncio.StreamReader) -> int:
     length = next(int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length"))
     await reader.readexactly(length)
     return int(head.split(" ", 2)[1])
+
+
+def answers(port: int) -> bool:
+    """Whatever it says."""
+    try:
+        httpx.get(f"http://127.0.0.1:{port}/health/live", trust_env=False, timeout=60)
+    except httpx.TransportError:
+        return False
+    return True

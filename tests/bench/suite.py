@@ -9,15 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import httpx
 import psycopg
 
 from tests.bench.load import Load, percentile, post_all
+from tests.bench.rows import Row
+from tests.bench.uploads import upload_rows
 from tests.bench.watchers import event_latencies
 from tests.live.platform import Platform, free_port, running
 
@@ -36,15 +37,7 @@ PREFECT_NOOP_S = 5.2
 PREFECT_PER_S = 0.33
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    what: str
-    value: str
-    target: str
-    holds: bool
-
-
-def run(*, quick: bool) -> int:
+def run(*, quick: bool, only: str = "") -> int:
     """Print every number; the exit code says only whether the run itself worked."""
     scale = 10 if quick else 1
     # Durability as in production: the throwaway server of the tests would flatter every number.
@@ -53,9 +46,10 @@ def run(*, quick: bool) -> int:
     with running(settings=safe) as platform:
         platform.publish(NOOP)
         file = platform.upload("a.txt", b"hello")["id"]
-        for measure in (_latency, _creation, _throughput, _watchers, _memory):
-            rows += measure(platform, file, scale)
-            _show(rows[-1:] if measure is not _latency else rows)
+        for measure in [MEASURES[only]] if only else MEASURES.values():
+            found = measure(platform, file, scale)
+            _show(found)
+            rows += found
     print("\n" + _table(rows))
     return 0
 
@@ -234,3 +228,13 @@ def _table(rows: list[Row]) -> str:
         missed = "" if row.holds else "   ✗ not reached"
         lines.append(f"{row.what:<{widths[0]}}  {row.value:>{widths[1]}}  {row.target:>{widths[2]}}{missed}")
     return "\n".join(lines)
+
+
+MEASURES: Final[dict[str, Callable[[Platform, str, int], list[Row]]]] = {
+    "latency": _latency,
+    "creation": _creation,
+    "throughput": _throughput,
+    "watchers": _watchers,
+    "memory": _memory,
+    "uploads": upload_rows,
+}
