@@ -16,6 +16,7 @@ from orchestration.execution.arrival import arrived, first_state
 from orchestration.execution.isolation import alone
 from orchestration.media_types import HEAD_BYTES, detect
 from orchestration.models import File, Upload, UploadPart
+from orchestration.models.bulk import database_now, fill_defaults
 from orchestration.points import point
 from orchestration.states import FileKind, UploadState
 from orchestration.storage.local import LocalStorage
@@ -24,6 +25,7 @@ from orchestration.storage.registry import get_place, get_storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from orchestration.storage.base import DirectStorage
@@ -136,11 +138,13 @@ def _record(finished: Iterable[tuple[Upload, str]]) -> None:
     versions = {upload.pk: version for upload, version in finished}
     mine = list(
         Upload.objects.select_for_update(of=("self",))
-        .select_related("workspace")
+        .prefetch_related("workspace")  # one for all of them
         .filter(pk__in=versions, state=UploadState.COMPLETING)
         .order_by("pk")
     )
-    files = [file_of(upload, _first_look(upload), version=versions[upload.pk]) for upload in mine]
+    now = database_now()
+    files = [file_of(upload, _first_look(upload), version=versions[upload.pk], now=now) for upload in mine]
+    fill_defaults(files, now)
     File.objects.bulk_create(files)
     arrived(files)
     Upload.objects.filter(pk__in=[upload.pk for upload in mine]).update(
@@ -157,7 +161,7 @@ class Look(NamedTuple):
     sha256: str
 
 
-def file_of(upload: Upload, look: Look, *, version: str = "") -> File:
+def file_of(upload: Upload, look: Look, *, version: str = "", now: datetime | None = None) -> File:
     """The File that an upload becomes. Its type is by name and first bytes until it is examined."""
     days = upload.workspace.upload_retention_days
     return File(
@@ -176,7 +180,7 @@ def file_of(upload: Upload, look: Look, *, version: str = "") -> File:
         version=version,
         upload_id=upload.pk,
         created_by_id=upload.created_by_id,
-        expires_at=Now() + timedelta(days=days),
+        expires_at=(now or Now()) + timedelta(days=days),
     )
 
 

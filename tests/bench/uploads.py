@@ -207,14 +207,12 @@ def _beside(us: Us, web: Rival, data: Path, size: int) -> list[Row]:
 
 
 def _small(us: Us, web: Rival, platform: Platform, data: Path, count: int, rounds: int) -> list[Row]:
-    with data.open("rb") as file:
-        crc = crc64.to_text(crc64.update(file.read(SMALL)))
     ours: list[Round] = []
     theirs: list[Round] = []
     with ExitStack() as stack:
         others, absent = _others(stack, platform, rivals.tus)
-        for _ in range(rounds + WARM):
-            ours.append(measured(web, _batches, us, data, count, crc))
+        for round_ in range(rounds + WARM):
+            ours.append(measured(web, _batches, us, data, count, round_))
             for rival in others:
                 lanes = [_tus(count // LANES, SMALL) for _ in range(LANES)]
                 theirs.append(measured(rival, send, rival.port, data, lanes))
@@ -233,14 +231,17 @@ def _small(us: Us, web: Rival, platform: Platform, data: Path, count: int, round
     return [*rows, *absent]
 
 
-def _batches(us: Us, data: Path, count: int, crc: str) -> float:
-    """Begun, signed, sent, completed, in the database; a thousand at a time."""
+def _batches(us: Us, data: Path, count: int, round_: int) -> float:
+    """Begun, signed, sent, completed, in the database; a thousand at a time. Every file has bytes of its own."""
     spent = 0.0
-    for size in [BATCH] * (count // BATCH) or [count]:
+    size = min(BATCH, count)
+    for first in range(round_ * count, (round_ + 1) * count, size):
+        offsets = [number * SMALL for number in range(first, first + size)]
+        crcs = _small_crcs(data, offsets)
         begin = time.perf_counter()
-        wanted = [{"name": f"{n}.bin", "size": SMALL, "crc64nvme": crc} for n in range(size)]
+        wanted = [{"name": f"{n}.bin", "size": SMALL, "crc64nvme": crc} for n, crc in enumerate(crcs)]
         made = [result["upload"] for result in us.call("/uploads:batch", {"uploads": wanted})["results"]]
-        puts = [_put(upload["put"], 0) for upload in made]
+        puts = [_put(upload["put"], offset) for upload, offset in zip(made, offsets, strict=True)]
         spent += time.perf_counter() - begin
         spent += send(us.port, data, [puts[lane::LANES] for lane in range(LANES)])
         begin = time.perf_counter()
@@ -249,6 +250,11 @@ def _batches(us: Us, data: Path, count: int, crc: str) -> float:
         if not all(result["upload"]["state"] == "complete" for result in done):
             raise RuntimeError("not every file was completed")
     return spent
+
+
+def _small_crcs(data: Path, offsets: Sequence[int]) -> list[str]:
+    with data.open("rb") as file:
+        return [crc64.to_text(crc64.update(os.pread(file.fileno(), SMALL, offset))) for offset in offsets]
 
 
 def _control(us: Us, web: Rival, platform: Platform) -> list[Row]:

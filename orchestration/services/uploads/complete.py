@@ -125,7 +125,12 @@ def complete_many(*, user: User, ids: Sequence[UUID], workspace: str = "") -> li
     results: list[Upload | OrchestrationError] = []
     for upload_id in ids:
         upload = done.get(upload_id) or uploads.get(upload_id)
-        results.append(_one(user, upload) if upload else NotFound("There is no such upload of yours."))
+        if upload is None:
+            results.append(NotFound("There is no such upload of yours."))
+        elif upload_id in done and upload.state == UploadState.COMPLETE:
+            results.append(upload)  # who may was asked for all of them together
+        else:
+            results.append(_one(user, upload))
     return results
 
 
@@ -155,7 +160,7 @@ def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
     moved = set(ids)
     finish_whole([(upload, version) for upload, version in there if upload.pk in moved])
     nudge_examine()
-    done = Upload.objects.filter(pk__in=ids).select_related("workspace", "file")
+    done = Upload.objects.filter(pk__in=ids).select_related("file").prefetch_related("workspace")
     return {upload.pk: upload for upload in done}
 
 

@@ -22,6 +22,7 @@ from orchestration.errors import (
 from orchestration.execution.finishing import local_parts
 from orchestration.ids import new_id
 from orchestration.models import Upload, Workspace
+from orchestration.models.bulk import database_now, fill_defaults
 from orchestration.models.upload import STORAGE, TTL
 from orchestration.services.access import find_workspace
 from orchestration.services.uploads.complete import complete_empty
@@ -166,18 +167,20 @@ def _enter(user: User, place: Workspace, uploads: Sequence[Upload]) -> None:
     parts = local_parts(uploads[0])
     if parts is not None and more > parts.free_bytes():
         raise StorageFull
+    now = database_now()
     for upload in uploads:
-        upload.expires_at = Now() + TTL
+        upload.expires_at = now + TTL
+    fill_defaults(uploads, now)
     Upload.objects.bulk_create(uploads)
 
 
 def _ready(uploads: Sequence[Upload]) -> dict[UUID, Upload]:
-    """As the database has them, with its times; what is empty needs no bytes and is complete at once."""
-    found = {u.pk: u for u in Upload.objects.select_related("workspace").filter(pk__in=[u.pk for u in uploads])}
-    for upload in found.values():
-        if upload.size == 0 and upload.door != UploadDoor.IETF and not upload.is_partial:
-            found[upload.pk] = complete_empty(upload)
-    return found
+    """What is empty needs no bytes and is complete at once, where it is known to be whole."""
+    return {upload.pk: complete_empty(upload) if _is_whole(upload) else upload for upload in uploads}
+
+
+def _is_whole(upload: Upload) -> bool:
+    return upload.size == 0 and upload.door != UploadDoor.IETF and not upload.is_partial
 
 
 def _replay(user: User, key: str, wanted: Wanted) -> Upload | None:
