@@ -50,7 +50,7 @@ class Crc32:
     def __init__(self) -> None:
         self._crc = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         self._crc = zlib.crc32(data, self._crc)
 
     def digest(self) -> bytes:

@@ -25,7 +25,7 @@ class S3Incoming:
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  closed by commit and discard
         self._size, self._crc = 0, crc64.EMPTY
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         self._file.write(data)
         self._size += len(data)
         self._crc = crc64.update(data, self._crc)
