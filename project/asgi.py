@@ -6,10 +6,10 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
-pages = get_asgi_application()  # sets Django up: everything below needs it
+django.setup(set_prefix=False)  # everything below needs it
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import URLRouter  # noqa: E402
@@ -23,6 +23,7 @@ from project.stack.headers import SecurityHeaders  # noqa: E402
 from project.stack.hosts import AllowedHosts, TrustedProxies  # noqa: E402
 from project.stack.lifespan import Lifespan, database_pools, following  # noqa: E402
 from project.stack.limits import Limits  # noqa: E402
+from project.stack.pages import Pages  # noqa: E402
 from project.stack.request_log import RequestLog, bind_log_records  # noqa: E402
 from project.stack.routing import Router, Static  # noqa: E402
 
@@ -40,7 +41,7 @@ def build() -> ASGIApp:
         api=api,
         sockets=cast("ASGIApp", AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(routes)))),
         static=Static(settings.STATIC_URL, settings.STATIC_ROOT),
-        pages=cast("ASGIApp", pages),
+        pages=cast("ASGIApp", Pages()),
         static_url=settings.STATIC_URL,
     )
     app = Lifespan(app, [database_pools, partial(api.router.lifespan_context, api), _follow])
