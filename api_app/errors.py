@@ -39,6 +39,10 @@ class TooManyTries(Exception):
         self.retry_after_s = retry_after_s
 
 
+class FormInsteadOfFile(Exception):
+    """This address takes the file's bytes alone, not a form around them: curl -T FILE, or --data-binary @FILE."""
+
+
 STATUS: Final[dict[type[Exception], int]] = {
     domain.NotFound: 404,
     domain.Forbidden: 403,
@@ -60,6 +64,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     domain.EngineRejected: 502,
     domain.OrchestrationError: 500,
     NotAuthenticated: 401,
+    FormInsteadOfFile: 415,
     TooManyTries: 429,
     Busy: 503,
     # A failover, a full pool, a lock or a statement that took too long: the same request may pass in a moment.
@@ -129,7 +134,7 @@ def answer(exc: Exception) -> Response:
         return problem(status, str(exc), code=exc.code, headers=headers, **shown)
     if isinstance(exc, domain.EngineUnavailable | domain.StorageFull):
         return problem(status, str(exc), code=exc.code, headers=headers)
-    if isinstance(exc, NotAuthenticated | TooManyTries | Busy):
+    if isinstance(exc, NotAuthenticated | TooManyTries | FormInsteadOfFile | Busy):
         return problem(status, str(exc) or (type(exc).__doc__ or ""), headers=headers)
     code = exc.code if isinstance(exc, domain.StorageUnavailable | domain.StorageRejected) else ""
     return problem(status, _closest(SENTENCES, exc) or "", code=code, headers=headers)

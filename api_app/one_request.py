@@ -17,6 +17,7 @@ from api_app.auth import scope_of
 from api_app.callers import sender
 from api_app.content import repr_digest
 from api_app.database import in_db, in_files
+from api_app.errors import FormInsteadOfFile
 from api_app.gate import Credential, credential
 from api_app.receiving import pour_of
 from api_app.upload_answers import upload_out
@@ -49,11 +50,14 @@ SCHEMA: Final[dict[str, Any]] = {
 }
 
 
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def is_resource(request: Request) -> bool:
     """JSON, and no word of a file's name: then the JSON is not the file."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     named = "content-disposition" in request.headers or "name" in request.query_params
-    return media_type == "application/json" and not named
+    return _media_type(request) == "application/json" and not named
 
 
 async def read_json[M: BaseModel](request: Request, model: type[M]) -> M:
@@ -72,6 +76,8 @@ async def read_json[M: BaseModel](request: Request, model: type[M]) -> M:
 
 async def upload_file(request: Request, response: Response, name: str = "") -> UploadOut:
     """Durable when this answers. Length and, if given, SHA-256 and CRC64NVME are checked. `name`: of the path."""
+    if _media_type(request) == "multipart/form-data":
+        raise FormInsteadOfFile  # nobody could use the file that it would become
     headers, query = request.headers, request.query_params
     announced = Announced(
         name=name or name_from(headers.get("content-disposition", "")) or query.get("name", ""),

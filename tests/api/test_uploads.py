@@ -166,3 +166,10 @@ def test_stranger_cannot_upload_here_and_a_viewer_not_at_all(
     assert door.as_(owner)("POST", "/uploads?name=a.csv", content=DATA).status_code == 403
     without = tuple(s for s in ALL_SCOPES if s != "upload")
     assert door.as_(stranger, without)("POST", "/uploads?name=a.csv", content=DATA).status_code == 403
+
+
+def test_form_around_a_file_is_refused_with_what_to_do(ana: Visitor) -> None:
+    answer = ana("POST", "/uploads?name=a.csv", files={"file": ("a.csv", b"a,b")})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert "curl -T" in answer.json()["detail"]
+    assert not File.objects.exists()
