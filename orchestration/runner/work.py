@@ -141,15 +141,23 @@ class Fetch:
             raise PlatformFault("A stored input is not the file of the work order: its size differs.")
         # A step that writes into a linked input would change the stored file. In the sandbox the folder is
         # mounted read-only; outside it only the file's own mode stands in between.
-        if self._may_link or not info.st_mode & WRITABLE:
-            try:
-                os.link(path, target)
-            except OSError:  # another file system, too many links, not ours: the copy below does as well
-                pass
-            else:
-                return
-        copy(path, target, self._standing.alive)
-        os.chmod(target, 0o444)
+        may_link = self._may_link or not info.st_mode & WRITABLE
+        if not (may_link and linked(path, target)):
+            copy(path, target, self._standing.alive)
+            os.chmod(target, 0o444)
+        self._check(source, target)
+
+    def _check(self, source: Source, target: str) -> None:
+        """A disk may change a byte long after the file was looked at: better no result than a wrong one."""
+        digest = sha256(source.size)
+        with open(target, "rb", buffering=0) as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+                self._standing.alive()
+        if digest.hexdigest() != source.sha256:
+            raise PlatformFault(
+                f"The stored bytes of {source.path} are not those of the work order: their digest differs."
+            )
 
     def _download(self, source: Source, target: str) -> None:
         backoff, since = Backoff(self._patience_s), float("-inf")
@@ -194,9 +202,23 @@ class Fetch:
             raise Expired(str(answer.status))
         if answer.status != wire.OK:
             raise PlatformFault(f"The storage refused an input: {answer.status}.")
-        if total != source.size or digest.hexdigest() != source.sha256:
-            raise PlatformFault("A stored input is not the file of the work order: its size or digest differs.")
+        if total != source.size:
+            raise PlatformFault(
+                f"The stored bytes of {source.path} are not those of the work order: their size differs."
+            )
+        if digest.hexdigest() != source.sha256:
+            raise PlatformFault(
+                f"The stored bytes of {source.path} are not those of the work order: their digest differs."
+            )
         os.chmod(target, 0o444)
+
+
+def linked(path: str, target: str) -> bool:
+    try:
+        os.link(path, target)
+    except OSError:  # another file system, too many links, not ours: a copy does as well
+        return False
+    return True
 
 
 def copy(path: str, target: str, alive: Callable[[], None]) -> None:

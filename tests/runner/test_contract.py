@@ -173,6 +173,17 @@ def fault_digest(platform: Platform) -> None:
     platform.order["inputs"][0]["sha256"] = "0" * 64
 
 
+def fault_flipped(platform: Platform) -> None:
+    stored = platform.add_input("x", b"content")
+    stored.chmod(0o644)
+    stored.write_bytes(b"contenT")
+    stored.chmod(0o444)
+
+
+def fault_flipped_and_copied(platform: Platform) -> None:
+    platform.add_input("x", b"content", mode=0o644).write_bytes(b"contenT")
+
+
 def fault_size(platform: Platform) -> None:
     platform.add_input("x", b"content")
     platform.order["inputs"][0]["size"] = 6
@@ -235,6 +246,8 @@ def fault_python(platform: Platform) -> None:
     "fault",
     [
         fault_digest,
+        fault_flipped,
+        fault_flipped_and_copied,
         fault_size,
         fault_gone,
         fault_longer,
