@@ -156,7 +156,7 @@ class Fetch:
                 self._standing.alive()
         if digest.hexdigest() != source.sha256:
             raise PlatformFault(
-                f"The stored bytes of {source.path} are not those of the work order: their digest differs."
+                f"The stored bytes of {os.path.basename(target)} are not those of the work order: their digest differs."
             )
 
     def _download(self, source: Source, target: str) -> None:
@@ -204,11 +204,11 @@ class Fetch:
             raise PlatformFault(f"The storage refused an input: {answer.status}.")
         if total != source.size:
             raise PlatformFault(
-                f"The stored bytes of {source.path} are not those of the work order: their size differs."
+                f"The stored bytes of {os.path.basename(target)} are not those of the work order: their size differs."
             )
         if digest.hexdigest() != source.sha256:
             raise PlatformFault(
-                f"The stored bytes of {source.path} are not those of the work order: their digest differs."
+                f"The stored bytes of {os.path.basename(target)} are not those of the work order: their digest differs."
             )
         os.chmod(target, 0o444)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -12,8 +13,6 @@ import pytest
 from tests.pipelines.corpus_files import CORPUS, is_sentence
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.live.platform import Platform
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -36,7 +35,7 @@ def still_works(platform: Platform) -> bool:
 
 def stored(platform: Platform, file_id: str) -> Path:
     ((key,),) = platform.sql("SELECT key FROM orchestration_file WHERE id = %s", file_id)
-    return platform.home / "storage" / "uploads" / key
+    return Path(platform.home) / "storage" / "uploads" / str(key)
 
 
 def bomb() -> bytes:
