@@ -209,6 +209,24 @@ class ScannerUnavailable(OrchestrationError):
     code = "scanner_unavailable"
 
 
+class EventRefused(Invalid):
+    """This event is not one that we take."""
+
+    code = "event_refused"
+
+
+class QueueUnavailable(OrchestrationError):
+    """The queue of events does not answer just now. Try later."""
+
+    code = "queue_unavailable"
+
+
+class QueueRejected(OrchestrationError):
+    """The queue of events will never accept this."""
+
+    code = "queue_rejected"
+
+
 class IllegalMove(OrchestrationError):
     """That move is not in the table of moves: a bug."""
 

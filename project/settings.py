@@ -161,7 +161,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 MAX_UPLOAD_BYTES = env.integer("ESTEIRA_MAX_UPLOAD_BYTES", 5 << 40, least=1, most=48 << 40)
 # auto: bodies of files go past the event loop where a test at start shows that it works; stock: never.
 RECEIVE = env.choice("ESTEIRA_RECEIVE", "auto", allowed=("auto", "stock"))
-SCANNER = env.choice("ESTEIRA_SCANNER", "none", allowed=("none", "clamd"))
+SCANNER = env.choice("ESTEIRA_SCANNER", "none", allowed=("none", "clamd", "guardduty"))
 CLAMD = env.text("ESTEIRA_CLAMD", "unix:/run/clamav/clamd.ctl")
 if not re.fullmatch(r"unix:/.+|tcp:.+:[0-9]+", CLAMD):
     raise env.BadSetting("ESTEIRA_CLAMD", CLAMD, "unix:/path/of/its.socket or tcp:host:port")
@@ -182,6 +182,18 @@ STORAGES: dict[str, Any] = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     **object_storage.aliases(ESTEIRA_HOME),
 }
+if SCANNER == "guardduty" and STORAGES["uploads"]["BACKEND"].endswith(".FileSystemStorage"):
+    # In a folder nobody would ever write the tag, and every file would wait for good.
+    raise env.BadSetting(
+        "ESTEIRA_SCANNER", SCANNER, "none or clamd while uploads lie in a folder: GuardDuty looks at S3"
+    )
+# Where EventBridge delivers; the number in it is the account whose events are taken.
+EVENTS_QUEUE = env.text("ESTEIRA_EVENTS_QUEUE")
+AWS_ACCOUNT = ""
+if EVENTS_QUEUE:
+    if not (_queue := re.fullmatch(r"https?://[^/]+/([0-9]{12})/[A-Za-z0-9_-]{1,80}", EVENTS_QUEUE)):
+        raise env.BadSetting("ESTEIRA_EVENTS_QUEUE", EVENTS_QUEUE, "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
+    AWS_ACCOUNT = _queue[1]
 
 ENGINE = env.choice("ESTEIRA_ENGINE", "local", allowed=("local",))
 ENGINES = {"local": "orchestration.engines.local.adapter.LocalEngine"}

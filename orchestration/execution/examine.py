@@ -11,6 +11,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
@@ -23,11 +24,12 @@ from orchestration.execution.dedup import share_content
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.ids import new_id
 from orchestration.media_types import HEAD_BYTES, detect
-from orchestration.models import Examination, File
+from orchestration.models import Examination, File, FileEvent
 from orchestration.points import point
+from orchestration.scanners.base import Subject
 from orchestration.scanners.registry import get_scanner
 from orchestration.states import FileEventKind, ScanState
-from orchestration.storage.registry import get_storage
+from orchestration.storage.registry import get_direct, get_storage
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -122,13 +124,13 @@ def _examine(claim: Claim) -> bool:
         return _record(claim, ScanState.QUARANTINED, detail)
     known = {"sha256": finding.sha256, "media_type": finding.media_type}
     if finding.infection:
-        return _record(claim, ScanState.QUARANTINED, finding.infection, **known)
+        return _record(claim, ScanState.QUARANTINED, _named(file) or finding.infection, **known)
     return _record(claim, ScanState.CLEAN, "", **known)
 
 
 def _look(claim: Claim) -> Finding:
     file, digest, crc, head = claim.file, hashlib.sha256(), crc64.EMPTY, b""
-    scan: Scan = get_scanner().begin(file.size)
+    scan: Scan = get_scanner().begin(Subject(file.size, partial(_tag, file)))
     try:
         with get_storage(file.storage).open(file.key, file.version) as source:
             while block := source.read(BLOCK):
@@ -141,6 +143,17 @@ def _look(claim: Claim) -> Finding:
     finally:
         scan.close()
     return Finding(digest.hexdigest(), crc64.to_text(crc), detect(file.name, head), infection)
+
+
+def _tag(file: File) -> str:
+    direct = get_direct(file.storage)
+    return direct.scan_tag(file.key, file.version) if direct else ""
+
+
+def _named(file: File) -> str:
+    """What an event said was found, where the scanner itself tells only that something was."""
+    told = FileEvent.objects.filter(file_id=file.pk, kind=FileEventKind.SCAN, data__has_key="finding")
+    return str(told.order_by("-id").values_list("data__finding", flat=True).first() or "")
 
 
 def _record(claim: Claim, to: ScanState, detail: str, **known: Any) -> bool:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is scanned: bytes `size`; `tag` reads what the storage's own scanner wrote on it, "" for nothing yet."""
+
+    size: int
+    tag: Callable[[], str]
 
 
 class Scan(Protocol):
@@ -19,5 +31,5 @@ class Scan(Protocol):
 
 
 class Scanner(Protocol):
-    def begin(self, size: int) -> Scan:
-        """A scan of `size` bytes. Raises ScannerUnavailable (later)."""
+    def begin(self, subject: Subject) -> Scan:
+        """Raises ScannerUnavailable (later): before a byte is read for nothing."""

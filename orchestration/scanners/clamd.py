@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 
 from orchestration.errors import ScannerUnavailable
+
+if TYPE_CHECKING:
+    from orchestration.scanners.base import Subject
 
 TIMEOUT_S: Final = 60.0
 MOST_ANSWER: Final = 4_096
@@ -85,5 +88,5 @@ class ClamdScan:
 
 
 class ClamdScanner:
-    def begin(self, _size: int) -> ClamdScan:
+    def begin(self, _subject: Subject) -> ClamdScan:
         return ClamdScan(settings.CLAMD)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestration.scanners.base import Subject
+
 
 class NoScan:
     def feed(self, data: bytes) -> None:
@@ -15,5 +20,5 @@ class NoScan:
 
 
 class NoScanner:
-    def begin(self, _size: int) -> NoScan:
+    def begin(self, _subject: Subject) -> NoScan:
         return NoScan()

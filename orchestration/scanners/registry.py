@@ -6,6 +6,7 @@ from orchestration.scanners.base import Scanner
 SCANNERS = {
     "none": "orchestration.scanners.none.NoScanner",
     "clamd": "orchestration.scanners.clamd.ClamdScanner",
+    "guardduty": "orchestration.scanners.guardduty.GuardDutyScanner",
 }
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Greatest, Now
 
 from orchestration.errors import Conflict, NotFound, OrchestrationError
-from orchestration.models import File, Job, JobInput
+from orchestration.models import Examination, File, Job, JobInput
 from orchestration.models.file import UNDELETE
 from orchestration.services.access import require_role
 from orchestration.services.uploads.rooms import check_room
@@ -66,7 +66,8 @@ def why_not_readable(file: File) -> str:
     if file.scan_state == ScanState.QUARANTINED:
         why = file.scan_detail.rstrip(".") or "the check found something"
         return f"{file.name} was quarantined: {why}. It cannot be fetched. Ask your administrator about it."
-    return f"{file.name} is still being checked. It can be fetched in a moment."
+    waiting = Examination.objects.filter(pk=file.pk).values_list("reason", flat=True).first()
+    return f"{file.name} is still being checked. {waiting or 'It can be fetched in a moment.'}"
 
 
 @transaction.atomic(durable=True)
