@@ -16,6 +16,7 @@ from orchestration.states import UploadState
 from orchestration.storage.local_parts import LocalParts
 from tests.api.door import HOST, Client, scope_for
 from tests.api.test_upload_resource import DATA, begin, complete, content, crc, pieces, put, send, sign
+from tests.api.test_uploads import leftovers
 
 if TYPE_CHECKING:
     from tests.api.door import Visitor
@@ -157,3 +158,25 @@ def test_full_disk_at_the_end_keeps_what_arrived(ana: Visitor, monkeypatch: pyte
         broken.setattr(os, "fdatasync", full)
         assert complete(ana, upload, 507)["code"] == "storage_full"
     assert content(complete(ana, upload)["file"]["id"]) == DATA
+
+
+@pytest.mark.parametrize("call", ["fsync", "link"])
+def test_file_in_one_request_on_a_failing_disk_is_never_acknowledged(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    asked: list[object] = []
+
+    def fails(*args: object) -> None:
+        asked.append(args)
+        failing()
+
+    before = leftovers()
+    with monkeypatch.context() as broken:
+        broken.setattr(os, call, fails)
+        answer = ana("POST", "/uploads?name=a.csv", content=b"a,b")
+    assert answer.status_code >= 500
+    assert len(asked) == 1, "nobody asks a failed disk a second time"
+    assert not File.objects.exists()
+    assert not Upload.objects.exists()
+    assert leftovers() == before
+    assert ana("POST", "/uploads?name=a.csv", content=b"a,b").status_code == 201
