@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,15 +10,29 @@ from django.core.exceptions import BadRequest
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpResponseBadRequest, HttpResponseBase
 
+from project.stack.answers import refusal
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import IO
 
 log = logging.getLogger(__name__)
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_ROOM: Final = "The server has no room left for what you sent. Try again later, or tell the administrator."
 UNREADABLE: Final = "The Content-Type of this request cannot be read."
 
 
 class Pages(ASGIHandler):
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """A long body is kept in the folder for temporary files until a view reads it."""
+        try:
+            await super().__call__(scope, receive, send)
+        except OSError as exc:
+            if exc.errno not in FULL:
+                raise
+            log.warning("no room for the body of a form", extra={"error": str(exc)})
+            await refusal(scope, 507, NO_ROOM)(scope, receive, send)
+
     def create_request(
         self, scope: Mapping[str, Any], body_file: IO[bytes]
     ) -> tuple[ASGIRequest, None] | tuple[None, HttpResponseBase]:

@@ -30,7 +30,9 @@ def test_pickled_message_is_refused_and_not_opened(tmp_path: Path) -> None:
     queue = Queue("pickled", routing_key="pickled")
     with app.connection_for_write() as connection:
         # The consumer of a worker, with what it accepts.
-        consumer = app.amqp.TaskConsumer(connection.default_channel, [queue], on_decode_error=lambda _, exc: refused.append(exc))
+        consumer = app.amqp.TaskConsumer(
+            connection.default_channel, [queue], on_decode_error=lambda _, exc: refused.append(exc)
+        )
         consumer.register_callback(lambda *said: taken.append(said))
         with consumer:
             Producer(connection).publish(
