@@ -19,7 +19,7 @@ from django.db.models import Exists, F, Q
 from django.db.models.functions import Now
 
 from orchestration import crc64
-from orchestration.errors import ScannerUnavailable, StorageRejected, StorageUnavailable
+from orchestration.errors import ScannerUnavailable, StorageGone, StorageRejected, StorageUnavailable
 from orchestration.execution.dedup import share_content
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.ids import new_id
@@ -111,7 +111,7 @@ def _examine(claim: Claim) -> bool:
         finding = _look(claim)
     except LeaseLost:
         return False
-    except FileNotFoundError:
+    except (FileNotFoundError, StorageGone):
         return _record(claim, ScanState.QUARANTINED, "Its bytes are missing from the storage.")
     except (ScannerUnavailable, StorageUnavailable, StorageRejected, OSError) as exc:
         _put_off(claim, str(exc) or type(exc).__name__)
@@ -140,6 +140,11 @@ def _look(claim: Claim) -> Finding:
                 scan.feed(block)
                 claim.renew()
         infection = scan.verdict()
+    except StorageRejected:
+        # Nobody may read it where the bucket's policy shuts what is infected away: then it stays there for good.
+        if not (infection := scan.verdict()):
+            raise
+        return Finding("", file.crc64nvme, file.media_type, infection)
     finally:
         scan.close()
     return Finding(digest.hexdigest(), crc64.to_text(crc), detect(file.name, head), infection)

@@ -70,16 +70,16 @@ def record_scan_result(*, event: Mapping[str, Any]) -> bool:
 
     Raises EventRefused for what is no such event, or one of another account or bucket.
     """
-    about = _checked(event)
-    recorded = _record(event["id"], about, event["detail"]["scanResultDetails"])
+    about, key = _checked(event)
+    recorded = _record(event["id"], key, about, event["detail"]["scanResultDetails"])
     point("events.recorded")
     if recorded:
         nudge_examine()
     return recorded
 
 
-def _checked(event: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Its object, if the event has the form and is about our bucket."""
+def _checked(event: Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
+    """Its object and our key of it, if the event has the form and is about our bucket."""
     wrong = next(_FORM.iter_errors(event), None)
     if wrong is not None:
         raise EventRefused(f"Not a scan result: {wrong.json_path} {wrong.message[:200]}")
@@ -89,16 +89,16 @@ def _checked(event: Mapping[str, Any]) -> Mapping[str, Any]:
         raise EventRefused(f"A scan result of bucket {about['bucketName']}, where we keep no uploads.")
     if event["account"] != settings.AWS_ACCOUNT:
         raise EventRefused(f"A scan result of account {event['account']}, which is not ours.")
-    return about
+    return about, bucket.key_of(about["objectKey"])
 
 
 @transaction.atomic(durable=True)
-def _record(event_id: str, about: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
+def _record(event_id: str, key: str, about: Mapping[str, Any], result: Mapping[str, Any]) -> bool:
     """The pinned version only: of another one that lies under the same key nobody will ever read a byte."""
     files = File.objects.select_for_update(no_key=True)
-    file = files.filter(storage=STORAGE, key=about["objectKey"], version=about.get("versionId") or "").first()
+    file = files.filter(storage=STORAGE, key=key, version=about.get("versionId") or "").first()
     if file is None:
-        log.info("scan result of an object without a file", extra={"key": about["objectKey"]})
+        log.info("scan result of an object without a file", extra={"key": key})
         return False
     if names := ", ".join(threat["name"] for threat in result.get("threats") or ()):
         _name(file, event_id, found(names))

@@ -126,6 +126,9 @@ class DirectStorage(Storage, Protocol):
 
     def stat(self, key: str) -> Stored | None: ...
 
+    def key_of(self, object_key: str) -> str:
+        """Our key of an object that an event of the storage names."""
+
     def scan_tag(self, key: str, version: str = "") -> str:
         """What the storage's own malware scanner wrote on this version, "" while it has written nothing."""
 

@@ -218,6 +218,9 @@ class S3DirectStorage:
         crc = crc64.from_text(checksum) if checksum else None
         return Stored(head["ContentLength"], crc, head.get("VersionId", ""))
 
+    def key_of(self, object_key: str) -> str:
+        return self.place.key_of(object_key)
+
     def scan_tag(self, key: str, version: str = "") -> str:
         where = self.place.at(key) | ({"VersionId": version} if version else {})
         with translated():

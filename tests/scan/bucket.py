@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestration.errors import ScannerUnavailable
+from orchestration.errors import StorageRejected, StorageUnavailable
 from orchestration.execution import examine
 from orchestration.storage import registry
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestration.storage.local import LocalStorage
 
 BUCKET: Final = "uploads-of-the-tests"
+PREFIX: Final = "below/here/"
 ACCOUNT: Final = "111122223333"
 
 
@@ -24,6 +25,8 @@ class Bucket:
     """Of DirectStorage what the examination asks: bytes, and the tag of one version."""
 
     bucket = BUCKET
+    is_shut = False
+    """Nobody may read an object that is infected: a policy of the bucket."""
 
     def __init__(self, folder: LocalStorage) -> None:
         self._folder = folder
@@ -36,12 +39,17 @@ class Bucket:
 
     def open(self, key: str, version: str = "") -> Any:
         self.reads += 1
+        if self.is_shut and self.tags.get((key, version)) == "THREATS_FOUND":
+            raise StorageRejected
         return self._folder.open(key, version)
 
     def scan_tag(self, key: str, version: str = "") -> str:
         if self.is_down:
-            raise ScannerUnavailable("The storage does not answer.")
+            raise StorageUnavailable
         return self.tags.get((key, version), "")
+
+    def key_of(self, object_key: str) -> str:
+        return object_key.removeprefix(PREFIX)
 
     def tag(self, file: File, status: str) -> None:
         self.tags[file.key, file.version] = status

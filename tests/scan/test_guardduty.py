@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings as of_the_tests
 from django.db.models import F
 
+from orchestration.errors import Conflict
 from orchestration.execution.dispatch import dispatch
 from orchestration.execution.examine import examine_due
 from orchestration.models import Examination
@@ -105,6 +106,19 @@ def test_storage_that_does_not_answer_lets_nothing_pass(owner: User, lab: Worksp
     assert seen(file).scan_state == ScanState.RECEIVED
     bucket.is_down = False
     assert look_again() == 1
+
+
+def test_infected_file_that_nobody_may_read_is_quarantined_for_good(
+    owner: User, lab: Workspace, bucket: Bucket
+) -> None:
+    bucket.is_shut = True
+    file = came(lab, owner)
+    bucket.tag(file, "THREATS_FOUND")
+    assert examine_due() == 1
+    assert (seen(file).scan_state, file.scan_detail) == (ScanState.QUARANTINED, "GuardDuty found malware in it")
+    root = make_user("root", is_staff=True, is_superuser=True)
+    with pytest.raises(Conflict, match="cannot be released"):
+        release_from_quarantine(user=root, file=file, reason="please")
 
 
 def test_damaged_bytes_do_not_pass_with_a_clean_tag(owner: User, lab: Workspace, bucket: Bucket) -> None:

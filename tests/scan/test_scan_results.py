@@ -17,7 +17,7 @@ from orchestration.models import Examination, FileEvent
 from orchestration.services.events import record_event
 from orchestration.services.scan_results import SCAN_RESULT, record_scan_result
 from orchestration.states import ScanState
-from tests.scan.bucket import ACCOUNT, BUCKET
+from tests.scan.bucket import ACCOUNT, BUCKET, PREFIX
 from tests.scan.test_examination import came, seen
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def result_of(file: File, status: str = "NO_THREATS_FOUND", *threats: str, event
             "resourceType": "S3_OBJECT",
             "s3ObjectDetails": {
                 "bucketName": BUCKET,
-                "objectKey": file.key,
+                "objectKey": PREFIX + file.key,
                 "eTag": "d41d8cd98f00b204e9800998ecf8427e",
                 "versionId": file.version or None,
                 "s3Throttled": False,
