@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from api_app.client.client import Client
     from api_app.client.errors import EsteiraError, ProblemError, UnreachableError
+    from api_app.client.uploads.outgoing import Outcome, Outgoing
 
-__all__ = ["Client", "EsteiraError", "ProblemError", "UnreachableError"]
+__all__ = ["Client", "EsteiraError", "Outcome", "Outgoing", "ProblemError", "UnreachableError"]
+_HOMES = {"Client": "client", "Outcome": "uploads.outgoing", "Outgoing": "uploads.outgoing"}
 
 
 def __getattr__(name: str) -> object:
     # On first use only: httpx takes longer to import than `esteira --help` may take altogether.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "client" if name == "Client" else "errors"
-    return getattr(import_module(f"{__name__}.{home}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from api_app.client import Client, EsteiraError
-from api_app.client.uploads.outgoing import Outcome, Outgoing
+from api_app.client import Client, EsteiraError, Outgoing
+from api_app.client.uploads.outgoing import Outcome
 from tests.client.fake_faults import Fault, answer, hang_up, lose_answer
 from tests.client.fake_server import Handler, Platform
 
