@@ -4,7 +4,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from frontend_app.views import attempts, files, jobs, mail, new_job, pipelines, retention, tokens, workspaces
+from frontend_app.views import attempts, files, jobs, mail, new_job, pipelines, retention, tokens, uploads, workspaces
 
 # Browsers ask for it on pages that name no icon, such as the admin's.
 favicon = login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}frontend_app/favicon.svg"))
@@ -47,6 +47,7 @@ urlpatterns = [
     path("mail/", mail.mail_choose, name="mail-choose"),
     path("pipelines/", pipelines.pipeline_list, name="pipeline-list"),
     path("pipelines/<slug:name>/", pipelines.pipeline_detail, name="pipeline-detail"),
+    path("upload-ticket", uploads.upload_ticket, name="upload-ticket"),
     path("tokens/", tokens.token_list, name="token-list"),
     path("tokens/<uuid:token_id>/revoke/", tokens.token_revoke, name="token-revoke"),
 ]

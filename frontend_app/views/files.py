@@ -25,6 +25,7 @@ from orchestration.services.access import find_file, find_job, find_recorded_fil
 from orchestration.services.files import delete_file, download_url, open_content, view_url, why_not_readable
 from orchestration.services.receipts import THERE, history_of, receipt_of
 from orchestration.services.retention import longest_term
+from orchestration.services.tickets import issue_ticket
 from orchestration.states import FileKind, Role, ScanState
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ KINDS: Final = (FileKind.UPLOAD, FileKind.RESULT)
 @answers_errors
 def file_list(request: Request) -> HttpResponse:
     """Newest first; `?kind=`, `?job=`, `?going=soon` and the keyset cursor `?before=`."""
-    files = File.objects.visible_to(request.user).current().filter(workspace=workspace_of(request))
+    here = workspace_of(request)
+    files = File.objects.visible_to(request.user).current().filter(workspace=here)
     kind = request.GET.get("kind", "")
     files = files.filter(kind=kind) if kind in KINDS else files.filter(kind__in=KINDS)
     job_id = uuid_or_none(request.GET.get("job", ""))
@@ -63,6 +65,7 @@ def file_list(request: Request) -> HttpResponse:
         "going": going,
         "extensions": EXTENSIONS_DAYS,
         "is_first": before is None,
+        "ticket": issue_ticket(request.user, here) if here and here.lets(request.user, Role.SUBMITTER) else "",
         "next": rows[PAGE - 1].pk if len(rows) > PAGE else None,
     }
     return page(request, "frontend_app/files/list.html", context)

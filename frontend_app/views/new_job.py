@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from frontend_app.forms import by_field, fields_of, read_params
 from frontend_app.http import Request, answers_errors, page, workspace_of
+from frontend_app.words import size_words, type_word
 from orchestration.errors import IdempotencyKeyReused, NotFound, OrchestrationError
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, Job, Pipeline, PipelineVersion, Workspace
@@ -170,12 +171,25 @@ def _show(request: Request, here: Workspace, draft: Draft, status: int = 200) ->
         "choices": _choices(request, version),
         "fields": _fields(version, draft) if version else [],
         "shown": draft.reference,
+        "picked": [_picked(file) for file in draft.files],
         "ticket": issue_ticket(request.user, here),
         "workspace": here,
     }
     response = page(request, TEMPLATE, context, status=status)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _picked(file: File) -> dict[str, Any]:
+    said = f"{type_word(file.media_type)} · {size_words(file.size)}"
+    return {
+        "id": str(file.pk),
+        "name": file.name,
+        "path": file.path,
+        "size": file.size,
+        "type": file.media_type,
+        "note": said,
+    }
 
 
 def _choices(request: Request, chosen: PipelineVersion | None) -> list[dict[str, Any]]:

@@ -178,7 +178,7 @@ def test_hostile_file_name_stays_text(owner: User, lab: Workspace, version: Pipe
     file = make_file(lab, owner, '"><img src=x>.csv')
     html = browser(owner).get(f"/jobs/new/?file={file.pk}").content.decode()
     assert "<img" not in html
-    assert "&quot;&gt;&lt;img src=x&gt;.csv" in html
+    assert r'"\"\u003E\u003Cimg src=x\u003E.csv"' in html
 
 
 def test_parameters_that_were_never_shown_are_shown_first(

@@ -1,89 +1,142 @@
-// Which pipelines fit the files, the form of the chosen one, and when the job can be submitted.
-"use strict";
+// Which pipelines fit the files, the form of the chosen one, and when the job can be submitted: now, or when all is sent.
 
-(() => {
-  const form = document.getElementById("new-job");
-  if (!form) return;
-  const submit = document.getElementById("submit");
-  const blocked = document.getElementById("blocked");
-  const card = document.getElementById("params-card");
-  const params = document.getElementById("params");
-  let turn = 0;
+import { panel } from "./upload/main.js";
+import * as words from "./upload/words.js";
 
-  const files = () => [...document.querySelectorAll("#picks .pick[data-id]")].map((row) => row.dataset);
-  const chosen = () => form.querySelector('input[name="pipeline"]:checked');
+const form = document.getElementById("new-job");
+const submit = document.getElementById("submit");
+const blocked = document.getElementById("blocked");
+const card = document.getElementById("params-card");
+const params = document.getElementById("params");
+const armedBox = document.getElementById("armed");
+const armedText = document.getElementById("armed-text");
+let turn = 0;
+let isArmed = false; // the job starts when its files are there
+let present = []; // the Files that are there
 
-  function takes(types, type) {
-    const bare = type.split(";")[0].trim().toLowerCase();
-    return types.includes("*/*") || types.includes(bare) || types.includes(`${bare.split("/")[0]}/*`);
+const chosen = () => form.querySelector('input[name="pipeline"]:checked');
+
+function takes(types, type) {
+  const bare = type.split(";")[0].trim().toLowerCase();
+  return types.includes("*/*") || types.includes(bare) || types.includes(`${bare.split("/")[0]}/*`);
+}
+
+// One file of each type, the largest, and how many: what the answer depends on.
+function kinds(all) {
+  const byType = new Map();
+  for (const file of all) if (!byType.has(file.media_type)) byType.set(file.media_type, file);
+  return { byType, largest: all.reduce((most, file) => (file.size > (most?.size ?? -1) ? file : most), null), length: all.length };
+}
+
+// Why this pipeline cannot take these files; "" when it can. The server checks the same again.
+function reason({ types, maxSize, maxFiles }, { byType, largest, length }) {
+  const wrong = [...byType].find(([type]) => !takes(types.split(" "), type));
+  if (wrong) return `Not for ${wrong[1].name}, which is ${wrong[0]}.`;
+  if (maxSize && largest && largest.size > Number(maxSize)) return `Not for ${largest.name}: it is too large.`;
+  return length > Number(maxFiles) ? `Takes at most ${maxFiles} files.` : "";
+}
+
+function judge() {
+  present = panel.files();
+  document.getElementById("files").value = present.map((file) => file.id).join(",");
+  const all = kinds(present);
+  for (const choice of form.querySelectorAll(".choice")) {
+    const why = reason(choice.dataset, all);
+    const radio = choice.querySelector("input");
+    const text = choice.querySelector("[data-why]");
+    if (why && radio.checked && isArmed) disarm(words.notStarted(why));
+    radio.disabled = Boolean(why);
+    if (why) radio.checked = false;
+    text.textContent = why;
+    text.hidden = !why;
   }
+  show();
+}
 
-  // Why this pipeline cannot take these files; "" when it can. The server checks the same again.
-  function reason(choice, all) {
-    const { types, maxSize, maxFiles } = choice.dataset;
-    const wrong = all.find((file) => !takes(types.split(" "), file.type));
-    if (wrong) return `Not for ${wrong.name}, which is ${wrong.type}.`;
-    const large = maxSize && all.find((file) => Number(file.size) > Number(maxSize));
-    if (large) return `Not for ${large.name}: it is too large.`;
-    return all.length > Number(maxFiles) ? `Takes at most ${maxFiles} files.` : "";
+// What no waiting mends.
+function obstacle() {
+  const { busy: open } = panel.counts;
+  if (!present.length && !open) return panel.counts.failed ? "Some files were not sent. Send them again or remove them." : "Add at least one file.";
+  if (!chosen()) return "Choose a pipeline.";
+  if (params.hasAttribute("aria-busy")) return "The parameters are being loaded.";
+  const least = Number(chosen().closest(".choice").dataset.minFiles);
+  if (present.length + open < least) return `This pipeline takes at least ${least} files.`;
+  return !open && panel.counts.failed ? "Some files were not sent. Send them again or remove them." : "";
+}
+
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function show() {
+  const why = obstacle();
+  const { busy: open } = panel.counts;
+  submit.disabled = Boolean(why);
+  say(submit, open ? "Start when uploaded" : "Submit job");
+  if (!isArmed) say(blocked, why);
+  card.hidden = !chosen();
+  armedBox.hidden = !isArmed;
+  document.getElementById("go").hidden = isArmed;
+  if (isArmed) waitOn();
+}
+
+function waitOn() {
+  const failed = panel.failed();
+  const { busy: open } = panel.counts;
+  armedBox.classList.toggle("wait", Boolean(failed.length) || panel.queue.isPaused);
+  if (failed.length) say(armedText, words.waitsFor(failed[0].name, failed.length - 1));
+  else if (open && panel.queue.isPaused) say(armedText, words.WAITS_PAUSED);
+  else if (open) say(armedText, words.STARTS_WHEN_SENT);
+  else if (obstacle()) disarm(words.notStarted(obstacle()));
+  else start();
+}
+
+function start() {
+  isArmed = false;
+  say(armedText, words.STARTS_NOW);
+  // What was changed since may not fit any more; then the browser says so, and nothing is sent.
+  if (form.reportValidity()) form.requestSubmit();
+  else disarm(words.notStarted("Something in the form does not fit yet."));
+}
+
+function disarm(why = "") {
+  isArmed = false;
+  show();
+  if (why) say(blocked, why);
+}
+
+async function choose() {
+  const mine = ++turn;
+  params.setAttribute("aria-busy", "true");
+  show();
+  try {
+    const answer = await fetch(`${form.dataset.params}?${new URLSearchParams({ pipeline: chosen().value })}`);
+    const html = await answer.text();
+    if (mine !== turn) return;
+    if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+    params.innerHTML = html;
+  } catch {
+    if (mine !== turn) return;
+    params.textContent = "The parameters could not be loaded. Choose the pipeline once more.";
+    if (chosen()) chosen().checked = false;
   }
+  params.removeAttribute("aria-busy");
+  show();
+}
 
-  function judge() {
-    const all = files();
-    document.getElementById("files").value = all.map((file) => file.id).join(",");
-    for (const choice of form.querySelectorAll(".choice")) {
-      const why = reason(choice, all);
-      const radio = choice.querySelector("input");
-      const text = choice.querySelector("[data-why]");
-      radio.disabled = Boolean(why);
-      if (why) radio.checked = false;
-      text.textContent = why;
-      text.hidden = !why;
-    }
+form.addEventListener("change", (event) => { if (event.target.name === "pipeline") choose(); });
+form.addEventListener("submit", (event) => {
+  if (panel.count().busy) {
+    event.preventDefault();
+    isArmed = true;
     show();
+    document.getElementById("disarm").focus();
+    return;
   }
-
-  function obstacle() {
-    const { open } = form.dataset;
-    if (open) return open === "1" ? "One upload is under way." : `${open} uploads are under way.`;
-    if (form.dataset.failed) return "Some files were not sent. Send them again or remove them.";
-    if (!files().length) return "Add at least one file.";
-    if (!chosen()) return "Choose a pipeline.";
-    if (params.hasAttribute("aria-busy")) return "The parameters are being loaded.";
-    const least = Number(chosen().closest(".choice").dataset.minFiles);
-    return files().length < least ? `This pipeline takes at least ${least} files.` : "";
-  }
-
-  function show() {
-    const why = obstacle();
-    submit.disabled = Boolean(why);
-    if (blocked.textContent !== why) blocked.textContent = why;
-    card.hidden = !chosen();
-  }
-
-  async function choose() {
-    const mine = ++turn;
-    params.setAttribute("aria-busy", "true");
-    show();
-    try {
-      const answer = await fetch(`${form.dataset.params}?${new URLSearchParams({ pipeline: chosen().value })}`);
-      const html = await answer.text();
-      if (mine !== turn) return;
-      if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
-      params.innerHTML = html;
-    } catch {
-      if (mine !== turn) return;
-      params.textContent = "The parameters could not be loaded. Choose the pipeline once more.";
-      if (chosen()) chosen().checked = false;
-    }
-    params.removeAttribute("aria-busy");
-    show();
-  }
-
-  form.addEventListener("change", (event) => { if (event.target.name === "pipeline") choose(); });
-  form.addEventListener("submit", () => { setTimeout(() => { submit.disabled = true; }); });
-  window.addEventListener("pageshow", judge); // also when the browser goes back to a kept page
-  document.addEventListener("esteira:files", judge);
-  document.addEventListener("esteira:uploads", show);
-  judge();
-})();
+  setTimeout(() => { submit.disabled = true; });
+});
+document.getElementById("disarm").addEventListener("click", () => { disarm(); submit.focus(); });
+window.addEventListener("pageshow", judge); // also when the browser goes back to a kept page
+document.addEventListener("esteira:files", judge);
+document.addEventListener("esteira:uploads", show);
+judge();

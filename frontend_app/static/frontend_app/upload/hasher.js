@@ -1,0 +1,36 @@
+// The page's side of the worker that computes checksums.
+
+export class Hasher {
+  #worker = new Worker(new URL("./hash_worker.js", import.meta.url), { type: "module" });
+  #asked = new Map();
+  #last = 0;
+
+  constructor() {
+    this.#worker.addEventListener("message", ({ data: { id, answer } }) => {
+      this.#asked.get(id).resolve(answer);
+      this.#asked.delete(id);
+    });
+    this.#worker.addEventListener("error", (event) => {
+      for (const { reject } of this.#asked.values()) reject(new Error(event.message || "The checksum worker did not start."));
+      this.#asked.clear();
+    });
+  }
+
+  // For each blob {crc} or {error}, the name of what went wrong when it was read.
+  checksums(blobs) {
+    return this.#ask({ blobs });
+  }
+
+  // The checksum of a file from [crc, length] of its parts.
+  combined(parts) {
+    return this.#ask({ parts });
+  }
+
+  #ask(question) {
+    const id = ++this.#last;
+    return new Promise((resolve, reject) => {
+      this.#asked.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, ...question });
+    });
+  }
+}
