@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orchestration.models import ApiToken, Attempt, File, Job, Pipeline
 from orchestration.states import JobState
+from project.management.upload_states import upload_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ class Command(BaseCommand):
         with sync_playwright() as tools:
             browser = tools.chromium.launch(executable_path=browser_path, args=FLAGS)
             for look, options in LOOKS.items():
-                for made in _shoot(browser, url.rstrip("/"), (user, password), pages, look, options, out):
+                for made in _shoot(browser, url.rstrip("/"), (user, password), pages, look, options, out, only):
                     self.stdout.write(str(made))
             browser.close()
 
@@ -173,6 +174,7 @@ def _shoot(
     look: str,
     options: dict[str, Any],
     out: Path,
+    only: str,
 ) -> Iterator[Path]:
     context = browser.new_context(**options)
     page = context.new_page()
@@ -196,6 +198,9 @@ def _shoot(
         if wide > 0 or faults:
             raise CommandError(f"{name} in {look}: {wide} px too wide; the console says {faults or 'nothing'}.")
         said.clear()
+    if only in "upload" or only.startswith("upload"):
+        for name in upload_states(page, base):
+            yield _save(page, out / f"{name}.{look}.png")
     context.close()
 
 

@@ -1,0 +1,266 @@
+"""Uploads of a real browser, and what comes between: closed tabs, crashes, dead networks, changed files."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Error, expect
+
+from tests.live.browsing import (
+    FLAGS,
+    LANES,
+    MIB,
+    PART,
+    PATIENCE_MS,
+    Puts,
+    chromium,
+    drop,
+    expect_all_sent,
+    kill_browser,
+    make_file,
+    network,
+    sign_in,
+    stored,
+    wait_for_percent,
+    wait_until,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Playwright
+
+    from tests.live.platform import Platform
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+PACE = 24 * MIB
+
+
+def profile_of(tools: Playwright, folder: Path) -> BrowserContext:
+    return tools.chromium.launch_persistent_context(str(folder), executable_path=chromium(), args=FLAGS)
+
+
+@pytest.mark.parametrize("what", ["tab", "browser", "server"])
+def test_upload_goes_on_after_a_kill(
+    tools: Playwright, platform: Platform, tmp_path: Path, campaign: str, what: str
+) -> None:
+    size = 5 << 30 if campaign == "full" else 208 * MIB
+    file = tmp_path / f"kill-{what}.bin"
+    sha256 = make_file(file, size, seed=len(what))
+    profile = tmp_path / "profile"
+    context = profile_of(tools, profile)
+    puts = Puts(context)
+    page = context.new_page()
+    sign_in(page, platform)
+    network(page, size // 9)
+    page.set_input_files("#file-input", str(file))
+    wait_for_percent(page, 60)
+    if what == "server":
+        platform.kill("web")
+        network(page)
+    else:
+        if what == "tab":
+            page.close(run_before_unload=False)
+            context.close()
+        else:
+            kill_browser(profile)
+            with contextlib.suppress(Error):
+                context.close()
+        context = profile_of(tools, profile)
+        puts.add(context)
+        page = context.new_page()
+        sign_in(page, platform)
+        row = page.locator("#unfinished-list li")
+        expect(row).to_contain_text(file.name, timeout=PATIENCE_MS)
+        with page.expect_file_chooser() as chooser:
+            row.get_by_role("button", name="Choose the file again").click()
+        chooser.value.set_files(str(file))
+    expect_all_sent(page, 1)
+    assert stored(platform, file.name)["sha256"] == sha256
+    assert set(puts.parts) == set(range(1, -(-size // PART) + 1))
+    assert puts.repeated <= LANES
+    expect(page.locator("#unfinished")).to_be_hidden()
+    context.close()
+
+
+def test_pause_keeps_what_arrived_and_goes_on_from_there(page: Page, platform: Platform, tmp_path: Path) -> None:
+    sha256 = make_file(tmp_path / "pause.bin", 160 * MIB, seed=3)
+    puts = Puts(page.context)
+    network(page, PACE)
+    page.set_input_files("#file-input", str(tmp_path / "pause.bin"))
+    wait_for_percent(page, 30)
+    page.get_by_role("button", name="Pause", exact=True).click()
+    expect(page.locator("#picks li")).to_contain_text("paused · ")
+    expect(page.locator("#said")).to_contain_text("Paused. What has arrived is kept.")
+    begun = puts.parts.total()
+    # The server is asked while the page rests: what has arrived is there, and nothing else comes.
+    upload = open_uploads(page)
+    expect(page.get_by_role("button", name="Go on", exact=True)).to_be_focused()
+    assert open_uploads(page) == upload
+    assert puts.parts.total() == begun
+    network(page)
+    page.get_by_role("button", name="Go on", exact=True).click()
+    expect_all_sent(page, 1)
+    assert stored(platform, "pause.bin")["sha256"] == sha256
+    assert puts.repeated <= LANES
+
+
+def test_one_file_can_rest_while_the_others_go_on(page: Page, platform: Platform, tmp_path: Path) -> None:
+    for name in ("one.bin", "two.bin"):
+        make_file(tmp_path / name, 48 * MIB, seed=len(name))
+    network(page, PACE)
+    page.set_input_files("#file-input", [str(tmp_path / "one.bin"), str(tmp_path / "two.bin")])
+    page.get_by_role("button", name="Pause one.bin").click()
+    network(page)
+    expect(page.locator("#picks li", has_text="two.bin")).to_contain_text("sent · 48.0 MiB", timeout=PATIENCE_MS)
+    expect(page.locator("#picks li", has_text="one.bin")).to_contain_text("paused")
+    page.get_by_role("button", name="Go on one.bin").click()
+    expect_all_sent(page, 2)
+
+
+def test_dead_network_is_waited_for(page: Page, platform: Platform, tmp_path: Path) -> None:
+    sha256 = make_file(tmp_path / "train.bin", 96 * MIB, seed=5)
+    network(page, PACE)
+    page.set_input_files("#file-input", str(tmp_path / "train.bin"))
+    wait_for_percent(page, 20)
+    network(page, PACE, is_down=True)
+    expect(page.locator("#trouble")).to_contain_text("There is no network.", timeout=PATIENCE_MS)
+    expect(page.locator("#picks li .error")).to_be_empty()
+    network(page)
+    expect_all_sent(page, 1)
+    expect(page.locator("#trouble")).to_be_hidden()
+    assert stored(platform, "train.bin")["sha256"] == sha256
+
+
+def test_changed_file_is_said_and_sent_as_it_is_now(page: Page, platform: Platform, tmp_path: Path) -> None:
+    file = tmp_path / "report.bin"
+    make_file(file, 96 * MIB, seed=6)
+    network(page, PACE)
+    page.set_input_files("#file-input", str(file))
+    wait_for_percent(page, 20)
+    sha256 = make_file(file, 80 * MIB, seed=7)
+    error = page.locator("#picks li .error")
+    expect(error).to_contain_text("It was changed, moved or deleted after you chose it.", timeout=PATIENCE_MS)
+    network(page)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose again report.bin").click()
+    chooser.value.set_files(str(file))
+    expect_all_sent(page, 1)
+    assert stored(platform, "report.bin")["sha256"] == sha256
+    assert open_uploads(page) == []
+
+
+def test_changed_file_that_was_dropped_needs_no_second_choice(page: Page, platform: Platform, tmp_path: Path) -> None:
+    file = tmp_path / "dropped.bin"
+    make_file(file, 96 * MIB, seed=8)
+    network(page, PACE)
+    drop(page, file)
+    wait_for_percent(page, 20)
+    sha256 = make_file(file, 40 * MIB, seed=9)
+    again = page.get_by_role("button", name="Send again dropped.bin")
+    expect(again).to_be_visible(timeout=PATIENCE_MS)
+    network(page)
+    again.click()
+    expect_all_sent(page, 1)
+    assert stored(platform, "dropped.bin")["sha256"] == sha256
+
+
+def test_another_browser_goes_on_and_another_file_is_refused(
+    chrome: Browser, page: Page, platform: Platform, tmp_path: Path
+) -> None:
+    file = tmp_path / "shared.bin"
+    sha256 = make_file(file, 96 * MIB, seed=10)
+    network(page, PACE)
+    page.set_input_files("#file-input", str(file))
+    wait_for_percent(page, 50)
+    page.close(run_before_unload=False)
+
+    page = chrome.new_page()  # with cookies of its own, as another browser or machine
+    puts = Puts(page.context)
+    sign_in(page, platform)
+    row = page.locator("#unfinished-list li")
+    expect(row).to_contain_text("of 96.0 MiB arrived, begun just now", timeout=PATIENCE_MS)
+    (tmp_path / "other").mkdir()
+    make_file(tmp_path / "other" / "shared.bin", 90 * MIB, seed=11)
+    with page.expect_file_chooser() as chooser:
+        row.get_by_role("button", name="Choose the file again").click()
+    chooser.value.set_files(str(tmp_path / "other" / "shared.bin"))
+    expect(row).to_contain_text("shared.bin is another file")
+    # Chosen above like any other file, it goes on too.
+    page.set_input_files("#file-input", str(file))
+    expect_all_sent(page, 1)
+    assert stored(platform, "shared.bin")["sha256"] == sha256
+    assert len(puts.parts) < 96 * MIB // PART
+    expect(page.locator("#unfinished")).to_be_hidden()
+    page.close()
+
+
+def test_upload_is_given_up_after_a_question(page: Page, platform: Platform, tmp_path: Path) -> None:
+    make_file(tmp_path / "unwanted.bin", 64 * MIB, seed=12)
+    network(page, PACE)
+    page.set_input_files("#file-input", str(tmp_path / "unwanted.bin"))
+    wait_for_percent(page, 30)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    page.get_by_role("button", name="Give up: unwanted.bin").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("What has arrived of it is deleted.")
+    dialog.get_by_role("button", name="Go back").click()
+    expect(page.locator("#unfinished-list li")).to_have_count(1)
+    page.get_by_role("button", name="Give up: unwanted.bin").click()
+    dialog.get_by_role("button", name="Give up").click()
+    expect(page.locator("#unfinished")).to_be_hidden()
+    wait_until(lambda: open_uploads(page) == [], "the end of the upload", page=page)
+
+
+def test_leaving_the_page_while_it_sends_is_asked_first(page: Page, platform: Platform, tmp_path: Path) -> None:
+    make_file(tmp_path / "leaving.bin", 48 * MIB, seed=13)
+    asked: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", leave)
+    network(page, PACE // 8)
+    page.set_input_files("#file-input", str(tmp_path / "leaving.bin"))
+    wait_for_percent(page, 1)
+    page.locator("#upload strong").click()  # browsers ask only people who have touched the page
+    page.goto(f"{platform.url}/jobs/")
+    assert asked == ["beforeunload"]
+    sign_in(page, platform)
+    page.get_by_role("button", name="Give up: leaving.bin").click()
+    page.get_by_role("dialog").get_by_role("button", name="Give up").click()
+    expect(page.locator("#unfinished")).to_be_hidden()
+
+
+def test_upload_waits_for_somebody_to_sign_in_again(page: Page, platform: Platform, tmp_path: Path) -> None:
+    sha256 = make_file(tmp_path / "night.bin", 96 * MIB, seed=14)
+    network(page, PACE)
+    page.set_input_files("#file-input", str(tmp_path / "night.bin"))
+    wait_for_percent(page, 20)
+    page.context.clear_cookies()
+    page.evaluate(
+        "async () => { const { panel } = await import('/static/frontend_app/upload/main.js');"
+        " panel.queue.api.ticket = 'old'; }"
+    )
+    expect(page.locator("#trouble")).to_contain_text("You have been signed out.", timeout=PATIENCE_MS)
+    network(page)
+    with page.expect_popup() as popup:
+        page.get_by_role("link", name="Sign in").click()
+    sign_in(popup.value, platform)
+    expect_all_sent(page, 1)
+    assert stored(platform, "night.bin")["sha256"] == sha256
+
+
+def open_uploads(page: Page) -> list[str]:
+    """Asked as the page asks: uploads are nobody's business but their owner's."""
+    found: list[str] = page.evaluate(
+        "async () => { const { panel } = await import('/static/frontend_app/upload/main.js');"
+        " const { items } = await panel.queue.api.call('GET', '?state=open');"
+        " return items.map((one) => one.received); }"
+    )
+    return found
