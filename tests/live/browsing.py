@@ -172,3 +172,13 @@ def kill_browser(profile: Path) -> None:
             words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
             if f"--user-data-dir={profile}" in words and not any(word.startswith("--type=") for word in words):
                 os.kill(int(process.name), signal.SIGKILL)
+
+
+def open_uploads(page: Page) -> list[str]:
+    """Asked as the page asks: uploads are nobody's business but their owner's."""
+    found: list[str] = page.evaluate(
+        "async () => { const { panel } = await import('/static/frontend_app/upload/main.js');"
+        " const { items } = await panel.queue.api.call('GET', '?state=open');"
+        " return items.map((one) => one.received); }"
+    )
+    return found

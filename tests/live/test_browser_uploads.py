@@ -21,16 +21,16 @@ from tests.live.browsing import (
     kill_browser,
     make_file,
     network,
+    open_uploads,
     sign_in,
     stored,
     wait_for_percent,
-    wait_until,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Playwright
+    from playwright.sync_api import BrowserContext, Page, Playwright
 
     from tests.live.platform import Platform
 
@@ -166,101 +166,3 @@ def test_changed_file_that_was_dropped_needs_no_second_choice(page: Page, platfo
     again.click()
     expect_all_sent(page, 1)
     assert stored(platform, "dropped.bin")["sha256"] == sha256
-
-
-def test_another_browser_goes_on_and_another_file_is_refused(
-    chrome: Browser, page: Page, platform: Platform, tmp_path: Path
-) -> None:
-    file = tmp_path / "shared.bin"
-    sha256 = make_file(file, 96 * MIB, seed=10)
-    network(page, PACE)
-    page.set_input_files("#file-input", str(file))
-    wait_for_percent(page, 50)
-    page.close(run_before_unload=False)
-
-    page = chrome.new_page()  # with cookies of its own, as another browser or machine
-    puts = Puts(page.context)
-    sign_in(page, platform)
-    row = page.locator("#unfinished-list li")
-    expect(row).to_contain_text("of 96.0 MiB arrived, begun just now", timeout=PATIENCE_MS)
-    (tmp_path / "other").mkdir()
-    make_file(tmp_path / "other" / "shared.bin", 90 * MIB, seed=11)
-    with page.expect_file_chooser() as chooser:
-        row.get_by_role("button", name="Choose the file again").click()
-    chooser.value.set_files(str(tmp_path / "other" / "shared.bin"))
-    expect(row).to_contain_text("shared.bin is another file")
-    # Chosen above like any other file, it goes on too.
-    page.set_input_files("#file-input", str(file))
-    expect_all_sent(page, 1)
-    assert stored(platform, "shared.bin")["sha256"] == sha256
-    assert len(puts.parts) < 96 * MIB // PART
-    expect(page.locator("#unfinished")).to_be_hidden()
-    page.close()
-
-
-def test_upload_is_given_up_after_a_question(page: Page, platform: Platform, tmp_path: Path) -> None:
-    make_file(tmp_path / "unwanted.bin", 64 * MIB, seed=12)
-    network(page, PACE)
-    page.set_input_files("#file-input", str(tmp_path / "unwanted.bin"))
-    wait_for_percent(page, 30)
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.reload()
-    page.get_by_role("button", name="Give up: unwanted.bin").click()
-    dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("What has arrived of it is deleted.")
-    dialog.get_by_role("button", name="Go back").click()
-    expect(page.locator("#unfinished-list li")).to_have_count(1)
-    page.get_by_role("button", name="Give up: unwanted.bin").click()
-    dialog.get_by_role("button", name="Give up").click()
-    expect(page.locator("#unfinished")).to_be_hidden()
-    wait_until(lambda: open_uploads(page) == [], "the end of the upload", page=page)
-
-
-def test_leaving_the_page_while_it_sends_is_asked_first(page: Page, platform: Platform, tmp_path: Path) -> None:
-    make_file(tmp_path / "leaving.bin", 48 * MIB, seed=13)
-    asked: list[str] = []
-
-    def leave(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.accept()
-
-    page.on("dialog", leave)
-    network(page, PACE // 8)
-    page.set_input_files("#file-input", str(tmp_path / "leaving.bin"))
-    wait_for_percent(page, 1)
-    page.locator("#upload strong").click()  # browsers ask only people who have touched the page
-    page.goto(f"{platform.url}/jobs/")
-    assert asked == ["beforeunload"]
-    sign_in(page, platform)
-    page.get_by_role("button", name="Give up: leaving.bin").click()
-    page.get_by_role("dialog").get_by_role("button", name="Give up").click()
-    expect(page.locator("#unfinished")).to_be_hidden()
-
-
-def test_upload_waits_for_somebody_to_sign_in_again(page: Page, platform: Platform, tmp_path: Path) -> None:
-    sha256 = make_file(tmp_path / "night.bin", 96 * MIB, seed=14)
-    network(page, PACE)
-    page.set_input_files("#file-input", str(tmp_path / "night.bin"))
-    wait_for_percent(page, 20)
-    page.context.clear_cookies()
-    page.evaluate(
-        "async () => { const { panel } = await import('/static/frontend_app/upload/main.js');"
-        " panel.queue.api.ticket = 'old'; }"
-    )
-    expect(page.locator("#trouble")).to_contain_text("You have been signed out.", timeout=PATIENCE_MS)
-    network(page)
-    with page.expect_popup() as popup:
-        page.get_by_role("link", name="Sign in").click()
-    sign_in(popup.value, platform)
-    expect_all_sent(page, 1)
-    assert stored(platform, "night.bin")["sha256"] == sha256
-
-
-def open_uploads(page: Page) -> list[str]:
-    """Asked as the page asks: uploads are nobody's business but their owner's."""
-    found: list[str] = page.evaluate(
-        "async () => { const { panel } = await import('/static/frontend_app/upload/main.js');"
-        " const { items } = await panel.queue.api.call('GET', '?state=open');"
-        " return items.map((one) => one.received); }"
-    )
-    return found

@@ -34,7 +34,11 @@ export class Bites {
 
   async breathe() {
     if (performance.now() - this.#since < BITE_MS) return;
-    await new Promise((resolve) => { setTimeout(resolve); });
+    await new Promise((resolve) => { // a timer would be held up by a minute where the tab is in the background
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = resolve;
+      port2.postMessage(null);
+    });
     this.#since = performance.now();
   }
 }

@@ -154,7 +154,11 @@ export class Queue {
 
   fail(item, error) {
     item.interrupt();
-    if (error instanceof Problem && error.code === "checksum_mismatch") error = new Error(words.OTHER_CONTENT);
+    if (error instanceof Problem && error.code === "checksum_mismatch") { // the server has thrown it away
+      Object.assign(item, { upload: null, resumes: null, arrived: 0 });
+      item.crcs.clear();
+      error = new Error(words.OTHER_CONTENT);
+    }
     const next = item.again ? words.SEND_AGAIN : words.CHOOSE_AGAIN;
     Object.assign(item, { state: "failed", isChanged: Boolean(error.isChanged) });
     item.error = item.isChanged ? `${error.message} ${next}` : error.message;
