@@ -104,12 +104,12 @@ def test_everything_works_by_keyboard(page: Page, platform: Platform, tmp_path: 
     make_file(tmp_path / "long.bin", 64 * MIB, seed=23)
     # The dialog that gives handles cannot be driven by a test; without it the page falls back to the plain one.
     page.evaluate("() => { window.showOpenFilePicker = undefined; }")
-    network(page, PACE)
+    network(page, PACE // 16)
     page.locator("#pick-files").focus()
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
     chooser.value.set_files([str(tmp_path / "long.bin"), *(str(tmp_path / name) for name in names)])
-    wait_for_percent(page, 5)
+    wait_for_percent(page, 1)
     page.locator("#pick-folder").focus()
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Pause", exact=True)).to_be_focused()

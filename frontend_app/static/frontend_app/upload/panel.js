@@ -124,15 +124,15 @@ export class Panel {
     const bar = get("total-bar");
     bar.value = counts.bytes ? counts.sent / counts.bytes : counts.done / (counts.files || 1);
     bar.className = counts.open ? "" : counts.failed ? "bad" : "good";
-    get("pause-all").hidden = isPaused || !counts.open;
-    get("resume-all").hidden = !isPaused;
-    get("retry-all").hidden = !counts.failed;
-    get("failed-only").hidden = !counts.failed || all.length === counts.failed;
     get("failed-only").setAttribute("aria-pressed", this.#failedOnly);
-    get("remove-all").hidden = all.length < 2;
-    const isAllSent = Boolean(counts.files) && counts.done === counts.files;
-    const sent = get("all-sent");
-    if (sent) sent.hidden = !isAllSent;
+    this.#offer({
+      "pause-all": !isPaused && counts.open,
+      "resume-all": isPaused,
+      "retry-all": counts.failed,
+      "failed-only": counts.failed && all.length !== counts.failed,
+      "remove-all": all.length > 1,
+      "all-sent": counts.files && counts.done === counts.files,
+    });
     this.#announce(counts);
     if (this.#filesChanged) {
       this.#filesChanged = false;
@@ -140,6 +140,16 @@ export class Panel {
     }
     document.dispatchEvent(new Event("esteira:uploads"));
     if (counts.open && !isPaused) this.show(); // speed and time left move even when nothing arrives
+  }
+
+  // Which buttons there are now. Who stands on one that goes is not thrown to the top of the page.
+  #offer(buttons) {
+    const focused = document.activeElement;
+    for (const [id, isThere] of Object.entries(buttons)) {
+      const button = get(id); // the new-job page has no list to show
+      if (button) button.hidden = !isThere;
+    }
+    if (focused.id in buttons && focused.hidden) (get("all-sent")?.hidden === false ? get("all-sent") : get("pick-files")).focus();
   }
 
   // To a screen reader: quarters, and the end.
