@@ -24,7 +24,7 @@ from tests.bench.watchers import bench_user
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import BrowserContext, CDPSession, Page, Request
+    from playwright.sync_api import BrowserContext, CDPSession, Locator, Page, Request
 
     from tests.live.platform import Platform
 
@@ -174,11 +174,16 @@ def kill_browser(profile: Path) -> None:
                 os.kill(int(process.name), signal.SIGKILL)
 
 
-def open_uploads(page: Page) -> list[str]:
-    """Asked as the page asks: uploads are nobody's business but their owner's."""
+def open_uploads(page: Page, name: str) -> list[str]:
+    """What has arrived of each unfinished one. Asked as the page asks: uploads are their owner's business alone."""
     found: list[str] = page.evaluate(
-        "async () => { const { panel } = await import('/static/frontend_app/upload/main.js');"
-        " const { items } = await panel.queue.api.call('GET', '?state=open');"
-        " return items.map((one) => one.received); }"
+        "async (name) => { const { panel } = await import('/static/frontend_app/upload/main.js');"
+        " const { items } = await panel.queue.api.call('GET', '?state=open&limit=200');"
+        " return items.filter((one) => one.name === name).map((one) => one.received); }",
+        name,
     )
     return found
+
+
+def unfinished(page: Page, name: str) -> Locator:
+    return page.locator("#unfinished-list li", has_text=name)

@@ -77,7 +77,7 @@ def test_answer_that_can_be_mended_is(
     sha256 = send(page, tmp_path, name, size)
     expect_all_sent(page, 1)
     assert stored(platform, name)["sha256"] == sha256
-    assert open_uploads(page) == []
+    assert open_uploads(page, name) == []
 
 
 def test_file_that_is_damaged_each_time_is_given_up_with_a_reason(page: Page, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from tests.live.browsing import (
     open_uploads,
     sign_in,
     stored,
+    unfinished,
     wait_for_percent,
     wait_until,
 )
@@ -43,13 +44,13 @@ def test_another_browser_goes_on_and_another_file_is_refused(
     sha256 = make_file(file, 96 * MIB, seed=10)
     network(page, PACE)
     page.set_input_files("#file-input", str(file))
-    wait_for_percent(page, 50)
+    wait_for_percent(page, 80)  # more than the parts that are on their way together
     page.close(run_before_unload=False)
 
     page = chrome.new_page()  # with cookies of its own, as another browser or machine
     puts = Puts(page.context)
     sign_in(page, platform)
-    row = page.locator("#unfinished-list li")
+    row = unfinished(page, "shared.bin")
     expect(row).to_contain_text("of 96.0 MiB arrived, begun just now", timeout=PATIENCE_MS)
     (tmp_path / "other").mkdir()
     make_file(tmp_path / "other" / "shared.bin", 90 * MIB, seed=11)
@@ -62,7 +63,7 @@ def test_another_browser_goes_on_and_another_file_is_refused(
     expect_all_sent(page, 1)
     assert stored(platform, "shared.bin")["sha256"] == sha256
     assert len(puts.parts) < 96 * MIB // PART
-    expect(page.locator("#unfinished")).to_be_hidden()
+    expect(unfinished(page, "shared.bin")).to_have_count(0)
     page.close()
 
 
@@ -77,11 +78,11 @@ def test_upload_is_given_up_after_a_question(page: Page, platform: Platform, tmp
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("What has arrived of it is deleted.")
     dialog.get_by_role("button", name="Go back").click()
-    expect(page.locator("#unfinished-list li")).to_have_count(1)
+    expect(unfinished(page, "unwanted.bin")).to_have_count(1)
     page.get_by_role("button", name="Give up: unwanted.bin").click()
     dialog.get_by_role("button", name="Give up").click()
-    expect(page.locator("#unfinished")).to_be_hidden()
-    wait_until(lambda: open_uploads(page) == [], "the end of the upload", page=page)
+    expect(unfinished(page, "unwanted.bin")).to_have_count(0)
+    wait_until(lambda: open_uploads(page, "unwanted.bin") == [], "the end of the upload", page=page)
 
 
 def test_leaving_the_page_while_it_sends_is_asked_first(page: Page, platform: Platform, tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_leaving_the_page_while_it_sends_is_asked_first(page: Page, platform: Pl
     sign_in(page, platform)
     page.get_by_role("button", name="Give up: leaving.bin").click()
     page.get_by_role("dialog").get_by_role("button", name="Give up").click()
-    expect(page.locator("#unfinished")).to_be_hidden()
+    expect(unfinished(page, "leaving.bin")).to_have_count(0)
 
 
 def test_upload_waits_for_somebody_to_sign_in_again(page: Page, platform: Platform, tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_browser_that_keeps_handles_needs_no_second_choice_after_a_reload(page: 
     expect_all_sent(page, 1)
     whole = b"".join(bytes([n]) * MIB for n in range(64))
     assert stored(platform, "kept.bin")["sha256"] == hashlib.sha256(whole).hexdigest()
-    expect(page.locator("#unfinished")).to_be_hidden()
+    expect(unfinished(page, "kept.bin")).to_have_count(0)
 
 
 def test_other_content_under_the_same_name_and_date_is_found_out(
@@ -154,14 +155,14 @@ def test_other_content_under_the_same_name_and_date_is_found_out(
 ) -> None:
     """What arrived before is read again, so no file is ever made of two."""
     file = tmp_path / "twice.bin"
-    make_file(file, 64 * MIB, seed=15)
+    make_file(file, 112 * MIB, seed=15)
     os.utime(file, (1_700_000_000, 1_700_000_000))
     network(page, PACE)
     page.set_input_files("#file-input", str(file))
-    wait_for_percent(page, 40)
+    wait_for_percent(page, 70)
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()
-    sha256 = make_file(file, 64 * MIB, seed=16)
+    sha256 = make_file(file, 112 * MIB, seed=16)
     os.utime(file, (1_700_000_000, 1_700_000_000))
     network(page)
     page.set_input_files("#file-input", str(file))

@@ -24,6 +24,7 @@ from tests.live.browsing import (
     open_uploads,
     sign_in,
     stored,
+    unfinished,
     wait_for_percent,
 )
 
@@ -73,7 +74,7 @@ def test_upload_goes_on_after_a_kill(
         puts.add(context)
         page = context.new_page()
         sign_in(page, platform)
-        row = page.locator("#unfinished-list li")
+        row = unfinished(page, file.name)
         expect(row).to_contain_text(file.name, timeout=PATIENCE_MS)
         with page.expect_file_chooser() as chooser:
             row.get_by_role("button", name="Choose the file again").click()
@@ -82,7 +83,7 @@ def test_upload_goes_on_after_a_kill(
     assert stored(platform, file.name)["sha256"] == sha256
     assert set(puts.parts) == set(range(1, -(-size // PART) + 1))
     assert puts.repeated <= LANES
-    expect(page.locator("#unfinished")).to_be_hidden()
+    expect(unfinished(page, file.name)).to_have_count(0)
     context.close()
 
 
@@ -96,10 +97,8 @@ def test_pause_keeps_what_arrived_and_goes_on_from_there(page: Page, platform: P
     expect(page.locator("#picks li")).to_contain_text("paused · ")
     expect(page.locator("#said")).to_contain_text("Paused. What has arrived is kept.")
     begun = puts.parts.total()
-    # The server is asked while the page rests: what has arrived is there, and nothing else comes.
-    upload = open_uploads(page)
     expect(page.get_by_role("button", name="Go on", exact=True)).to_be_focused()
-    assert open_uploads(page) == upload
+    assert len(open_uploads(page, "pause.bin")) == 1
     assert puts.parts.total() == begun
     network(page)
     page.get_by_role("button", name="Go on", exact=True).click()
@@ -150,7 +149,7 @@ def test_changed_file_is_said_and_sent_as_it_is_now(page: Page, platform: Platfo
     chooser.value.set_files(str(file))
     expect_all_sent(page, 1)
     assert stored(platform, "report.bin")["sha256"] == sha256
-    assert open_uploads(page) == []
+    assert open_uploads(page, "report.bin") == []
 
 
 def test_changed_file_that_was_dropped_needs_no_second_choice(page: Page, platform: Platform, tmp_path: Path) -> None:

@@ -182,8 +182,8 @@ export class Panel {
       this.show();
     });
     const all = {
-      "pause-all": () => { queue.pause(); this.say(words.PAUSED); get("resume-all").hidden = false; get("resume-all").focus(); },
-      "resume-all": () => { queue.resume(); this.say(words.GOES_ON); get("pause-all").hidden = false; get("pause-all").focus(); },
+      "pause-all": () => { queue.pause(); this.say(words.PAUSED); swap("pause-all", "resume-all"); },
+      "resume-all": () => { queue.resume(); this.say(words.GOES_ON); swap("resume-all", "pause-all"); },
       "retry-all": () => this.failed().forEach((item) => queue.retry(item)),
       "failed-only": () => { this.#failedOnly = !this.#failedOnly; },
       "remove-all": () => this.#removeAll(),
@@ -219,6 +219,13 @@ export class Panel {
     this.#draw();
     get("pick-files").focus();
   }
+}
+
+// At once, so that the Tab key does not find a button that is about to go.
+function swap(from, to) {
+  get(to).hidden = false;
+  get(to).focus();
+  get(from).hidden = true;
 }
 
 async function* one(found) {
