@@ -249,5 +249,5 @@ def test_no_door_takes_the_bytes_itself(ana: Visitor) -> None:
     said = ana.json("POST", "/uploads?name=a.csv", 413, content=DATA)
     assert said["code"] == "send_directly"
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Metadata": "filename YQ=="}
-    assert ana("POST", "/tus", headers=headers).status_code == 422
+    assert ana("POST", "/tus", headers=headers).status_code == 404
     assert not Upload.objects.exists()

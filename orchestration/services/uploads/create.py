@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -31,7 +31,6 @@ from orchestration.services.uploads.names import clean_name, clean_path
 from orchestration.services.uploads.rooms import check_open, check_room
 from orchestration.spec.units import format_size
 from orchestration.states import Role, UploadDoor, UploadMode
-from orchestration.storage.registry import get_direct
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,9 +38,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from orchestration.models import User
-
-
-NO_TUS: Final = "Uploads by tus are not offered where files go to object storage. Begin with POST /api/v1/uploads."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +73,6 @@ def create_upload(
     Raises InvalidName, Invalid, TooLarge, QuotaExceeded, TooManyOpenUploads, StorageFull, IdempotencyKeyReused.
     """
     place = find_workspace(user=user, slug=workspace, role=Role.SUBMITTER)
-    if door == UploadDoor.TUS and get_direct(STORAGE) is not None:
-        raise Invalid(NO_TUS)
     if idempotency_key and (found := _replay(user, idempotency_key, wanted)):
         return found, False
     if wanted.resume and (found := _to_resume(user, place, wanted)):

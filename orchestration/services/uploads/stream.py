@@ -17,7 +17,6 @@ from orchestration.models import Upload
 from orchestration.models.upload import LIFETIME, TTL
 from orchestration.points import point
 from orchestration.services.uploads.complete import MISMATCH, complete_empty, ended_as
-from orchestration.services.uploads.create import NO_TUS
 from orchestration.services.uploads.rooms import check_room
 from orchestration.services.uploads.signing import require_open
 from orchestration.spec.units import format_size
@@ -81,7 +80,7 @@ def begin_append(upload: Upload, offset: int, door: UploadDoor) -> Append:
     require_open(upload, door)
     parts = local_parts(upload)
     if parts is None:
-        raise Invalid(NO_TUS)
+        raise Invalid("Uploads by tus are not offered where files go to object storage.")
     fd = parts.open_part(upload.pk, 0, WHOLE)
     try:
         upload.refresh_from_db()
