@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 IN_BUCKETS: Final = ("uploads", "results")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PREFIX: Final = re.compile(r"([A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*)?")
+_PREFIX: Final = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*)?")
 
 
 def aliases(home: Path) -> dict[str, Any]:

@@ -73,3 +73,36 @@ def test_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
     done = start(tmp_path, ESTEIRA_HOME=str(tmp_path / "file"))
     assert done.returncode == 1
     assert "ESTEIRA_HOME" in done.stderr
+
+
+BUCKETS = {
+    "ESTEIRA_STORAGE": "s3",
+    "ESTEIRA_S3_REGION": "eu-central-1",
+    "ESTEIRA_S3_BUCKET_UPLOADS": "lab-uploads",
+    "ESTEIRA_S3_BUCKET_RESULTS": "lab-results",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("ESTEIRA_STORAGE", "s4", "local or s3"),
+        ("ESTEIRA_S3_BUCKET_UPLOADS", "", "the name of a bucket"),
+        ("ESTEIRA_S3_BUCKET_RESULTS", "Lab", "the name of a bucket"),
+        ("ESTEIRA_S3_REGION", "", "the region of the buckets"),
+        ("ESTEIRA_S3_PREFIX", "../up", "a folder such as esteira"),
+        ("ESTEIRA_S3_ENDPOINT", "minio:9000", "https://host:port"),
+        ("ESTEIRA_S3_ADDRESSING", "host", "auto or path or virtual"),
+    ],
+)
+def test_object_storage_that_is_not_described_ends_the_process(
+    tmp_path: Path, name: str, value: str, allowed: str
+) -> None:
+    done = start(tmp_path, **(BUCKETS | {name: value}))
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert name in done.stderr
+    assert allowed in done.stderr
+
+
+def test_object_storage_needs_two_buckets_and_a_region(tmp_path: Path) -> None:
+    assert start(tmp_path, **BUCKETS).returncode == 0

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 import pytest
 from django.conf import settings as django_settings
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import connection, connections
 from django.utils import timezone
 
@@ -226,6 +228,20 @@ def test_pages_may_send_to_the_bucket_and_to_nowhere_else(s3: S3Double) -> None:
     assert f"connect-src 'self' {s3.endpoint};" in csp
     assert f"img-src 'self' {s3.endpoint} data:" in csp
     assert "script-src 'self';" in csp
+
+
+def test_logs_that_could_not_grow_are_refused_at_the_start(settings: Settings) -> None:
+    call_command("check")
+    settings.STORAGES = {**settings.STORAGES, "logs": settings.STORAGES["uploads"]}
+    with pytest.raises(SystemCheckError, match="Logs grow at their end"):
+        call_command("check")
+
+
+def test_file_that_was_copied_to_the_bucket_from_a_disk_is_served(owner: User, lab: Workspace) -> None:
+    file = make_file(lab, owner, data=b"0123456789")
+    assert file.version == ""
+    address = fetch(owner, f"/files/{file.pk}/content").headers["Location"]
+    assert httpx.get(address, trust_env=False).content == b"0123456789"
 
 
 @pytest.fixture
