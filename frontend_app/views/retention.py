@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
-from orchestration.errors import Conflict, Invalid, NotFound, QuotaExceeded
+from orchestration.errors import Conflict, Invalid, NotFound, QuotaExceeded, StorageUnavailable
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, FileEvent
 from orchestration.models.usage import usage_of
@@ -99,7 +99,7 @@ def usage(request: Request) -> HttpResponse:
 @answers_errors
 def file_undelete(request: Request, file_id: UUID) -> HttpResponse:
     file = find_recorded_file(user=request.user, file_id=file_id)
-    with refusals_said(request, NotFound, QuotaExceeded):
+    with refusals_said(request, NotFound, QuotaExceeded, StorageUnavailable):
         file = undelete_file(user=request.user, file=file)
         messages.success(request, f"{file.name} is back, and kept until {words.day(file.expires_at)}.")
     return redirect("file-detail", file_id)
