@@ -134,11 +134,12 @@ export class Queue {
       upload = await this.api.call("GET", `/${upload.id}`, null, { signal });
       this.patience.over(item);
     }
-    if (upload.state === "complete") {
+    if (upload.state === "complete" && upload.file) {
       this.#done(item, upload);
       return;
     }
     if (upload.state !== "open") Object.assign(item, { upload: null, resumes: null, arrived: 0 });
+    if (upload.state === "complete") throw new Error(words.DELETED_SINCE);
     if (upload.state === "aborted") throw new Error(words.GIVEN_UP);
     if (upload.state === "failed") throw new Error(upload.failure.detail);
     this.again(item); // open: only what is missing; expired: from the beginning

@@ -73,6 +73,7 @@ export const CHANGED_ON_THE_WAY = "Its content changed while it was sent.";
 export const OTHER_CONTENT = "Its content is not what the part that had arrived was made of, so that part was thrown away. Send it again from the beginning.";
 export const UNREADABLE = "The browser may not read it. Check its permissions, then choose it again.";
 export const GIVEN_UP = "This upload was given up in another window.";
+export const DELETED_SINCE = "It had arrived before, and its file was deleted since. Send it again to have it back.";
 export const TOO_DEEP = "The names of its folders are longer than 1024 characters together. Move it to a shorter path.";
 export const tooLarge = (most) => `It is larger than this server takes, which is ${size(most)}.`;
 
