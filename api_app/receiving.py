@@ -13,7 +13,7 @@ from orchestration import crc64
 from orchestration.errors import WrongLength
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Buffer, Callable
+    from collections.abc import AsyncIterator, Awaitable, Buffer, Callable
 
     from starlette.types import Receive, Scope
 
@@ -55,20 +55,35 @@ def pour_of(scope: Scope, length: int | None = None) -> Callable[..., Awaitable[
     return offered.get("pour") if fits else None
 
 
+async def held(receive: Receive, length: int) -> bytes:
+    """A short body, whole. Raises WrongLength, ClientDisconnect."""
+    return b"".join([piece async for piece in _pieces(receive, length)])
+
+
 async def _stream(receive: Receive, landing: Landing, length: int) -> None:
-    held, done, more = bytearray(), 0, True
+    batch = bytearray()
+    async for piece in _pieces(receive, length):
+        batch += piece
+        if len(batch) >= BATCH:
+            data = bytes(batch)
+            batch.clear()
+            await in_files(landing.write, data)
+    if batch:
+        await in_files(landing.write, bytes(batch))
+
+
+async def _pieces(receive: Receive, length: int) -> AsyncIterator[bytes]:
+    done, more = 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
-        held += message.get("body", b"")
+        piece = message.get("body", b"")
         more = message.get("more_body", False)
-        if done + len(held) > length:
+        done += len(piece)
+        if done > length:
             raise WrongLength(f"More than the {length} bytes announced arrived.")
-        if held and (len(held) >= BATCH or not more):
-            await in_files(landing.write, bytes(held))
-            done += len(held)
-            held.clear()
+        yield piece
     if done != length:
         raise WrongLength(f"Only {done} of {length} bytes arrived.")
 
