@@ -252,5 +252,10 @@ LOGGING: dict[str, Any] = {
         "handlers": ["stderr"],
         "level": env.choice("ESTEIRA_LOG_LEVEL", "INFO", allowed=("DEBUG", "INFO", "WARNING", "ERROR")),
     },
-    "loggers": {"uvicorn.access": {"level": "WARNING"}, "celery.app.trace": {"level": "WARNING"}},
+    "loggers": {
+        "uvicorn.access": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        # They write whole addresses down, and a signed one is a permission (SEC-076).
+        **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "urllib3", "botocore", "boto3")},
+    },
 }

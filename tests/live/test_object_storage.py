@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import random
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -11,7 +15,7 @@ import httpx
 import pytest
 
 from orchestration import crc64
-from tests.live.platform import Platform, running
+from tests.live.platform import ROOT, Platform, running
 from tests.s3_double.server import S3Double
 
 if TYPE_CHECKING:
@@ -168,6 +172,28 @@ def test_everything_is_pinned_to_the_version_that_was_completed(direct: Platform
     job = direct.wait(direct.submit("copy", [file_id], key=uuid4().hex)["id"], timeout_s=60)
     assert job["state"] == "SUCCEEDED", job["failure_detail"]
     assert job["results"][0]["sha256"] == hashlib.sha256(b"the right bytes").hexdigest()
+
+
+def test_command_sends_runs_and_fetches_by_the_bucket(direct: Platform, s3: S3Double, tmp_path: Path) -> None:
+    direct.publish(COPY)
+    data = random.Random(9).randbytes(MIB + 1)
+    (tmp_path / "mine.bin").write_bytes(data)
+    assert direct.relay is not None
+    before = len(direct.relay.seen_in) + len(direct.relay.seen_out)
+    env = {**os.environ, "ESTEIRA_URL": direct.url, "ESTEIRA_TOKEN": direct.token, "NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-m", "api_app.client", "run", "copy", str(tmp_path / "mine.bin")]
+    command += ["--download", str(tmp_path / "results")]
+    done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + direct.logs()
+    (found,) = tmp_path.rglob("copy-of-mine.bin")
+    assert found.read_bytes() == data
+    assert len(direct.relay.seen_in) + len(direct.relay.seen_out) - before < MIB // 4
+
+
+def test_storage_is_found_good_by_the_command(direct: Platform) -> None:
+    said = [json.loads(line) for line in direct.manage("check_storage", "--json").splitlines()]
+    assert {line["storage"] for line in said} == {"uploads", "results"}
+    assert [line["name"] for line in said if line["level"] != "ok"] == ["forgotten parts"], "no lifecycle rule is set"
 
 
 def test_file_in_one_request_is_sent_to_the_right_door_before_it_is_read(direct: Platform) -> None:

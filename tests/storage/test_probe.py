@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from io import StringIO
 from typing import TYPE_CHECKING
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from orchestration.storage.findings import ERROR, OK, WARNING, Finding
@@ -148,3 +150,16 @@ def test_command_says_what_is_wrong_and_fails(
         call_command("check_storage", "--json", stdout=out)
     said = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [line["level"] for line in said if line["storage"] == "uploads"] == [OK, OK, ERROR]
+
+
+def test_no_signed_address_is_written_to_a_log(
+    direct: S3DirectStorage, s3: S3Double, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even by libraries, and not at the most talkative level."""
+    for name, said in settings.LOGGING["loggers"].items():
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.getLevelName(said["level"]))
+        logging.getLogger(name).manager._clear_cache()  # type: ignore[attr-defined]
+    caplog.set_level(logging.DEBUG)
+    assert probe(direct)
+    assert s3.ledger.count()
+    assert not [record for record in caplog.records if "Signature" in record.getMessage()]
