@@ -116,6 +116,15 @@ def test_parts_are_joined_by_the_worker_and_not_by_the_request(owner: User, s3: 
     assert done.file.version in versions(s3)
 
 
+def test_who_looks_while_the_parts_are_joined_sees_the_file(owner: User) -> None:
+    """The parts are gone because they were joined, not because somebody dropped them."""
+    upload = sent(owner)
+    late = Upload.objects.select_related("workspace").get(pk=upload.pk)
+    finishing.finish_later(complete(user=owner, upload=upload).pk)
+    assert late.state == UploadState.OPEN
+    assert complete(user=owner, upload=late).state == UploadState.COMPLETE
+
+
 def test_one_worker_at_a_time_joins_an_upload(owner: User, s3: S3Double, monkeypatch: pytest.MonkeyPatch) -> None:
     upload = complete(user=owner, upload=sent(owner))
     other = connections.create_connection("default")
