@@ -40,22 +40,31 @@ WHOLE: Final = 0
 """As a length: to the end, wherever that is."""
 
 
-def _lock(fd: int, offset: int, length: int) -> None:
+def _lock(fd: int, offset: int, length: int, kind: int = fcntl.F_WRLCK) -> None:
     try:
-        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, offset, length, 0))
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, kind, os.SEEK_SET, offset, length, 0))
     except OSError as exc:
         if exc.errno in _BUSY:
             raise PartBusy from exc
         raise
 
 
-def _lock_soon(fd: int) -> None:
+def _lock_soon(fd: int, kind: int) -> None:
     """All of it. Who has just made the last part count lets go in a moment."""
     for _ in range(LOCK_TRIES):
         with suppress(PartBusy):
-            return _lock(fd, 0, WHOLE)
+            return _lock(fd, 0, WHOLE, kind)
         time.sleep(LOCK_PAUSE_S)
-    return _lock(fd, 0, WHOLE)
+    return _lock(fd, 0, WHOLE, kind)
+
+
+def _open_to_finish(path: Path) -> tuple[int, int]:
+    """The descriptor and the kind of lock that keeps every writer out."""
+    try:
+        return os.open(path, os.O_RDWR), fcntl.F_WRLCK
+    except PermissionError:
+        # Sealed by an earlier try that was killed: nobody can begin to write, and who still writes holds a lock.
+        return os.open(path, os.O_RDONLY), fcntl.F_RDLCK
 
 
 def _sync_file_system(fd: int) -> None:
@@ -91,7 +100,10 @@ class LocalParts:
         """A descriptor that holds the lock of these bytes until it is closed. Raises PartBusy, StorageFull."""
         with full_disk_named():
             self._make_room(length)
-            fd = os.open(self.path(upload), os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fd = os.open(self.path(upload), os.O_RDWR | os.O_CREAT, 0o600)
+            except PermissionError as exc:
+                raise PartBusy("The upload is being completed.") from exc
         try:
             _lock(fd, offset, length)
         except BaseException:
@@ -151,14 +163,14 @@ class LocalParts:
         target = self._storage.path(key)
         with full_disk_named():
             try:
-                fd = os.open(self.path(upload), os.O_RDWR)
+                fd, lock = _open_to_finish(self.path(upload))
             except FileNotFoundError:
                 if target.exists():
                     sync_folder(target.parent)
                     return
                 raise
             try:
-                _lock_soon(fd)
+                _lock_soon(fd, lock)
                 point("storage.before_fsync")
                 self._seal(fd)
                 os.fdatasync(fd)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import stat
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestration.errors import PartBusy
 from orchestration.execution import finishing
 from orchestration.execution.finishing import local_parts
 from orchestration.models import File, Upload, UploadPart
@@ -157,6 +159,31 @@ def test_full_disk_at_the_end_keeps_what_arrived(ana: Visitor, monkeypatch: pyte
     with monkeypatch.context() as broken:
         broken.setattr(os, "fdatasync", full)
         assert complete(ana, upload, 507)["code"] == "storage_full"
+    assert content(complete(ana, upload)["file"]["id"]) == DATA
+
+
+def test_who_is_not_root_goes_on_where_an_earlier_completion_was_cut(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its file is sealed by then, and only root opens such a file for writing."""
+    upload = begin(ana)
+    send(ana, upload)
+    really = os.open
+
+    def as_anybody(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if flags & os.O_RDWR and os.path.exists(path) and not os.stat(path).st_mode & stat.S_IWUSR:  # noqa: PTH110, PTH116
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return really(path, flags, *more, **named)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(os, "fdatasync", full)
+        complete(ana, upload, 507)
+    monkeypatch.setattr(os, "open", as_anybody)
+    row = Upload.objects.get()
+    parts = local_parts(row)
+    assert parts is not None
+    with pytest.raises(PartBusy):
+        parts.open_part(row.pk, 0, 1)
     assert content(complete(ana, upload)["file"]["id"]) == DATA
 
 
