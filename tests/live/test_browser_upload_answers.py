@@ -101,7 +101,7 @@ def test_refusal_is_said_in_the_servers_words_and_can_be_tried_again(page: Page,
 
 def test_upload_that_was_given_up_elsewhere_says_so_and_begins_anew(page: Page, tmp_path: Path) -> None:
     held: list[Any] = []
-    page.route(PARTS, held.append)
+    first(page, [held.append] * 2)
     send(page, tmp_path, "elsewhere.bin")
     wait_until(lambda: held, "the first part", page=page)
     page.evaluate(
