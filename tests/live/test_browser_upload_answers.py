@@ -108,7 +108,6 @@ def test_upload_that_was_given_up_elsewhere_says_so_and_begins_anew(page: Page, 
         "async () => { const { panel } = await import('/static/frontend_app/upload/main.js');"
         " await panel.queue.api.call('DELETE', `/${panel.queue.items[0].upload.id}`); }"
     )
-    page.unroute(PARTS)
     for route in held:
         route.continue_()
     expect(page.locator("#picks li .error")).to_contain_text("given up in another window", timeout=PATIENCE_MS)
