@@ -109,7 +109,7 @@ export class VirtualList {
   #learn() {
     let isNews = false;
     for (const [item, row] of this.#rows) {
-      const height = row.offsetHeight;
+      const height = Math.ceil(row.getBoundingClientRect().height); // rounded down, the next row would cover this one's line
       if (!height || (this.#heights.get(item) ?? this.#usual) === height) continue;
       this.#heights.set(item, height);
       if (!item.error) this.#usual = height;
