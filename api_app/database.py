@@ -6,8 +6,9 @@ import asyncio
 import contextvars
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import close_old_connections
@@ -78,8 +79,15 @@ async def _settled[T](future: Future[T]) -> T:
         return await asyncio.shield(wrapped)
     except asyncio.CancelledError:
         if not future.cancel():
-            await asyncio.wait([wrapped])
+            await to_the_end(wrapped)
         raise
+
+
+async def to_the_end(work: asyncio.Future[Any]) -> None:
+    """However often whoever waits is cancelled meanwhile: a thread that writes must not lose its file."""
+    while not work.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([work])
 
 
 _db: Final = Lane("api-db", settings.API_THREADS, waiting=WAITING_FOR_EACH_THREAD * settings.API_THREADS)

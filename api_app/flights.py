@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from api_app.database import to_the_end
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
@@ -51,5 +53,5 @@ async def settled(task: asyncio.Task[Any]) -> None:
         await asyncio.wait([task])
     except asyncio.CancelledError:
         task.cancel()
-        await asyncio.wait([task])
+        await to_the_end(task)
         raise

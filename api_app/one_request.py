@@ -16,7 +16,7 @@ from starlette.responses import Response
 from api_app.auth import scope_of
 from api_app.callers import sender
 from api_app.content import repr_digest
-from api_app.database import in_db, in_files
+from api_app.database import in_db, in_files, to_the_end
 from api_app.errors import FormInsteadOfFile
 from api_app.gate import Credential, credential
 from api_app.receiving import pour_of
@@ -132,8 +132,8 @@ async def _pour(request: Request, receiving: Receiving) -> None:
             await writing
         await in_files(receiving.write, b"".join(batch))
     finally:
-        if writing is not None and not writing.done():
-            await asyncio.wait([writing])
+        if writing is not None:
+            await to_the_end(writing)
 
 
 def _commit(receiving: Receiving) -> UploadOut:

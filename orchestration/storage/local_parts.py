@@ -214,7 +214,11 @@ class LocalParts:
         try:
             os.link(self.path(upload), target)
         except FileExistsError:
-            if not os.path.samestat(target.stat(), self.path(upload).stat()):
+            # An earlier try's, durable before its own name went. What has that name now came after, and goes.
+            return
+        except FileNotFoundError:
+            # Somebody else finished it while this one waited for the lock.
+            if not target.exists():
                 raise
 
     def drop(self, upload: UUID) -> None:
