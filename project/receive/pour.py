@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 BUFFER: Final = 1 << 20
 TURN: Final = 16 << 20
 """Bytes after which a thread looks after somebody else."""
+TURN_S: Final = 0.02
+"""And the time after which it does. Who sends as fast as a file is written has brought his bytes by then."""
 QUICK: Final = 256 << 10
 """A sender that has brought so much in one turn is worth waiting for."""
 PATIENCE_MS: Final = 2
@@ -37,8 +40,8 @@ class Pour:
 
     def turn(self) -> int:
         """Until nothing more comes at once: how many bytes came. `ended`: the sender has gone."""
-        came = 0
-        while self.left and came < TURN:
+        came, until = 0, time.monotonic() + TURN_S
+        while self.left and came < TURN and time.monotonic() < until:
             piece = self._read()
             if piece is None:
                 if came < QUICK or not self._more.poll(PATIENCE_MS):
@@ -59,7 +62,7 @@ class Pour:
             size = self._line.recv_into(buffer, min(self.left, BUFFER))
         except BlockingIOError:
             return None
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):  # the second: a line that has been dead for long
             size = 0
         return buffer[:size]
 

@@ -73,7 +73,7 @@ def create_upload(
     Raises InvalidName, Invalid, TooLarge, QuotaExceeded, TooManyOpenUploads, StorageFull, IdempotencyKeyReused.
     """
     place = find_workspace(user=user, slug=workspace, role=Role.SUBMITTER)
-    if idempotency_key and (found := _replay(user, idempotency_key, wanted)):
+    if idempotency_key and (found := _replay(user, place, idempotency_key, wanted)):
         return found, False
     if wanted.resume and (found := _to_resume(user, place, wanted)):
         return found, False
@@ -84,7 +84,7 @@ def create_upload(
     try:
         _enter(user, place, [upload])
     except IntegrityError:
-        if idempotency_key and (found := _replay(user, idempotency_key, wanted)):
+        if idempotency_key and (found := _replay(user, place, idempotency_key, wanted)):
             return found, False
         raise
     return _ready([upload])[upload.pk], True
@@ -177,11 +177,11 @@ def _is_whole(upload: Upload) -> bool:
     return upload.size == 0 and upload.door != UploadDoor.IETF and not upload.is_partial
 
 
-def _replay(user: User, key: str, wanted: Wanted) -> Upload | None:
+def _replay(user: User, place: Workspace, key: str, wanted: Wanted) -> Upload | None:
     found: Upload | None = (
         Upload.objects.select_related("workspace").filter(created_by=user, idempotency_key=key).first()
     )
-    if found and found.request_digest != wanted.digest():
+    if found and (found.workspace_id, found.request_digest) != (place.pk, wanted.digest()):
         raise IdempotencyKeyReused
     return found
 
