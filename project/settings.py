@@ -203,8 +203,9 @@ LOCAL_MEMORY_MIB = env.integer("ESTEIRA_LOCAL_MEMORY_MIB", 0, least=0, most=1 <<
 STEP_ISOLATION = env.choice("ESTEIRA_STEP_ISOLATION", "auto", allowed=("auto", "none", "bubblewrap"))
 PUBLIC_URL = env.text("ESTEIRA_PUBLIC_URL", f"http://{ESTEIRA_HOST}:{ESTEIRA_PORT}").rstrip("/")
 
-# Without a mail server there is no mailer, and nobody is told anything.
+# Without a mail server there is no mailer, nobody is told anything, and that is no reason to warn at every start.
 MAILERS: dict[str, Any] = {}
+SILENCED_SYSTEM_CHECKS = ["mail.W001"]
 if _mail_server := env.mail_server("ESTEIRA_MAIL_URL"):
     MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": _mail_server}}
     DEFAULT_FROM_EMAIL = env.mailbox("ESTEIRA_MAIL_FROM")

@@ -65,7 +65,7 @@ def _expanded(path: Path) -> Sequence[Path]:
     # `**` goes through the folders itself.
     found = [one for one in found if one.is_file()] if "**" in pattern else found
     if not found:
-        raise LocalFileError(f"Nothing is called like {pattern}.{_nearby(path)}", code="no_file")
+        raise LocalFileError(f"No file matches {pattern}.{_nearby(path)}", code="no_file")
     return found
 
 

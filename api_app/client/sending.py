@@ -47,24 +47,29 @@ def tell_left_out(screen: Screen, found: Found) -> None:
 
 
 def tell_sent(screen: Screen, outcomes: Sequence[Outcome]) -> None:
-    files = [one.file for one in outcomes if one.file]
-    there = sum(one.was_there for one in outcomes)
-    before = f"; {there:,} of them were there already" if there else ""
-    if files:
-        screen.note(f"Uploaded {count(len(files), 'file')} ({size(sum(file['size'] for file in files))}){before}.")
+    sent = [one.file["size"] for one in outcomes if one.file and not one.was_there]
+    if sent:
+        screen.note(f"Uploaded {count(len(sent), 'file')} ({size(sum(sent))}).")
+    if there := sum(one.was_there for one in outcomes):
+        screen.note(f"{count(there, 'file')} {'was' if there == 1 else 'were'} there already and not sent again.")
 
 
 def tell_failed(screen: Screen, outcomes: Sequence[Outcome], found: Found) -> int:
     """How many."""
     told = [str(fault) for fault in found.faults]
-    told += [_failed(one.item.label, str(one.fault)) for one in outcomes if one.fault]
+    faults = [(one.item.label, str(one.fault)) for one in outcomes if one.fault]
+    number = len(told) + len(faults)
+    if len(faults) > 1 and len({fault for _, fault in faults}) == 1 and len(faults) == len(outcomes):
+        told.append(faults[0][1])  # once, not a thousand times
+    else:
+        told += [_failed(label, fault) for label, fault in faults]
     if told:
-        screen.note(f"{count(len(told), 'file')} could not be uploaded:")
+        screen.note(f"{count(number, 'file')} could not be uploaded:")
     for sentence in told[:MOST_FAILURES]:
-        screen.note(f"  {sentence}")
+        screen.note(f"  {one_line(sentence)}")
     if len(told) > MOST_FAILURES:
         screen.note(f"  … and {len(told) - MOST_FAILURES:,} more")
-    return len(told)
+    return number
 
 
 def _failed(label: str, fault: str) -> str:

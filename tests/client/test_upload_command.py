@@ -34,7 +34,7 @@ def test_a_folder_keeps_its_structure(command: Command, platform: Platform) -> N
     make("photos/a.txt", "photos/2026/nov/b.txt", "photos/.hidden", "photos/.git/config")
     Path("photos/empty").mkdir()
 
-    done = command("upload", "photos", "--path", "archive/x", "-w", "lab")
+    done = command("upload", "photos", "--path", "archive/x", "--workspace", "lab")
 
     assert done.code == 0, done.err
     assert names(platform) == ["archive/x/photos/2026/nov/b.txt", "archive/x/photos/a.txt"]
@@ -82,7 +82,7 @@ def test_a_file_may_be_called_like_a_pattern(command: Command, platform: Platfor
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("*.nothing", "Nothing is called like *.nothing. The folder you are in is"),
+        ("*.nothing", "No file matches *.nothing. The folder you are in is"),
         ("nothing", "There is no file nothing. The folder you are in is"),
         ("empty", "There are no files in empty."),
     ],
@@ -145,6 +145,25 @@ def test_failures_are_listed_and_the_rest_is_there(command: Command, platform: P
     assert "1 file could not be uploaded:" in done.err
     assert "The name cannot be kept." in done.err
     assert "\x07" not in done.err
+
+
+def test_one_reason_for_all_is_told_once(command: Command, platform: Platform) -> None:
+    make("data/a.txt", "data/b.txt", "data/c.txt")
+    platform.fail("POST /uploads:batch", answer(404, "not_found", "There is no workspace 'lba' that you may see."))
+
+    done = command("upload", "data", "--workspace", "lba")
+
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "3 files could not be uploaded:\n  There is no workspace 'lba' that you may see.\n"
+
+
+def test_a_name_of_two_lines_is_told_on_one(command: Command, platform: Platform) -> None:
+    make("data/new\nline.txt")
+    platform.fail("POST /uploads:batch", answer(422, "invalid_name", "The name cannot be kept."))
+
+    done = command("upload", "data")
+
+    assert "data/new line.txt: The name cannot be kept." in done.err
 
 
 def test_a_folder_that_cannot_be_read_is_a_failure(

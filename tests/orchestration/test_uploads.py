@@ -13,7 +13,7 @@ from orchestration.errors import DigestMismatch, Forbidden, Invalid, NotFound, S
 from orchestration.models import File, Upload, User, Workspace
 from orchestration.services.files import delete_file, open_content
 from orchestration.services.receiving import Announced, receive
-from orchestration.services.uploads.names import clean_name
+from orchestration.services.uploads.names import clean_name, clean_path
 from tests.factories import join, make_file, make_job, make_user
 
 if TYPE_CHECKING:
@@ -118,6 +118,12 @@ def test_order_is_write_fsync_link_fsync_of_the_folder_then_row(owner: User, mon
 def test_name_that_could_fool_somebody_is_refused(name: str) -> None:
     with pytest.raises(Invalid):
         clean_name(name)
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../b", "a//b", "./a", ".."])
+def test_folder_that_leads_elsewhere_is_refused_as_a_folder(path: str) -> None:
+    with pytest.raises(Invalid, match="A folder is written like photos/2026"):
+        clean_path(path)
 
 
 @pytest.mark.parametrize("name", ["-rf", ".htaccess", "CON", "Größe & Ähnliches.csv", "表.csv", "a" * 255])

@@ -23,12 +23,18 @@ MOST_SHOWN = 20
 
 @click.command
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--workspace", "-w", metavar="SLUG", help="Workspace to upload to, when you are in several.")
+@click.option("--workspace", metavar="SLUG", help="Workspace to upload to, when you are in several.")
 @click.option("--path", "folder", metavar="FOLDER", default="", help="Folder to put them in there, like photos/2026.")
-@click.option("--name", metavar="NAME", help="Another name for the one file; what `-` is called.")
-@click.option("--jobs", "-j", type=click.IntRange(min=1), metavar="N", help="Connections at once; the platform's 8.")
-@click.option("--hidden", "is_hidden", is_flag=True, help="Hidden files of folders too.")
-@click.option("--again", "is_again", is_flag=True, help="Also what you uploaded within the last day.")
+@click.option("--name", metavar="NAME", help="Name it gets there; for one file or `-`.")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Connections at once, at most and by default what the platform allows.",
+)
+@click.option("--hidden", "is_hidden", is_flag=True, help="Take hidden files of folders along.")
+@click.option("--again", "is_again", is_flag=True, help="Send once more what you uploaded within the last day.")
 @as_json
 @connection
 @click.pass_obj
@@ -85,7 +91,7 @@ def _tell(current: Session, outcomes: Sequence[Outcome], found: Found) -> int:
     files = [one.file for one in outcomes if one.file]
     if current.screen.is_json:
         current.screen.json(_answer(outcomes, found))
-    elif len(files) <= MOST_SHOWN:
+    elif files and len(files) <= MOST_SHOWN:
         sending.table(current.screen, files)
     sending.tell_sent(current.screen, outcomes)
     return EXIT_FAILED if sending.tell_failed(current.screen, outcomes, found) else EXIT_SUCCEEDED

@@ -24,7 +24,8 @@ class Uploading(Watch):
         self._screen = screen
         self._total, self._files = total, len(items)
         self._bars = bars(screen)
-        self._all = self._bars.add_task(self._headline(0), total=total)
+        self._only = fitted(items[0].called) if len(items) == 1 else ""
+        self._all = self._bars.add_task(self._only or self._headline(0), total=total)
         self._lock = threading.Lock()
         self._shown: dict[int, TaskID] = {}
         self._done: dict[int, int] = {}
@@ -41,7 +42,7 @@ class Uploading(Watch):
         self._bars.stop()
 
     def began(self, item: Outgoing, size: int | None) -> None:
-        if size is None or size > SMALL:
+        if not self._only and (size is None or size > SMALL):
             self._shown[id(item)] = self._bars.add_task(fitted(item.called), total=size)
 
     def moved(self, item: Outgoing, phase: str, done: int) -> None:  # noqa: ARG002 - there is but one phase
@@ -56,7 +57,7 @@ class Uploading(Watch):
     def ended(self, outcome: Outcome) -> None:
         with self._lock:
             self._ended += 1
-            self._bars.update(self._all, description=self._headline(self._ended))
+            self._bars.update(self._all, description=self._only or self._headline(self._ended))
             task = self._shown.pop(id(outcome.item), None)
         if task is not None:
             self._bars.remove_task(task)

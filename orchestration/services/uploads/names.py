@@ -29,6 +29,8 @@ def clean_name(name: str) -> str:
 def clean_path(path: str) -> str:
     """The folder a file came from, like `photos/2026`; "" for none. Raises InvalidName."""
     parts = path.replace("\\", "/").strip("/").split("/") if path.strip("/\\") else []
+    if any(part.strip() in {"", ".", ".."} for part in parts):
+        raise InvalidName("A folder is written like photos/2026, without . and .. and empty names.")
     folder = "/".join(clean_name(part) for part in parts)
     if len(folder.encode()) > MAX_NAME_BYTES:
         raise InvalidName(f"The file's folder is longer than {MAX_NAME_BYTES} bytes.")
