@@ -11,9 +11,9 @@ from api_app.gate import TUS
 from api_app.upload_schemas import FailureOut, PutOut, UploadOut
 from orchestration.services.uploads.limits import MAX_PARALLEL
 from orchestration.services.uploads.received import received
+from orchestration.services.uploads.redirect import sends_elsewhere
 from orchestration.services.uploads.signing import WantedPart, sign_unrecorded
 from orchestration.states import STREAMED, UploadDoor, UploadMode, UploadState
-from orchestration.storage.registry import get_direct
 
 if TYPE_CHECKING:
     from api_app.schemas import FileOut
@@ -27,7 +27,7 @@ def put_out(number: int, signed: SignedPut) -> PutOut:
 
 def upload_out(upload: Upload, *, is_new: bool = False, lists: bool = False) -> UploadOut:
     """`is_new`: nothing has arrived, so nobody is asked. `lists`: object storage is not asked for each of many."""
-    direct = get_direct(upload.storage) is not None
+    direct = sends_elsewhere(upload.storage)
     ranges, size = _received(upload, is_new=is_new, silent=lists and direct)
     return UploadOut(
         id=upload.pk,

@@ -33,13 +33,13 @@ from api_app.upload_schemas import (
 )
 from orchestration.errors import OrchestrationError
 from orchestration.models import Upload
-from orchestration.models.upload import STORAGE, TTL
+from orchestration.models.upload import TTL
 from orchestration.services.uploads import limits
 from orchestration.services.uploads.complete import abort, complete, complete_many
 from orchestration.services.uploads.create import Wanted, create_upload, create_uploads
+from orchestration.services.uploads.redirect import sends_elsewhere
 from orchestration.services.uploads.signing import WantedPart, sign_many, sign_parts
 from orchestration.states import UploadState
-from orchestration.storage.registry import get_direct
 
 router = APIRouter(tags=["uploads"])
 State = Annotated[UploadState | None, Query()]
@@ -54,7 +54,7 @@ async def show_upload_config(request: Request) -> ConfigOut:
 
 
 def _config(_sender: Sender) -> ConfigOut:
-    is_direct = get_direct(STORAGE) is not None
+    is_direct = sends_elsewhere()
     return ConfigOut(
         max_size=settings.MAX_UPLOAD_BYTES,
         max_parts=limits.MAX_PARTS,

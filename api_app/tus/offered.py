@@ -5,13 +5,12 @@ from django.conf import settings
 from api_app.gate import TUS
 from api_app.tus.v1 import EXTENSIONS
 from api_app.upload_schemas import TusOut
-from orchestration.models.upload import STORAGE
-from orchestration.storage.registry import get_direct
+from orchestration.services.uploads.redirect import sends_elsewhere
 
 
 def is_offered() -> bool:
     """Tus cannot be led elsewhere: where files go to object storage, all their bytes would pass through us."""
-    return settings.UPLOAD_TUS == "local" and get_direct(STORAGE) is None
+    return settings.UPLOAD_TUS == "local" and not sends_elsewhere()
 
 
 def tus_out() -> TusOut | None:

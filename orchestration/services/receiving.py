@@ -6,12 +6,11 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration import crc64
-from orchestration.errors import DigestMismatch, SendDirectly, TooLarge, UploadRefused
+from orchestration.errors import DigestMismatch, SendDirectly, UploadRefused
 from orchestration.execution.arrival import arrived
 from orchestration.execution.finishing import Look, file_of
 from orchestration.ids import new_id
@@ -21,10 +20,10 @@ from orchestration.models.upload import STORAGE
 from orchestration.points import point
 from orchestration.services.access import find_workspace
 from orchestration.services.uploads.names import clean_name, clean_path
-from orchestration.services.uploads.rooms import check_room
-from orchestration.spec.units import format_size
+from orchestration.services.uploads.redirect import sends_elsewhere
+from orchestration.services.uploads.rooms import check_room, check_size
 from orchestration.states import Role, UploadDoor, UploadState
-from orchestration.storage.registry import get_direct, get_storage
+from orchestration.storage.registry import get_storage
 from orchestration.tasks import nudge_examine
 
 if TYPE_CHECKING:
@@ -59,8 +58,7 @@ class Receiving:
     def write(self, data: bytes | memoryview) -> None:
         """Raises UploadRefused as soon as the bytes are more than announced or allowed."""
         self.received += len(data)
-        if self.received > settings.MAX_UPLOAD_BYTES:
-            raise TooLarge(f"This server accepts files up to {format_size(settings.MAX_UPLOAD_BYTES)}.")
+        check_size(self.received)
         if self._size is not None and self.received > self._size:
             raise UploadRefused(f"More bytes arrived than the {self._size} announced.")
         if len(self._head) < HEAD_BYTES:
@@ -123,10 +121,9 @@ def receive(*, user: User, announced: Announced, workspace: str = "") -> Receivi
     Raises SendDirectly where files go to object storage: no byte of them passes through here.
     """
     place = find_workspace(user=user, slug=workspace, role=Role.SUBMITTER)
-    if get_direct(STORAGE) is not None:
+    if sends_elsewhere():
         raise SendDirectly
-    if announced.size is not None and announced.size > settings.MAX_UPLOAD_BYTES:
-        raise TooLarge(f"This server accepts files up to {format_size(settings.MAX_UPLOAD_BYTES)}.")
+    check_size(announced.size or 0)
     if announced.crc64nvme:
         crc64.from_text(announced.crc64nvme)
     with transaction.atomic():

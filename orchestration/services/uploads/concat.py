@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from orchestration import crc64
 from orchestration.errors import Conflict, Invalid, NotFound, PartsMissing
-from orchestration.execution.finishing import drop_bytes, finish, local_parts
+from orchestration.execution.finishing import drop_bytes, finish
 from orchestration.models import Upload
 from orchestration.points import point
 from orchestration.services.access import require_role
@@ -24,6 +24,7 @@ from orchestration.services.uploads.create import checked_upload
 from orchestration.services.uploads.lookups import list_uploads
 from orchestration.services.uploads.rooms import check_room
 from orchestration.services.uploads.signing import require_open
+from orchestration.services.uploads.stream import folder_of
 from orchestration.states import Role, UploadDoor, UploadState
 from orchestration.storage.local_parts import WHOLE
 from orchestration.tasks import nudge_examine
@@ -50,8 +51,9 @@ def join_uploads(*, user: User, ids: Sequence[UUID], wanted: Wanted, workspace: 
     require_role(user=user, workspace=place, role=Role.SUBMITTER)
     final = _joined_before(partial, concat)
     if final is None:
-        total = sum(upload.offset for upload in partial)
-        final = checked_upload(user, place, replace(wanted, size=_require_whole(partial, total)), UploadDoor.TUS)
+        _require_whole(partial)
+        size = sum(upload.offset for upload in partial)
+        final = checked_upload(user, place, replace(wanted, size=size), UploadDoor.TUS)
         final.concat = concat
         _join(partial, final)
         point("concat.decided")
@@ -97,7 +99,7 @@ def _joined_before(partial: Sequence[Upload], concat: str) -> Upload | None:
     raise Conflict("Some of these partial uploads are part of another file already. Send them again.")
 
 
-def _require_whole(partial: Sequence[Upload], total: int) -> int:
+def _require_whole(partial: Sequence[Upload]) -> None:
     for upload in partial:
         require_open(upload, UploadDoor.TUS)
     short = [upload for upload in partial if upload.size is None or upload.offset != upload.size]
@@ -106,13 +108,10 @@ def _require_whole(partial: Sequence[Upload], total: int) -> int:
             f"{len(short)} of {len(partial)} partial uploads are not finished. Finish each, then join them.",
             missing=" ".join(str(upload.pk) for upload in short),
         )
-    return total
 
 
 def _join(partial: Sequence[Upload], final: Upload) -> None:
-    parts = local_parts(final)
-    if parts is None:
-        raise Invalid("Uploads by tus are not offered where files go to object storage.")
+    parts = folder_of(final)
     # Whoever joins them at the same time waits here, instead of copying for nothing.
     lock = parts.open_part(partial[0].pk, 0, WHOLE)
     try:

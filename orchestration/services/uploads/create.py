@@ -7,7 +7,6 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
@@ -17,7 +16,6 @@ from orchestration.errors import (
     Invalid,
     OrchestrationError,
     StorageFull,
-    TooLarge,
 )
 from orchestration.execution.finishing import local_parts
 from orchestration.ids import new_id
@@ -28,8 +26,7 @@ from orchestration.services.access import find_workspace
 from orchestration.services.uploads.complete import complete_empty
 from orchestration.services.uploads.limits import BATCH_FOLDER, BATCH_MAX, MAX_FINGERPRINT, part_size_for
 from orchestration.services.uploads.names import clean_name, clean_path
-from orchestration.services.uploads.rooms import check_open, check_room
-from orchestration.spec.units import format_size
+from orchestration.services.uploads.rooms import check_open, check_room, check_size
 from orchestration.states import Role, UploadDoor, UploadMode
 
 if TYPE_CHECKING:
@@ -122,8 +119,7 @@ def checked_upload(user: User, place: Workspace, wanted: Wanted, door: UploadDoo
     size = wanted.size
     if size is not None and size < 0:
         raise Invalid("A file's size is 0 or more bytes.")
-    if size is not None and size > settings.MAX_UPLOAD_BYTES:
-        raise TooLarge(f"This server accepts files up to {format_size(settings.MAX_UPLOAD_BYTES)}.")
+    check_size(size or 0)
     if len(wanted.fingerprint) > MAX_FINGERPRINT:
         raise Invalid(f"A fingerprint has at most {MAX_FINGERPRINT} characters.")
     if wanted.crc64nvme:

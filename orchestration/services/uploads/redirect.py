@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from orchestration.models import Upload, User
 
 
-def sends_elsewhere() -> bool:
+def sends_elsewhere(storage: str = STORAGE) -> bool:
     """Whether clients send to object storage, not to us."""
-    return get_direct(STORAGE) is not None
+    return get_direct(storage) is not None
 
 
 def redirect_upload(

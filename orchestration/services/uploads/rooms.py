@@ -1,4 +1,4 @@
-"""How much a workspace holds, counted from rows, and whether more has room."""
+"""How much a workspace holds, counted from rows, and whether more has room; how large one file may be."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from orchestration.errors import QuotaExceeded, TooManyOpenUploads
+from orchestration.errors import QuotaExceeded, TooLarge, TooManyOpenUploads
 from orchestration.models import Upload, Workspace
 from orchestration.models.file import UNDELETE
 from orchestration.models.usage import reserved_bytes, stored_bytes
@@ -14,6 +14,13 @@ from orchestration.spec.units import format_size
 
 if TYPE_CHECKING:
     from orchestration.models import User
+
+
+def check_size(size: int) -> None:
+    """Raises TooLarge."""
+    most = settings.MAX_UPLOAD_BYTES
+    if size > most:
+        raise TooLarge(f"This server accepts files up to {format_size(most)}.")
 
 
 def check_room(place: Workspace, more: int) -> None:

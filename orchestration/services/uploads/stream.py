@@ -6,7 +6,6 @@ import hashlib
 import os
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Least, Now
 
@@ -17,12 +16,11 @@ from orchestration.models import Upload
 from orchestration.models.upload import LIFETIME, TTL
 from orchestration.points import point
 from orchestration.services.uploads.complete import MISMATCH, complete_empty, ended_as
-from orchestration.services.uploads.rooms import check_room
+from orchestration.services.uploads.rooms import check_room, check_size
 from orchestration.services.uploads.signing import require_open
-from orchestration.spec.units import format_size
 from orchestration.states import UploadDoor, UploadState
 from orchestration.storage.local import full_disk_named
-from orchestration.storage.local_parts import WHOLE
+from orchestration.storage.local_parts import WHOLE, LocalParts
 from orchestration.tasks import nudge_examine
 
 
@@ -39,7 +37,7 @@ class Append:
         """Raises TooLarge as soon as there is more than was announced or is allowed, StorageFull."""
         if self.upload.size is not None and self.offset + len(data) > self.upload.size:
             raise TooLarge(f"More than the {self.upload.size} bytes announced arrived.")
-        _require_allowed(self.offset + len(data))
+        check_size(self.offset + len(data))
         view, at = memoryview(data), self.offset
         with full_disk_named():
             while view:
@@ -78,10 +76,7 @@ class Append:
 def begin_append(upload: Upload, offset: int, door: UploadDoor) -> Append:
     """Raises WrongOffset, PartBusy while another process writes, UploadNotOpen, UploadExpired, WrongDoor."""
     require_open(upload, door)
-    parts = local_parts(upload)
-    if parts is None:
-        raise Invalid("Uploads by tus are not offered where files go to object storage.")
-    fd = parts.open_part(upload.pk, 0, WHOLE)
+    fd = folder_of(upload).open_part(upload.pk, 0, WHOLE)
     try:
         upload.refresh_from_db()
         require_open(upload, door)
@@ -91,6 +86,14 @@ def begin_append(upload: Upload, offset: int, door: UploadDoor) -> Append:
         raise
     crc = crc64.from_text(upload.running_crc) if upload.running_crc else crc64.EMPTY
     return Append(upload, fd, offset, crc)
+
+
+def folder_of(upload: Upload) -> LocalParts:
+    """Where a stream grows. Raises Invalid where files go to object storage: it cannot append."""
+    folder = local_parts(upload)
+    if folder is None:
+        raise Invalid("Uploads by tus are not offered where files go to object storage.")
+    return folder
 
 
 def require_offset(upload: Upload, offset: int) -> None:
@@ -105,7 +108,7 @@ def set_size(upload: Upload, size: int) -> None:
     """
     if upload.size not in {None, size} or size < upload.offset:
         raise LengthDiffers(f"This upload cannot become {size} bytes long.")
-    _require_allowed(size)
+    check_size(size)
     if upload.size is None:
         with transaction.atomic(durable=True):
             check_room(upload.workspace, size)
@@ -113,11 +116,6 @@ def set_size(upload: Upload, size: int) -> None:
     upload.refresh_from_db(fields=["size"])
     if upload.size != size:
         raise LengthDiffers(f"This upload cannot become {size} bytes long.")
-
-
-def _require_allowed(size: int) -> None:
-    if size > settings.MAX_UPLOAD_BYTES:
-        raise TooLarge(f"This server accepts files up to {format_size(settings.MAX_UPLOAD_BYTES)}.")
 
 
 def finish_if_whole(upload: Upload) -> Upload:
@@ -139,10 +137,9 @@ def finish_said(upload: Upload) -> Upload:
 
 
 def _sha256(upload: Upload) -> str:
-    parts = local_parts(upload)
-    if parts is None or not upload.size:
+    if not upload.size:
         return hashlib.sha256().hexdigest()
-    with parts.path(upload.pk).open("rb") as file:
+    with folder_of(upload).path(upload.pk).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
