@@ -15,7 +15,7 @@ def test_sender_who_always_has_one_more_byte_loses_his_turn() -> None:
     """After a quick start each byte is worth waiting for, but not as long as another one keeps coming."""
     here, there = socket.socketpair()
     with here, there:
-        here.setblocking(True)  # noqa: FBT003
+        here.setblocking(True)
         written: list[int] = []
 
         def write(piece: memoryview) -> None:
