@@ -79,10 +79,10 @@ def test_who_waited_for_another_to_complete_fails_nothing(ana: Visitor, monkeypa
     parts, locked = local_parts(row), parts_module._lock_soon
     assert parts is not None
 
-    def after_the_other(fd: int) -> None:
+    def after_the_other(fd: int, kind: int) -> None:
         monkeypatch.setattr(parts_module, "_lock_soon", locked)
         parts.finish(row.pk, row.key)
-        locked(fd)
+        locked(fd, kind)
 
     monkeypatch.setattr(parts_module, "_lock_soon", after_the_other)
     assert finish(row).state == UploadState.COMPLETE
