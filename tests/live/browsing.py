@@ -32,6 +32,8 @@ MIB: Final = 1 << 20
 PART: Final = 16 * MIB
 LANES: Final = 4
 """Parts that the page sends at once to a server of HTTP/1.1."""
+LANES_DIRECT: Final = 6
+"""To object storage, where no other call waits for a connection."""
 PATIENCE_MS: Final = 120_000
 PATIENCE_S: Final = 120
 FLAGS: Final = [
@@ -40,7 +42,8 @@ FLAGS: Final = [
 ]  # fmt: skip
 _platforms: Final[dict[str, Platform]] = {}
 _sessions: Final[WeakKeyDictionary[Page, CDPSession]] = WeakKeyDictionary()
-_PUT: Final = re.compile(r"/uploads/([0-9a-f-]{36})/parts/([0-9]+)")
+_PUT: Final = re.compile(r"(?:/parts/|[?&]partNumber=)([0-9]+)")
+"""At the platform or at object storage."""
 
 
 def chromium() -> str:
@@ -116,7 +119,7 @@ class Puts:
     def _count(self, request: Request, by: int) -> None:
         found = _PUT.search(request.url)
         if request.method == "PUT" and found:
-            self.parts[int(found[2])] += by
+            self.parts[int(found[1])] += by
 
     def _uncount(self, request: Request) -> None:
         """No byte of it left: nobody listened."""

@@ -6,10 +6,13 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.live.browsing import FLAGS, chromium, sign_in
+from tests.live.on_buckets import RESULTS, UPLOADS
 from tests.live.platform import Platform, running
+from tests.s3_double.server import S3Double
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
@@ -47,3 +50,33 @@ def page(context: BrowserContext, platform: Platform) -> Page:
     page = context.new_page()
     sign_in(page, platform)
     return page
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Double]:
+    folder: Path = tmp_path_factory.mktemp("s3")
+    with S3Double(folder) as double:
+        for bucket in (UPLOADS, RESULTS):
+            double.add_bucket(bucket)
+            double.allow_origin(bucket, "*")
+        yield double
+
+
+@pytest.fixture(scope="module")
+def direct(s3: S3Double) -> Iterator[Platform]:
+    """On the strict object store, behind a relay that keeps what passes the web process."""
+    given = s3.credentials
+    settings = {
+        "ESTEIRA_STORAGE": "s3",
+        "ESTEIRA_S3_BUCKET_UPLOADS": UPLOADS,
+        "ESTEIRA_S3_BUCKET_RESULTS": RESULTS,
+        "ESTEIRA_S3_PREFIX": "esteira",
+        "ESTEIRA_S3_ENDPOINT": s3.endpoint,
+        "ESTEIRA_S3_REGION": given.region,
+        "ESTEIRA_S3_ADDRESSING": "path",
+        "AWS_ACCESS_KEY_ID": given.access_key,
+        "AWS_SECRET_ACCESS_KEY": given.secret_key,
+        "NO_PROXY": "127.0.0.1",
+    }
+    with running(settings, relayed=True) as platform:
+        yield platform

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.live.browsing import make_file, stored
 from tests.live.platform import ROOT, Platform
 from tests.pipelines.make_big import make_csv, make_images
 
@@ -53,14 +54,20 @@ def web_stays_flat(platform: Platform) -> Iterator[None]:
 
 
 def esteira_run(platform: Platform, pipeline: str, *paths: Path) -> dict[str, Any]:
-    env = {**os.environ, "ESTEIRA_URL": platform.url, "ESTEIRA_TOKEN": platform.token}
-    command = [sys.executable, "-m", "api_app.client", "run", pipeline, *map(str, paths), "--watch", "--json"]
     begin = time.monotonic()
+    said = esteira(platform, "run", pipeline, *map(str, paths), "--watch", "--json")
+    print(f"{pipeline}: {time.monotonic() - begin:.0f} s")
+    job: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return job
+
+
+def esteira(platform: Platform, *words: str) -> str:
+    """What the command says."""
+    env = {**os.environ, "ESTEIRA_URL": platform.url, "ESTEIRA_TOKEN": platform.token}
+    command = [sys.executable, "-m", "api_app.client", *words]
     done = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2_000:] + platform.logs()
-    print(f"{pipeline}: {time.monotonic() - begin:.0f} s")
-    job: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return job
+    return done.stdout
 
 
 def peak_of(platform: Platform, job_id: str) -> int:
@@ -91,3 +98,14 @@ def test_many_images(platform: Platform, campaign: str, tmp_path: Path) -> None:
     (fan_out, *_) = job["steps"]
     assert fan_out["items_total"] == count
     assert fan_out["items_succeeded"] == count
+
+
+def test_large_upload_by_the_command(platform: Platform, campaign: str, tmp_path: Path) -> None:
+    file = tmp_path / "large.bin"
+    sha256 = make_file(file, (10 << 30) if campaign == "full" else 256 * MIB, seed=10)
+    begin = time.monotonic()
+    with web_stays_flat(platform):
+        said = esteira(platform, "upload", str(file), "--json")
+    print(f"{file.stat().st_size // MIB:,} MiB by the command: {time.monotonic() - begin:.0f} s")
+    assert said
+    assert stored(platform, file.name)["sha256"] == sha256

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Error, expect
+from playwright.sync_api import expect
 
 from tests.live.browsing import (
-    FLAGS,
     LANES,
     MIB,
-    PART,
     PATIENCE_MS,
     Puts,
-    chromium,
     drop,
     expect_all_sent,
-    kill_browser,
     make_file,
     network,
     open_uploads,
-    sign_in,
     stored,
-    unfinished,
     wait_for_percent,
 )
+from tests.live.kills_of_browsers import sent_over_a_kill
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import BrowserContext, Page, Playwright
+    from playwright.sync_api import Page, Playwright
 
     from tests.live.platform import Platform
 
@@ -40,51 +34,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 PACE = 24 * MIB
 
 
-def profile_of(tools: Playwright, folder: Path) -> BrowserContext:
-    return tools.chromium.launch_persistent_context(str(folder), executable_path=chromium(), args=FLAGS)
-
-
 @pytest.mark.parametrize("what", ["tab", "browser", "server"])
 def test_upload_goes_on_after_a_kill(
     tools: Playwright, platform: Platform, tmp_path: Path, campaign: str, what: str
 ) -> None:
     size = 5 << 30 if campaign == "full" else 208 * MIB
-    file = tmp_path / f"kill-{what}.bin"
-    sha256 = make_file(file, size, seed=len(what))
-    profile = tmp_path / "profile"
-    context = profile_of(tools, profile)
-    puts = Puts(context)
-    page = context.new_page()
-    sign_in(page, platform)
-    network(page, size // 9)
-    page.set_input_files("#file-input", str(file))
-    wait_for_percent(page, 60)
-    if what == "server":
-        platform.kill("web")
-        network(page)
-    else:
-        if what == "tab":
-            page.close(run_before_unload=False)
-            context.close()
-        else:
-            kill_browser(profile)
-            with contextlib.suppress(Error):
-                context.close()
-        context = profile_of(tools, profile)
-        puts.add(context)
-        page = context.new_page()
-        sign_in(page, platform)
-        row = unfinished(page, file.name)
-        expect(row).to_contain_text(file.name, timeout=PATIENCE_MS)
-        with page.expect_file_chooser() as chooser:
-            row.get_by_role("button", name="Choose the file again").click()
-        chooser.value.set_files(str(file))
-    expect_all_sent(page, 1)
-    assert stored(platform, file.name)["sha256"] == sha256
-    assert set(puts.parts) == set(range(1, -(-size // PART) + 1))
+    puts = sent_over_a_kill(tools, platform, tmp_path, size, what)
     assert puts.repeated <= LANES
-    expect(unfinished(page, file.name)).to_have_count(0)
-    context.close()
 
 
 def test_pause_keeps_what_arrived_and_goes_on_from_there(page: Page, platform: Platform, tmp_path: Path) -> None:

@@ -15,17 +15,17 @@ import httpx
 import pytest
 
 from orchestration import crc64
-from tests.live.platform import ROOT, Platform, running
-from tests.s3_double.server import S3Double
+from tests.live.on_buckets import UPLOADS
+from tests.live.platform import ROOT, Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.s3_double.server import S3Double
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 MIB = 1 << 20
-UPLOADS, RESULTS = "lab-uploads", "lab-results"
 CONTROL_BYTES = MIB
 """For some hundreds of calls with their headers; the files have ten times as much."""
 STEP = 4 << 10
@@ -45,35 +45,6 @@ steps:
         for path in pathlib.Path(os.environ["ESTEIRA_INPUTS"]).glob("*.bin"):
             shutil.copyfile(path, pathlib.Path(os.environ["ESTEIRA_OUTPUTS"], "copy-of-" + path.name))
 """
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Double]:
-    folder: Path = tmp_path_factory.mktemp("s3")
-    with S3Double(folder) as double:
-        for bucket in (UPLOADS, RESULTS):
-            double.add_bucket(bucket)
-            double.allow_origin(bucket, "*")
-        yield double
-
-
-@pytest.fixture(scope="module")
-def direct(s3: S3Double) -> Iterator[Platform]:
-    given = s3.credentials
-    settings = {
-        "ESTEIRA_STORAGE": "s3",
-        "ESTEIRA_S3_BUCKET_UPLOADS": UPLOADS,
-        "ESTEIRA_S3_BUCKET_RESULTS": RESULTS,
-        "ESTEIRA_S3_PREFIX": "esteira",
-        "ESTEIRA_S3_ENDPOINT": s3.endpoint,
-        "ESTEIRA_S3_REGION": given.region,
-        "ESTEIRA_S3_ADDRESSING": "path",
-        "AWS_ACCESS_KEY_ID": given.access_key,
-        "AWS_SECRET_ACCESS_KEY": given.secret_key,
-        "NO_PROXY": "127.0.0.1",
-    }
-    with running(settings, relayed=True) as platform:
-        yield platform
 
 
 def crc(data: bytes) -> str:

@@ -1,0 +1,4 @@
+"""The buckets of the platform that live tests put on the strict object store."""
+
+UPLOADS = "lab-uploads"
+RESULTS = "lab-results"
