@@ -235,6 +235,17 @@ def test_same_key_is_the_same_upload_and_another_body_is_refused(ana: Visitor) -
     assert said["code"] == "idempotency_key_reused"
 
 
+def test_same_key_in_another_workspace_is_another_body(ana: Visitor, owner: User) -> None:
+    """Or the file would go where it is not expected, and a ticket of one workspace into another."""
+    other = make_workspace("other")
+    join(owner, other)
+    body, headers = {"name": "a", "size": 5}, {"Idempotency-Key": "k"}
+    ana.json("POST", "/uploads", 201, json=body | {"workspace": "lab"}, headers=headers)
+    said = ana.json("POST", "/uploads", 422, json=body | {"workspace": other.slug}, headers=headers)
+    assert said["code"] == "idempotency_key_reused"
+    assert Upload.objects.count() == 1
+
+
 def test_open_upload_is_found_again_by_its_fingerprint(ana: Visitor) -> None:
     first = begin(ana, fingerprint="a.bin|11|0|")
     send(ana, first, numbers=(2,))

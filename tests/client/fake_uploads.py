@@ -168,7 +168,7 @@ def create(handler: "Handler", _query: Query, body: bytes) -> None:
     if key in platform.keys:
         handler.json(200, _out(handler, platform.uploads.all[platform.keys[key]]))
         return
-    made = _begin(handler, asked, asked.get("workspace", ""))
+    made = _begin(handler, asked, asked.get("workspace", "lab"))
     if "problem" in made:
         handler.problem(made["problem"]["status"], made["problem"]["code"], made["problem"]["detail"])
         return
@@ -181,7 +181,7 @@ def create_many(handler: "Handler", _query: Query, body: bytes) -> None:
     assert len(body) <= MIB
     asked = json.loads(body)
     assert 1 <= len(asked["uploads"]) <= 1000
-    made = [_begin(handler, one, asked.get("workspace", "")) for one in asked["uploads"]]
+    made = [_begin(handler, one, asked.get("workspace", "lab")) for one in asked["uploads"]]
     handler.json(200, {"results": [{"index": index, **one} for index, one in enumerate(made)]})
 
 
@@ -196,7 +196,9 @@ def listing(handler: "Handler", query: Query, _body: bytes) -> None:
     found = [
         _out(handler, one)
         for one in reversed(handler.platform.uploads.all.values())
-        if query.get("state", one.state) == one.state and query.get("fingerprint", one.fingerprint) == one.fingerprint
+        if query.get("workspace", one.workspace) == one.workspace
+        and query.get("state", one.state) == one.state
+        and query.get("fingerprint", one.fingerprint) == one.fingerprint
     ]
     if handler.platform.uploads.direct:
         found = [one | {"received": None, "received_bytes": None} for one in found]

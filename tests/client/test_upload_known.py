@@ -64,6 +64,23 @@ def test_other_bytes_of_the_same_date_are_sent(command: Command, platform: Platf
     assert len(platform.files) == len(list(folder.iterdir())) + 1
 
 
+def test_what_went_to_another_workspace_is_sent(command: Command, platform: Platform, folder: Path) -> None:
+    """Also where none is named: then it is the first of one's own, whatever else one may see."""
+    count = len(list(folder.iterdir()))
+    command("upload", "data", "--workspace", "elsewhere")
+    command("upload", "data")
+    assert sorted(one.workspace for one in platform.uploads.all.values()) == ["elsewhere"] * count + ["lab"] * count
+    assert f"{count} of them were there already" in command("upload", "data").err
+
+
+def test_token_that_may_only_send_sends_again(command: Command, platform: Platform, folder: Path) -> None:
+    count = len(list(folder.iterdir()))
+    command("upload", "data")
+    platform.fail("GET /me", answer(403, "forbidden", "This token does not have the scope `read`."))
+    assert command("upload", "data").code == 0
+    assert len(platform.files) == 2 * count
+
+
 def test_what_was_deleted_there_is_sent(command: Command, platform: Platform, folder: Path) -> None:
     command("upload", "data")
     for one in list(platform.uploads.all.values())[:2]:

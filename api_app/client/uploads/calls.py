@@ -4,11 +4,14 @@ import math
 import secrets
 import threading
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final, Self, cast
+
+import httpx
 
 from api_app.client.errors import EsteiraError, FileChangedError, ProblemError, UploadEndedError
 from api_app.client.problems import json_body
-from api_app.client.shapes import File, SignedPart, Upload, UploadConfig
+from api_app.client.shapes import File, Me, SignedPart, Upload, UploadConfig
 from api_app.client.transport import Patience, Repeat, Transport, retry_after_s
 from api_app.client.uploads.lines import Lines
 
@@ -106,9 +109,22 @@ class Calls:
         upload = cast("Upload", json_body(answer, self.transport.login))
         return self.settled(upload, every_s=retry_after_s(answer))
 
+    @cached_property
+    def here(self) -> str:
+        """The workspace that is sent to; "" where this token may not ask which that is."""
+        if self._place:
+            return self._place["workspace"]
+        try:
+            me = cast("Me", self._ask("GET", "me"))
+        except ProblemError as problem:
+            if problem.status != httpx.codes.FORBIDDEN:
+                raise
+            return ""
+        return me["workspaces"][0]["slug"] if me["workspaces"] else ""
+
     def completed(self, asked: Json) -> Json:
         """A page of my complete uploads here, newest first."""
-        params = {"state": "complete"} | self._place | asked
+        params = {"state": "complete", "workspace": self.here} | asked
         return cast("Json", self._ask("GET", "uploads", params=params))
 
     def complete_many(self, ids: Sequence[str]) -> list[Json]:

@@ -1,6 +1,7 @@
 """What an earlier run of the same command completed: it is not sent again.
 
-Only what is one's own, of the last day, still there, and of the same checksum. Whoever wants it twice says so.
+Only what is one's own, in this workspace, of the last day, still there, and of the same checksum. Whoever
+wants it twice says so.
 """
 
 import threading
@@ -26,7 +27,7 @@ class Known:
 
     def one(self, fingerprint: str) -> File | None:
         """Its bytes have still to be compared."""
-        if not self._is_asked:
+        if not self._may_be():
             return None
         found = self._calls.completed({"fingerprint": fingerprint, "limit": 1})["items"]
         return _files(found).get(fingerprint)
@@ -37,8 +38,12 @@ class Known:
             return {fingerprint: file for fingerprint, file in found.items() if file}
         with self._lock:
             if self._recent is None:
-                self._recent = self._listed() if self._is_asked else {}
+                self._recent = self._listed() if self._may_be() else {}
         return self._recent
+
+    def _may_be(self) -> bool:
+        """In another workspace it would be no use here."""
+        return self._is_asked and bool(self._calls.here)
 
     def _listed(self) -> dict[str, File]:
         found: dict[str, File] = {}
