@@ -20,15 +20,12 @@ from api_app.tus import headers as said
 from api_app.tus.appending import Check, append, as_sender, settled_upload
 from api_app.upload_answers import upload_out
 from orchestration.errors import DigestMismatch, Invalid, LengthDiffers, OrchestrationError, TooLarge, WrongOffset
-from orchestration.services.uploads.complete import abort
 from orchestration.services.uploads.create import create_upload
 from orchestration.services.uploads.signing import require_open
 from orchestration.services.uploads.stream import finish_said, require_offset, set_size
 from orchestration.states import UploadDoor, UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from starlette.requests import Request
 
     from api_app.callers import Sender
@@ -49,19 +46,13 @@ def is_spoken(request: Request) -> bool:
     return asks and "tus-resumable" not in headers
 
 
-async def answered(request: Request, method: str) -> Response:
+def unspoken(request: Request) -> Response | None:
     version = request.headers.get(INTEROP)
     if version is not None and version not in VERSIONS:
         return problem(
             400, f"This server speaks versions {', '.join(sorted(VERSIONS))} of the draft, not {version[:9]}."
         )
-    act: Callable[[Request], Awaitable[Response]] | None = {
-        (False, "POST"): _create,
-        (True, "HEAD"): _head,
-        (True, "PATCH"): _patch,
-        (True, "DELETE"): _delete,
-    }.get(("upload_id" in request.path_params, method))
-    return await act(request) if act else problem(405)
+    return None
 
 
 def refused(exc: OrchestrationError) -> Response:
@@ -85,7 +76,7 @@ def options() -> dict[str, str]:
     return {"accept-patch": PARTIAL, "upload-limit": _limit()}
 
 
-async def _create(request: Request) -> Response:
+async def create(request: Request) -> Response:
     headers, done = request.headers, _is_last(request)
     names = said.metadata(headers.get("upload-metadata", ""))
     media_type = headers.get("content-type", "")
@@ -106,14 +97,14 @@ async def _create(request: Request) -> Response:
     return await _outcome(upload, 201, done=done)
 
 
-async def _head(request: Request) -> Response:
+async def head(request: Request) -> Response:
     upload = await settled_upload(request)
     if upload.state not in {UploadState.OPEN, *_COMPLETE}:
         return Response(status_code=410)
     return Response(status_code=204, headers=_state(upload))
 
 
-async def _patch(request: Request) -> Response:
+async def patch(request: Request) -> Response:
     done, check = _is_last(request), _check(request)
     if request.headers.get("content-type") != PARTIAL and request.headers.get(INTEROP) != UNTYPED:
         return problem(415, f"Send `Content-Type: {PARTIAL}`.", headers={"accept-patch": PARTIAL})
@@ -131,12 +122,6 @@ async def _patch(request: Request) -> Response:
     except WrongOffset as exc:
         return _mismatch(exc, offset)
     return await _outcome(upload, 200 if done else 204, done=done)
-
-
-async def _delete(request: Request) -> Response:
-    upload = await settled_upload(request)
-    await as_sender(request, lambda who: abort(user=who.user, upload=upload))
-    return Response(status_code=204)
 
 
 async def _outcome(upload: Upload, status: int, *, done: bool) -> Response:

@@ -18,14 +18,13 @@ from api_app.gate import TUS, credential
 from api_app.tus import headers as said
 from api_app.tus.appending import Check, SumDiffers, Summing, append, as_sender, settled_upload
 from orchestration.errors import Forbidden, Invalid, OrchestrationError
-from orchestration.services.uploads.complete import abort
 from orchestration.services.uploads.concat import join_uploads, went_into
 from orchestration.services.uploads.create import create_upload
 from orchestration.services.uploads.stream import finish_if_whole, set_size
 from orchestration.states import UploadDoor, UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from starlette.requests import Request
 
@@ -65,16 +64,10 @@ SUMS: Final[dict[str, Callable[[], Summing]]] = {
 }
 
 
-async def answered(request: Request, method: str) -> Response:
+def unspoken(request: Request) -> Response | None:
     if request.headers.get("tus-resumable") != VERSION:
         return problem(412, f"Send `Tus-Resumable: {VERSION}`.", headers={"tus-version": VERSION})
-    act: Callable[[Request], Awaitable[Response]] | None = {
-        (False, "POST"): _create,
-        (True, "HEAD"): _head,
-        (True, "PATCH"): _patch,
-        (True, "DELETE"): _delete,
-    }.get(("upload_id" in request.path_params, method))
-    return await act(request) if act else problem(405)
+    return None
 
 
 def refused(exc: OrchestrationError) -> Response:
@@ -97,7 +90,7 @@ def options() -> dict[str, str]:
     }
 
 
-async def _create(request: Request) -> Response:
+async def create(request: Request) -> Response:
     concat = request.headers.get("upload-concat", "")
     said.require_concat(concat)
     if concat.startswith(said.FINAL):
@@ -141,7 +134,7 @@ async def _join(request: Request, concat: str) -> Response:
     return Response(status_code=201, headers={"location": f"{TUS}/{upload.pk}"} | _concat(upload))
 
 
-async def _head(request: Request) -> Response:
+async def head(request: Request) -> Response:
     upload = await in_db(finish_if_whole, await settled_upload(request))
     alive = upload.state in {UploadState.OPEN, UploadState.COMPLETE, UploadState.COMPLETING}
     if not alive and not await in_db(went_into, upload):
@@ -161,7 +154,7 @@ def _offset(upload: Upload) -> int:
     return upload.offset if upload.state == UploadState.OPEN or upload.is_partial else upload.size or 0
 
 
-async def _patch(request: Request) -> Response:
+async def patch(request: Request) -> Response:
     if request.headers.get("content-type") != OFFSETS:
         return problem(415, f"Send `Content-Type: {OFFSETS}`.")
     offset = said.number(request.headers.get("upload-offset", ""), "Upload-Offset")
@@ -178,12 +171,6 @@ async def _append(request: Request, upload: Upload, offset: int) -> Upload:
     check = _checksum(request.headers.get("upload-checksum"))
     upload = await append(request, upload, offset, UploadDoor.TUS, check)
     return await in_db(finish_if_whole, upload)
-
-
-async def _delete(request: Request) -> Response:
-    upload = await settled_upload(request)
-    await as_sender(request, lambda who: abort(user=who.user, upload=upload))
-    return Response(status_code=204)
 
 
 def _checksum(header: str | None) -> Check | None:
