@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    # Argon2 is slow on purpose; here it would be most of the run. One test checks the real setting.
     # A run that was started in the background ignores Ctrl-C, and so would every process it starts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Argon2 is slow on purpose; here it would be most of the run. One test checks the real setting.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

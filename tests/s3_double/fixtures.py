@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import botocore.session
 import pytest
 from botocore.config import Config
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from tests.s3_double.signature import Credentials
 
 BUCKET: Final = "esteira-test"
+# Each client of ours has a session of its own, which reads megabytes of models again: most of the time of a test.
+botocore.session.create_loader = cache(botocore.session.create_loader)
 
 
 @pytest.fixture

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.db import connection, connections
@@ -28,12 +27,12 @@ from orchestration.services.uploads.signing import WantedPart, sign_parts
 from orchestration.services.work_orders import work_order
 from orchestration.states import ScanState, UploadState
 from orchestration.storage.registry import get_storage
-from project import object_storage
 from project.stack.headers import SecurityHeaders
 from tests.factories import make_file
 from tests.frontend.ask import fetch
 from tests.orchestration.play import end, holder, lease, submitted
 from tests.s3_double.fixtures import BUCKET, client_for
+from tests.s3_double.platform import on_buckets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,21 +53,8 @@ def buckets(s3: S3Double, settings: Settings, monkeypatch: pytest.MonkeyPatch) -
     """Uploads and results lie in a bucket, by the settings that an administrator would write."""
     s3.rules.min_part_size = PART
     monkeypatch.setattr("orchestration.services.uploads.limits.PART_SIZE", PART)
-    for name, value in {
-        "ESTEIRA_STORAGE": "s3",
-        "ESTEIRA_S3_BUCKET_UPLOADS": BUCKET,
-        "ESTEIRA_S3_BUCKET_RESULTS": BUCKET,
-        "ESTEIRA_S3_ENDPOINT": s3.endpoint,
-        "ESTEIRA_S3_REGION": s3.credentials.region,
-        "ESTEIRA_S3_ADDRESSING": "path",
-        "AWS_ACCESS_KEY_ID": s3.credentials.access_key,
-        "AWS_SECRET_ACCESS_KEY": s3.credentials.secret_key,
-    }.items():
-        monkeypatch.setenv(name, value)
-    settings.STORAGES = {**django_settings.STORAGES, **object_storage.aliases(django_settings.ESTEIRA_HOME)}
-    get_storage.cache_clear()
-    yield cast("S3DirectStorage", get_storage("uploads"))
-    get_storage.cache_clear()
+    with on_buckets(s3, settings, monkeypatch) as storage:
+        yield storage
 
 
 def put(signed: Any, data: bytes) -> None:
