@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Concatenate
 
 from api_app.auth import identify, scope_of
-from api_app.database import in_db
+from api_app.database import in_db, in_files
 from api_app.gate import credential
 from orchestration.errors import NotFound
 from orchestration.services.tickets import read_ticket
@@ -57,9 +58,17 @@ async def ask_sender[**P, T](
     request: Request, work: Callable[Concatenate[Sender, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """As `ask`, for those who may come with a ticket."""
-    given, scope = credential(request), scope_of(request)
+    return await in_db(partial(_as_sender, request, work, *args, **kwargs))
 
-    def identified() -> T:
-        return work(sender(given, scope), *args, **kwargs)
 
-    return await in_db(identified)
+async def ask_sender_at_length[**P, T](
+    request: Request, work: Callable[Concatenate[Sender, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """For what waits on the disk: the threads that answer everybody go on meanwhile."""
+    return await in_files(partial(_as_sender, request, work, *args, **kwargs))
+
+
+def _as_sender[**P, T](
+    request: Request, work: Callable[Concatenate[Sender, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    return work(sender(credential(request), scope_of(request)), *args, **kwargs)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_app.callers import Sender, ask_sender
+from api_app.callers import Sender, ask_sender, ask_sender_at_length
 from api_app.one_request import SCHEMA, is_resource, read_json, upload_file
 from api_app.paging import Cursor, Limit, page
 from api_app.routes.jobs import IdempotencyKey
@@ -179,7 +179,7 @@ async def complete_upload(
     request: Request, response: Response, upload_id: UUID, body: CompleteIn | None = None
 ) -> UploadOut:
     """200 with the file, or 202 while the storage still joins the parts. Repeat it as often as you like."""
-    upload = await ask_sender(request, _complete, upload_id, body or CompleteIn())
+    upload = await ask_sender_at_length(request, _complete, upload_id, body or CompleteIn())
     if upload.state == UploadState.COMPLETING:
         response.status_code = 202
         response.headers["retry-after"] = str(COMPLETING_S)
@@ -194,7 +194,7 @@ def _complete(sender: Sender, upload_id: UUID, body: CompleteIn) -> UploadOut:
 @router.post("/uploads:complete")
 async def complete_upload_batch(request: Request, body: CompleteBatchIn) -> UploadResults:
     """Up to 1,000 at once: small files share one sync of the disk and one transaction."""
-    return await ask_sender(request, _complete_batch, body.ids)
+    return await ask_sender_at_length(request, _complete_batch, body.ids)
 
 
 def _complete_batch(sender: Sender, ids: list[UUID]) -> UploadResults:

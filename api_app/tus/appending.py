@@ -85,7 +85,7 @@ async def append(request: Request, upload: Upload, offset: int, door: UploadDoor
         if failed is not None and not counts:
             raise failed
         # What came before the line was cut counts: the client goes on from there.
-        upload = await in_db(opened.keep)
+        upload = await in_files(opened.keep)
         if failed is not None:
             raise failed
     return upload

@@ -135,7 +135,7 @@ async def _join(request: Request, concat: str) -> Response:
 
 
 async def head(request: Request) -> Response:
-    upload = await in_db(finish_if_whole, await settled_upload(request))
+    upload = await in_files(finish_if_whole, await settled_upload(request))
     alive = upload.state in {UploadState.OPEN, UploadState.COMPLETE, UploadState.COMPLETING}
     if not alive and not await in_db(went_into, upload):
         return Response(status_code=410)
@@ -170,7 +170,7 @@ async def patch(request: Request) -> Response:
 async def _append(request: Request, upload: Upload, offset: int) -> Upload:
     check = _checksum(request.headers.get("upload-checksum"))
     upload = await append(request, upload, offset, UploadDoor.TUS, check)
-    return await in_db(finish_if_whole, upload)
+    return await in_files(finish_if_whole, upload)
 
 
 def _checksum(header: str | None) -> Check | None:

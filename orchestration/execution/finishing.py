@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 from datetime import timedelta
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 SMALL: Final = 1 << 20
 DAMAGED: Final = "storage_error"
+_NOT_OF_THE_DISK: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""They pass, and say nothing of the bytes."""
 
 
 def local_parts(upload: Upload) -> LocalParts | None:
@@ -73,6 +76,8 @@ def finish(upload: Upload) -> Upload:
         upload.refresh_from_db()
         return upload
     except OSError as exc:
+        if exc.errno in _NOT_OF_THE_DISK:
+            raise StorageUnavailable(f"This server is busy ({exc.strerror}). Try again in a moment.") from exc
         # What could not be synced may be lost although a second fsync says yes: never ask twice (fsyncgate).
         log.exception("bytes could not be made durable", extra={"upload_id": str(upload.pk)})
         fail(upload, DAMAGED, f"The storage could not keep the bytes ({exc.strerror or exc}). Send the file again.")

@@ -33,10 +33,10 @@ class Door:
         self.app = app
         self._runner = asyncio.Runner()
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=("127.0.0.1", 5))
-        self._client = httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}")
+        self.client = httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}")
 
     def close(self) -> None:
-        self._runner.run(self._client.aclose())
+        self._runner.run(self.client.aclose())
         self._runner.close()
 
     def run[T](self, work: Coroutine[Any, Any, T]) -> T:
@@ -48,7 +48,7 @@ class Door:
             options["content"] = json.dumps(options.pop("json"))
             headers["Content-Type"] = "application/json"
         options["headers"] = headers | dict(options.get("headers") or {})
-        return self.run(self._client.request(method, path, **options))
+        return self.run(self.client.request(method, path, **options))
 
     def raw(self, method: str, path: str, **options: Any) -> Answer:
         """A request made by hand: any header twice, any cut in the body, a client that leaves."""

@@ -130,7 +130,7 @@ def test_when_too_much_waits_the_next_hears_it_at_once(
     async def crowd() -> list[int]:
         holding = asyncio.ensure_future(full.run(release.wait, 5))
         await asyncio.sleep(0.05)
-        said = await door._client.get("/api/v1/me", headers={"Authorization": f"Bearer {ana.token}"})
+        said = await door.client.get("/api/v1/me", headers={"Authorization": f"Bearer {ana.token}"})
         release.set()
         await holding
         return [said.status_code, int(said.headers["retry-after"])]

@@ -15,6 +15,7 @@ from orchestration.execution import finishing
 from orchestration.execution.finishing import local_parts
 from orchestration.models import File, Upload, UploadPart
 from orchestration.states import UploadState
+from orchestration.storage import local_parts as local_parts_module
 from orchestration.storage.local_parts import LocalParts
 from tests.api.door import HOST, Client, scope_for
 from tests.api.test_upload_resource import DATA, begin, complete, content, crc, pieces, put, send, sign
@@ -48,6 +49,10 @@ def wire(signed: Any) -> Any:
 
 def full(*_: object) -> int:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def without_descriptors(*_: object) -> None:
+    raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
 
 def failing(*_: object) -> None:
@@ -151,6 +156,15 @@ def test_disk_that_fails_to_sync_is_not_asked_twice(ana: Visitor, monkeypatch: p
     row = Upload.objects.get()
     assert (row.state, row.failure_code) == (UploadState.FAILED, finishing.DAMAGED)
     assert not File.objects.exists()
+
+
+def test_server_without_a_free_descriptor_keeps_what_arrived(ana: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload = begin(ana)
+    send(ana, upload)
+    with monkeypatch.context() as broken:
+        broken.setattr(local_parts_module, "_lock_soon", without_descriptors)
+        assert complete(ana, upload, 503)["code"] == "storage_unavailable"
+    assert content(complete(ana, upload)["file"]["id"]) == DATA
 
 
 def test_full_disk_at_the_end_keeps_what_arrived(ana: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:

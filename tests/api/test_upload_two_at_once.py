@@ -14,6 +14,7 @@ from orchestration.execution.finishing import finish, local_parts
 from orchestration.models import File, Upload
 from orchestration.states import UploadState
 from orchestration.storage import local_parts as parts_module
+from tests.api import tus
 from tests.api.door import Client
 from tests.api.test_upload_resource import DATA, begin, complete, content, crc, pieces, put, send, sign
 from tests.api.test_upload_trouble import wire
@@ -69,6 +70,45 @@ def test_write_that_hangs_keeps_its_file_however_often_it_is_ended(
         disk.goes_on.set()
     send(ana, upload)
     assert content(complete(ana, upload)["file"]["id"]) == DATA
+
+
+@pytest.mark.parametrize("how", ["complete", "batch", "tus"])
+def test_disk_that_syncs_for_long_keeps_nobody_else_waiting(
+    ana: Visitor, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A large file may take a minute, and the threads that answer everybody are few."""
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    def sync(_fd: int) -> None:
+        hangs.set()
+        goes_on.wait(60)
+
+    token = {"Authorization": f"Bearer {ana.token}"}
+    if how == "tus":
+        where = tus.create(ana).headers["location"]
+        sent = tus.TUS | tus.OFFSETS | {"Upload-Offset": "0"}
+        end = ana.door.client.build_request("PATCH", where, content=b"hello", headers=token | sent)
+    else:
+        upload = begin(ana, b"hello", crc64nvme=crc(b"hello"))
+        put(ana.door, upload["put"], b"hello")
+        whole = how == "complete"
+        path, body = (f"/{upload['id']}/complete", {}) if whole else (":complete", {"ids": [upload["id"]]})
+        end = ana.door.client.build_request("POST", f"/api/v1/uploads{path}", json=body, headers=token)
+    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.setattr(parts_module, "_sync_file_system", sync)
+
+    async def both() -> tuple[int, int]:
+        ending = asyncio.ensure_future(ana.door.client.send(end))
+        try:
+            assert await asyncio.to_thread(hangs.wait, 60)
+            other = await asyncio.wait_for(ana.door.client.get("/api/v1/me", headers=token), 10)
+        finally:
+            goes_on.set()
+        return other.status_code, (await ending).status_code
+
+    seen, ended = ana.door.run(both())
+    assert (seen, ended) == (200, 204 if how == "tus" else 200)
+    assert content(str(File.objects.get().pk)) == b"hello"
 
 
 def test_who_waited_for_another_to_complete_fails_nothing(ana: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
