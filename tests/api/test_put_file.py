@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -15,6 +16,7 @@ from orchestration.services.files import open_content
 from orchestration.services.tickets import issue_ticket
 from orchestration.services.uploads.limits import MOST_PART
 from orchestration.states import UploadState
+from orchestration.storage.s3 import S3DirectStorage
 from tests.api.door import Answer, token_of
 from tests.s3_double.fixtures import BUCKET
 from tests.s3_double.platform import on_buckets
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_django import Settings
 
     from orchestration.models import User, Workspace
-    from orchestration.storage.s3 import S3DirectStorage
     from tests.api.door import Door, Visitor
     from tests.s3_double.server import S3Double
 
@@ -126,6 +127,20 @@ def test_httpx_follows_by_itself(ana: Visitor, direct: S3DirectStorage, s3: S3Do
     upload = answer.json()
     assert (upload["state"], upload["mode"], upload["transport"]) == ("open", "single", "direct")
     assert ana.json("POST", f"/uploads/{upload['id']}/complete")["file"]["crc64nvme"] == SUM
+
+
+def test_store_that_sums_nothing_by_itself_is_said(
+    ana: Visitor, direct: S3DirectStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not Amazon's. Without a checksum nobody could tell later whether the bytes are still the same."""
+    answer = ana("PUT", "/files/a.bin?workspace=lab", content=DATA)
+    assert httpx.put(answer.headers["location"], content=DATA).status_code == 200
+    stored = direct.stat(Upload.objects.get().key)
+    assert stored is not None
+    monkeypatch.setattr(S3DirectStorage, "stat", lambda *_: replace(stored, crc64nvme=None))
+    said = ana.json("POST", f"/uploads/{answer.json()['id']}/complete", 409)
+    assert (said["code"], said["state"]) == ("upload_not_open", "failed")
+    assert "x-amz-checksum-crc64nvme" in said["detail"]
 
 
 @pytest.mark.parametrize("size", [len(DATA) - 1, len(DATA) + 1])

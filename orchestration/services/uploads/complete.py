@@ -17,7 +17,7 @@ from orchestration.errors import (
     QuotaExceeded,
     UploadNotOpen,
 )
-from orchestration.execution.finishing import drop_bytes, fail, finish, finish_whole, takes_time
+from orchestration.execution.finishing import DAMAGED, drop_bytes, fail, finish, finish_whole, takes_time
 from orchestration.models import Upload
 from orchestration.points import point
 from orchestration.services.access import require_role
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from orchestration.models import User, Workspace
 
 MISMATCH: Final = "checksum_mismatch"
+UNSUMMED: Final = (
+    "The object storage has no checksum of what arrived. Send the file again, with x-amz-checksum-crc64nvme."
+)
 
 
 def complete(*, user: User, upload: Upload, crc64nvme: str = "", size: int | None = None) -> Upload:
@@ -86,6 +89,9 @@ def _decide(upload: Upload, crc64nvme: str, size: int | None) -> None:
         return
     # A whole file on a local disk was sent under a signature that bound the checksum; nobody asked for it again.
     checksum = announced if there.crc64nvme is None else crc64.to_text(there.crc64nvme)
+    if not checksum:
+        fail(upload, DAMAGED, UNSUMMED)
+        return
     with transaction.atomic(durable=True):
         check_room(upload.workspace, total - (upload.size or 0))
         moved = upload.move(
