@@ -137,8 +137,9 @@ def test_more_than_was_announced_is_no_part_of_the_body(server: Server, ana: Sen
     upload, head = ana.part(PART)
     with server.connect() as line:
         line.sendall(f"{head}\r\n".encode() + PART + b"more\r\n\r\n")
-        assert heard(line)[0] == 200
-        assert line.recv(100).startswith(b"HTTP/1.1 400"), "what follows is no request"
+        answers = b"".join(iter(lambda: line.recv(4096), b""))
+    # Both may come in one piece.
+    assert [piece[:3] for piece in answers.split(b"HTTP/1.1 ")[1:]] == [b"200", b"400"], "what follows is no request"
     assert is_whole(ana, upload)
 
 
