@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from orchestration.states import FAILURE_SAYS, FailureKind, FileEventKind, MailOn, Role, WaitingReason
+from orchestration.states import FAILURE_SAYS, FailureKind, FileEventKind, MailOn, Role, ScanState, WaitingReason
 
 if TYPE_CHECKING:
     from orchestration.models import FileEvent, Job
@@ -24,6 +24,12 @@ class Failure:
     advice: str
 
 
+CHECKS: Final = {
+    ScanState.RECEIVED: "waits to be checked",
+    ScanState.SCANNING: "is being checked",
+    ScanState.CLEAN: "passed",
+    ScanState.QUARANTINED: "quarantined",
+}
 FAILURES: Final = {
     FailureKind.USER_CODE: Failure(
         *FAILURE_SAYS[FailureKind.USER_CODE],
@@ -141,6 +147,11 @@ def state_word(state: str, *, is_canceling: bool = False) -> str:
 
 def type_word(media_type: str) -> str:
     return TYPES.get(media_type.partition(";")[0].strip().lower(), media_type)
+
+
+def check_word(scan_state: str) -> str:
+    """How far the check of a file is that every file goes through when it comes."""
+    return CHECKS[ScanState(scan_state)]
 
 
 def waiting_sentence(job: Job) -> str:

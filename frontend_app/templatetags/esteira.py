@@ -22,6 +22,7 @@ register = template.Library()
 
 register.filter("size", words.size_words)
 register.filter("type_word", words.type_word)
+register.filter("check_word", words.check_word)
 register.filter("failure", words.failure_of)
 register.filter("waiting", words.waiting_sentence)
 register.filter("day", words.day)

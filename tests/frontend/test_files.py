@@ -167,5 +167,7 @@ def test_page_of_a_file_that_is_being_checked_says_so(owner: User, lab: Workspac
     file = make_file(lab, owner, scan_state="received", sha256="")
     page = browser(owner).get(f"/files/{file.pk}/").content.decode()
     assert "is still being checked. It can be fetched in a moment." in page
+    assert "<dt>Check</dt><dd>waits to be checked</dd>" in page
+    assert "waits to be checked" in browser(owner).get("/files/").content.decode()
     assert ">Download<" not in page
     assert "Use in a new job" in page

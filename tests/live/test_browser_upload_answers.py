@@ -80,6 +80,16 @@ def test_answer_that_can_be_mended_is(
     assert open_uploads(page, name) == []
 
 
+def test_file_that_another_window_sends_too_is_waited_for_and_said(page: Page, tmp_path: Path) -> None:
+    page.route(PARTS, said(409, "part_busy"))
+    send(page, tmp_path, "twice.bin")
+    expect(page.locator("#trouble")).to_contain_text(
+        "Another window or program is sending the same file.", timeout=PATIENCE_MS
+    )
+    page.unroute(PARTS)
+    expect_all_sent(page, 1)
+
+
 def test_file_that_is_damaged_each_time_is_given_up_with_a_reason(page: Page, tmp_path: Path) -> None:
     page.route(PARTS, said(400, "checksum_mismatch"))
     puts = Puts(page.context)

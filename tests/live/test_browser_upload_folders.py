@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -85,12 +86,37 @@ def test_dropped_folder_arrives_whole_and_the_page_stays_quick(
     assert arrived(platform, "dropped") == made
 
 
+def boxes(page: Page) -> list[list[int]]:
+    """Where each row begins and ends, from the top of the first one."""
+    found: list[list[int]] = page.evaluate(
+        "() => { const all = [...document.querySelectorAll('#picks li')].map((row) => row.getBoundingClientRect());"
+        " return all.map((box) => [box.top, box.bottom].map((edge) => Math.round(edge - all[0].top))); }"
+    )
+    return found
+
+
 def test_chosen_folder_keeps_its_structure(page: Page, platform: Platform, tmp_path: Path) -> None:
     made = make_folder(tmp_path / "chosen", 40)
     page.set_input_files("#folder-input", str(tmp_path / "chosen"))
     expect_all_sent(page, 40)
     assert arrived(platform, "chosen") == made
     expect(page.get_by_role("link", name="Show them in the list")).to_be_visible()
+    shown = page.locator("#picks li .pick-note bdi").all_inner_texts()
+    assert shown == sorted(shown)
+
+
+def test_rows_keep_their_place_when_their_files_are_sent(page: Page, tmp_path: Path) -> None:
+    names = [tmp_path / f"{n}.txt" for n in range(4)]
+    for path in names:
+        path.write_text(path.name)
+    page.route("**/uploads:batch", lambda route: route.abort())
+    page.set_input_files("#file-input", [str(path) for path in names])
+    expect(page.locator("#picks li").last).to_contain_text("waits")
+    before = boxes(page)
+    assert all(0 <= top - bottom <= 1 for (_, bottom), (top, _) in pairwise(before))
+    page.unroute("**/uploads:batch")
+    expect_all_sent(page, 4)
+    assert boxes(page) == before
 
 
 def test_file_that_the_server_refuses_is_said_and_holds_nobody_up(

@@ -52,6 +52,7 @@ def test_pause_keeps_what_arrived_and_goes_on_from_there(page: Page, platform: P
     page.get_by_role("button", name="Pause", exact=True).click()
     expect(page.locator("#picks li")).to_contain_text("paused · ")
     expect(page.locator("#said")).to_contain_text("Paused. What has arrived is kept.")
+    expect(page.locator("#total-text")).to_contain_text("paused")
     begun = puts.parts.total()
     expect(page.get_by_role("button", name="Go on", exact=True)).to_be_focused()
     assert len(open_uploads(page, "pause.bin")) == 1
@@ -84,6 +85,8 @@ def test_dead_network_is_waited_for(page: Page, platform: Platform, tmp_path: Pa
     network(page, PACE, is_down=True)
     expect(page.locator("#trouble")).to_contain_text("There is no network.", timeout=PATIENCE_MS)
     expect(page.locator("#picks li .error")).to_be_empty()
+    for told in ("#total-text", "#picks li"):
+        expect(page.locator(told)).not_to_contain_text("/s")
     network(page)
     expect_all_sent(page, 1)
     expect(page.locator("#trouble")).to_be_hidden()

@@ -1,6 +1,7 @@
 // A list of any length of which only the visible rows exist. Rows may differ in height; arrow keys move between them.
 
 const OVERSCAN = 4;
+const ROUNDS = 3;
 const STEPS = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -Infinity, End: Infinity };
 
 export class VirtualList {
@@ -40,7 +41,16 @@ export class VirtualList {
     this.#rows.get(item)?.focus();
   }
 
+  // Heights are known only of rows that are there; a frame drawn with those of before would be seen to jump.
   #draw() {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      this.#drawOnce();
+      if (!this.#learn()) return;
+    }
+    this.redraw();
+  }
+
+  #drawOnce() {
     this.#measure();
     const { scrollTop, clientHeight } = this.scroll;
     const first = Math.max(0, this.#at(scrollTop) - OVERSCAN);
@@ -51,7 +61,6 @@ export class VirtualList {
     if (focused >= last) shown.push(focused);
     else if (focused >= 0 && focused < first) shown.unshift(focused);
     this.#place(shown);
-    if (this.#learn()) this.redraw();
   }
 
   #measure() {

@@ -23,6 +23,7 @@ export class Panel {
   #told = 0; // percent that was said
   #wasOpen = 0;
   #failedOnly = false;
+  #isStuck = false;
   #filesChanged = false;
   #adding = 0;
   counts = { files: 0, open: 0, failed: 0, done: 0, sent: 0, bytes: 0, busy: 0 };
@@ -35,7 +36,7 @@ export class Panel {
     const api = new Api({ base, ticket, ticketUrl, workspace, user }, patience);
     const changed = (item) => { if (item.state === "done" || item.state === "failed") this.#ended(item); this.show(); };
     this.queue = new Queue({ api, patience, hasher: new Hasher(), changed, begun: (item) => this.#begun(item) });
-    this.list = new VirtualList(get("picks"), { make, fill: (row, item) => fill(row, item, this.queue.isPaused) });
+    this.list = new VirtualList(get("picks"), { make, fill: (row, item) => fill(row, item, { isPaused: this.queue.isPaused, isStuck: this.#isStuck }) });
     this.unfinished = new Unfinished(api, (found) => this.add(one(found)), () => this.queue.items);
     bindPickers(root, (found) => this.add(found));
     this.#bind();
@@ -93,6 +94,7 @@ export class Panel {
     const text = this.counts.open || this.queue?.items.length ? why : "";
     if (get("trouble-text").textContent !== text) get("trouble-text").textContent = text;
     get("trouble").hidden = !text;
+    this.#isStuck = Boolean(text);
     get("trouble-sign-in").hidden = text !== words.SIGNED_OUT;
   }
 
@@ -120,10 +122,10 @@ export class Panel {
     get("picks").hidden = !all.length;
     this.list.show(this.#failedOnly ? this.failed() : all);
     get("total").hidden = !counts.files;
-    get("total-text").textContent = words.total({ ...counts, rate: meter.rate(), isPaused });
+    get("total-text").textContent = words.total({ ...counts, rate: this.#isStuck ? 0 : meter.rate(), isPaused });
     const bar = get("total-bar");
     bar.value = counts.bytes ? counts.sent / counts.bytes : counts.done / (counts.files || 1);
-    bar.className = counts.open ? "" : counts.failed ? "bad" : "good";
+    bar.className = counts.open ? (isPaused ? "calm" : "") : counts.failed ? "bad" : "good";
     get("failed-only").setAttribute("aria-pressed", this.#failedOnly);
     this.#offer({
       "pause-all": !isPaused && counts.open,

@@ -2,6 +2,8 @@
 
 import { chosen, dropped, picked } from "./walk.js";
 
+const { compare } = new Intl.Collator("en", { numeric: true });
+const byPath = (one, other) => compare(one.webkitRelativePath, other.webkitRelativePath); // the disk gives them in no order
 const get = (id) => document.getElementById(id);
 
 export function bindPickers(root, add) {
@@ -13,7 +15,7 @@ export function bindPickers(root, add) {
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
 
   for (const input of [get("file-input"), get("folder-input")]) {
-    input.addEventListener("change", () => { add(chosen([...input.files])); input.value = ""; });
+    input.addEventListener("change", () => { add(chosen([...input.files].sort(byPath))); input.value = ""; });
   }
   get("pick-folder").addEventListener("click", () => get("folder-input").click());
   get("pick-files").addEventListener("click", async () => {

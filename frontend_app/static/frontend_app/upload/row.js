@@ -12,17 +12,19 @@ function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-export function fill(row, item, isPaused) {
+// `isStuck`: nothing moves just now, so there is no speed to tell.
+export function fill(row, item, { isPaused, isStuck }) {
   const state = isPaused && ["waiting", "sending"].includes(item.state) ? "paused" : item.state;
   const part = (name) => row.querySelector(`[data-${name}]`);
   row.dataset.state = state;
   say(part("name"), item.name);
   part("name").title = item.name;
   say(part("path"), item.path ? `${item.path}/` : "");
-  say(part("note"), item.error ? "" : words.row({ state, sent: item.sent, size: item.size, rate: item.meter?.rate() ?? 0, note: item.note }));
+  say(part("note"), item.error ? "" : words.row({ state, sent: item.sent, size: item.size, rate: isStuck ? 0 : (item.meter?.rate() ?? 0), note: item.note }));
   say(part("error"), item.error ? `Not sent. ${item.error}` : "");
   const bar = row.querySelector("progress");
   bar.hidden = state === "done" || state === "failed";
+  bar.className = state === "paused" ? "calm" : "";
   bar.value = item.size ? item.sent / item.size : 0;
   bar.setAttribute("aria-label", `Upload of ${item.name}`);
   const needsFile = item.isChanged && !item.again;

@@ -6,7 +6,13 @@ const whole = new Intl.NumberFormat("en");
 export function size(bytes) {
   let unit = 0;
   while (bytes >= 1024 && unit < UNITS.length - 1) { bytes /= 1024; unit += 1; }
-  return `${unit ? bytes.toFixed(1) : bytes} ${UNITS[unit]}`;
+  return `${unit ? bytes.toFixed(1) : bytes}\u00a0${UNITS[unit]}`; // on one line
+}
+
+// The unit of both is said once.
+function part(some, all) {
+  const before = size(some), after = size(all);
+  return `${before.slice(-4) === after.slice(-4) ? before.slice(0, -4) : before} of ${after}`;
 }
 
 export function time(seconds) {
@@ -23,7 +29,7 @@ const left = (seconds) => (Number.isFinite(seconds) ? ` · ${time(seconds)} left
 
 // What one file's row says.
 export function row({ state, sent, size: all, rate, note }) {
-  const some = `${size(sent)} of ${size(all)}`;
+  const some = part(sent, all);
   switch (state) {
     case "waiting": return sent ? `waits · ${some}` : `waits · ${size(all)}`;
     case "sending": return `${some}${speed(rate)}${rate > 0 ? left((all - sent) / rate) : ""}`;
@@ -38,8 +44,9 @@ export function row({ state, sent, size: all, rate, note }) {
 // What stands above all of them.
 export function total({ files, done, failed, sent, bytes, rate, isPaused }) {
   const failures = failed ? ` · ${whole.format(failed)} not sent` : "";
-  const some = done === files ? size(bytes) : `${size(sent)} of ${size(bytes)}`;
-  const going = !isPaused && done + failed < files ? speed(rate) + (rate > 0 ? left((bytes - sent) / rate) : "") : "";
+  const some = done === files ? size(bytes) : part(sent, bytes);
+  const now = isPaused ? " · paused, parts on their way are sent again" : speed(rate) + (rate > 0 ? left((bytes - sent) / rate) : "");
+  const going = done + failed < files ? now : "";
   return `${whole.format(done)} of ${count(files)} sent · ${some}${failures}${going}`;
 }
 
@@ -47,12 +54,13 @@ export const added = (n, doubled) =>
   [n && `${count(n)} added.`, doubled && `${count(doubled)} ${doubled === 1 ? "was" : "were"} in the list already.`].filter(Boolean).join(" ");
 export const reached = (percent) => `${percent} percent sent.`;
 export const ALL_SENT = "All files are sent.";
-export const PAUSED = "Paused. What has arrived is kept.";
+export const PAUSED = "Paused. What has arrived is kept. Parts that were on their way are sent again.";
 export const GOES_ON = "The upload goes on.";
 
 // What is wrong just now and mends itself.
 export const OFFLINE = "There is no network. The upload goes on by itself when it is back.";
 const AWAY = "The server does not answer. The upload goes on by itself when it does.";
+const ELSEWHERE = "Another window or program is sending the same file. This one goes on by itself when that one stops.";
 export const SIGNED_OUT = "You have been signed out. Sign in again in another tab; the upload then goes on by itself.";
 export const otherUser = (now, then) => `You are signed in as ${now} now, and these files are ${then}’s. Sign in as ${then}; the upload then goes on by itself.`;
 
@@ -60,7 +68,7 @@ export function trouble(status, { code, detail } = {}) {
   if (!navigator.onLine) return OFFLINE;
   if (code === "too_many_open_uploads") return `${detail} Give up some of the unfinished ones below, and this goes on by itself.`;
   if (code === "storage_full") return "The server has no room for more just now. The upload goes on by itself when it has.";
-  return AWAY;
+  return code === "part_busy" ? ELSEWHERE : AWAY;
 }
 
 // What ends a file's upload until somebody does something.
@@ -83,7 +91,7 @@ export function unreadable(name) {
 
 // Of files that were begun before.
 export function unfinished({ size: all, received_bytes: there }) {
-  return there === null ? `begun · ${size(all)} in all` : `${size(there)} of ${size(all)} arrived`;
+  return there === null ? `begun · ${size(all)} in all` : `${part(there, all)} arrived`;
 }
 export const notTheOne = (name) => `${name} is another file: its name, size or date is not that of the one that was begun. Choose that one, or add this one above as a new file.`;
 export const otherDate = (name) => `${name} has the same name and size but another date. If it is the same file, go on with it: its content is compared before it counts.`;
