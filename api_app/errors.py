@@ -169,8 +169,8 @@ async def _validation(_request: Request, exc: Exception) -> Response:
     if not isinstance(exc, RequestValidationError):
         raise TypeError(type(exc))
     errors = [{"loc": [_plain(part) for part in e["loc"]], "msg": e["msg"]} for e in _first(exc.errors())]
-    places = ", ".join(".".join(str(part) for part in e["loc"][1:]) or "body" for e in errors[:5])
-    return problem(422, f"The request does not fit: {places}.", errors=errors)
+    said = (f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'} ({e['msg']})" for e in errors[:5])
+    return problem(422, f"The request does not fit: {', '.join(said)}.", errors=errors)
 
 
 async def _left(_request: Request, _exc: Exception) -> Response:

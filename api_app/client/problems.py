@@ -53,7 +53,10 @@ def _not_accepted(login: Credentials) -> str:
         return f"{login.url} does not know this user and password. Check both and try again."
     mend = "Log in again: esteira login"
     if login.source.endswith("cli.json"):
-        mend = "Restart the platform with `make run`, which writes a new one, or log in: esteira login"
+        mend = (
+            "Restart the platform with `make run`, which writes a new one, or log in: esteira login. "
+            "If it runs with an ESTEIRA_HOME of its own, set that here too."
+        )
     elif not login.source.endswith(".json"):
         mend = "Give another one, or leave it out and log in: esteira login"
     return f"{login.url} does not accept the token from {login.source} (expired, revoked or mistyped). {mend}"
@@ -61,7 +64,8 @@ def _not_accepted(login: Credentials) -> str:
 
 def _sentence(response: httpx.Response, problem: dict[str, Any], login: Credentials) -> str:
     told = _told(problem)
-    fields = "".join(f"\n  {where}{': ' if where else ''}{what}" for where, what in _field_errors(problem))
+    untold = [(where, what) for where, what in _field_errors(problem) if what not in told]
+    fields = "".join(f"\n  {where}{': ' if where else ''}{what}" for where, what in untold)
     if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
         wait = response.headers.get("retry-after")
         when = f"in {wait} s" if wait and wait.isdigit() else "later"

@@ -114,6 +114,15 @@ def test_refusals_have_one_form(
 
 
 @pytest.mark.django_db
+def test_sentence_of_a_body_that_does_not_fit_says_what_is_wrong_where(ana: Visitor) -> None:
+    said = ana("POST", "/uploads", json={"name": "a.bin", "size": -1, "nme": "x"})
+    assert said.json()["detail"] == (
+        "The request does not fit: size (Input should be greater than or equal to 0), "
+        "nme (Extra inputs are not permitted)."
+    )
+
+
+@pytest.mark.django_db
 def test_wrong_method_says_which_are_right(ana: Visitor) -> None:
     assert ana("PATCH", "/jobs/rerun").headers["allow"] == "GET"
 
