@@ -123,10 +123,15 @@ def test_folders_are_walked_to_the_last_entry(page: Page) -> None:
 
 def test_words_for_sizes_and_times(page: Page) -> None:
     assert run(page, "words", "return [0, 1023, 1024, 5 * 2 ** 30].map(m.size);") == [
-        "0 B",
-        "1023 B",
-        "1.0 KiB",
-        "5.0 GiB",
+        "0\N{NO-BREAK SPACE}B",
+        "1023\N{NO-BREAK SPACE}B",
+        "1.0\N{NO-BREAK SPACE}KiB",
+        "5.0\N{NO-BREAK SPACE}GiB",
+    ]
+    paused = "return [5, 2 ** 20].map((sent) => m.row({ state: 'paused', sent, size: 3 * 2 ** 20 }));"
+    assert run(page, "words", paused) == [
+        "paused · 5\N{NO-BREAK SPACE}B of 3.0\N{NO-BREAK SPACE}MiB",
+        "paused · 1.0 of 3.0\N{NO-BREAK SPACE}MiB",
     ]
     times = run(page, "words", "return [2, 42, 600, 7200, 400000].map(m.time);")
     assert times == ["a few seconds", "45 s", "10 min", "2 h", "5 days"]
