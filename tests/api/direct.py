@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
-from orchestration import crc64
 from orchestration.execution.examine import examine_due
 from orchestration.execution.finishing import finish_later
 from orchestration.models import File, Upload
 from orchestration.services.files import open_content
 from orchestration.states import UploadState
+from tests.api import uploading
+from tests.api.uploading import crc, sign
 from tests.s3_double.signed import PLAIN
 
 if TYPE_CHECKING:
@@ -21,29 +22,20 @@ if TYPE_CHECKING:
 
     from tests.api.door import Visitor
 
+__all__ = ["crc", "sign"]  # for who imports the rest
+
 PART: Final = 1_000
 DATA: Final = random.Random(12).randbytes(2_500)
 TRIES: Final = 6
 LATER: Final = frozenset({429, 500, 502, 503, 504})
 
 
-def crc(data: bytes) -> str:
-    return crc64.to_text(crc64.update(data))
-
-
 def begin(who: Visitor, data: bytes = DATA, status: int = 201, **fields: Any) -> Any:
-    asked = {"name": "a.bin", "size": len(data), "workspace": "lab", "part_size_hint": PART} | fields
-    return who.json("POST", "/uploads", status, json=asked)
+    return uploading.begin(who, data, status, **{"part_size_hint": PART} | fields)
 
 
 def pieces(upload: Any, data: bytes = DATA) -> dict[int, bytes]:
-    size = upload["part_size"]
-    return {n: data[(n - 1) * size : n * size] for n in range(1, (upload["part_count"] or 1) + 1)}
-
-
-def sign(who: Visitor, upload: Any, number: int, data: bytes, **more: Any) -> Any:
-    body = {"parts": [{"number": number, "crc64nvme": crc(data)} | more]}
-    return who.json("POST", f"/uploads/{upload['id']}/parts", json=body)["parts"][0]
+    return uploading.pieces(upload, data)
 
 
 def put(signed: Any, data: bytes, **headers: str) -> httpx.Response:

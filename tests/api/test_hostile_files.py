@@ -14,7 +14,7 @@ import pytest
 from orchestration.execution.examine import examine_due
 from orchestration.models import File, Job, Upload
 from tests.api.hostile_files import BAD_NAMES, FILES, NAMES, Hostile
-from tests.api.test_upload_resource import begin, complete, send
+from tests.api.uploading import begin, complete, send
 from tests.factories import publish_pipeline
 from tests.frontend.ask import browser, fetch
 from tests.scan.clamd import EICAR, SIGNATURE, running

@@ -12,8 +12,8 @@ from django.conf import settings as of_the_tests
 from orchestration.models import File, Upload
 from orchestration.models.usage import reserved_bytes, stored_bytes
 from orchestration.storage.registry import get_storage
-from tests.api.test_upload_resource import begin, complete, content, pieces, put, send, sign
 from tests.api.test_uploads import DATA
+from tests.api.uploading import begin, complete, content, pieces, put, send, sign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

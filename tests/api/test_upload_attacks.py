@@ -17,7 +17,7 @@ from orchestration.models.usage import reserved_bytes
 from orchestration.services.uploads.limits import BATCH_MAX, MIB
 from orchestration.states import UploadState
 from tests.api.door import HOST, Client, scope_for
-from tests.api.test_upload_resource import begin, complete, content, pieces, put, send, sign
+from tests.api.uploading import begin, complete, content, pieces, put, send, sign
 
 if TYPE_CHECKING:
     from pytest_django import Settings

@@ -9,66 +9,21 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 from django.db.models import F
 
-from orchestration import crc64
 from orchestration.execution import abandoned
 from orchestration.execution.finishing import local_parts
 from orchestration.models import File, Upload, UploadPart, Workspace
-from orchestration.services.files import open_content
 from orchestration.services.tickets import issue_ticket
-from orchestration.services.uploads.limits import MIB, part_size_for
+from orchestration.services.uploads.limits import MIB
 from orchestration.states import UploadState
 from tests.api.door import token_of
+from tests.api.uploading import DATA, HINT, begin, complete, content, crc, pieces, put, send, sign
 from tests.factories import join, make_user, make_workspace
 
 if TYPE_CHECKING:
-    from pytest_django import Settings
-
     from orchestration.models import User
     from tests.api.door import Door, Visitor
 
 pytestmark = pytest.mark.django_db
-SIZE = 11 * MIB
-DATA = bytes(range(256)) * (SIZE // 256)
-HINT = 5 * MIB
-
-
-def crc(data: bytes) -> str:
-    return crc64.to_text(crc64.update(data))
-
-
-def begin(who: Visitor, data: bytes = DATA, status: int = 201, **fields: Any) -> Any:
-    asked = {"name": "a.bin", "size": len(data), "workspace": "lab", "part_size_hint": HINT} | fields
-    return who.json("POST", "/uploads", status, json=asked)
-
-
-def pieces(upload: Any, data: bytes = DATA) -> dict[int, bytes]:
-    size = upload["part_size"]
-    return {n: data[(n - 1) * size : n * size] for n in range(1, upload["part_count"] + 1)}
-
-
-def sign(who: Visitor, upload: Any, number: int, data: bytes, **more: Any) -> Any:
-    body = {"parts": [{"number": number, "crc64nvme": crc(data)} | more]}
-    return who.json("POST", f"/uploads/{upload['id']}/parts", json=body)["parts"][0]
-
-
-def put(door: Door, signed: Any, data: bytes, **headers: str) -> Any:
-    return door.send("PUT", signed["url"], content=data, headers=signed["headers"] | headers)
-
-
-def send(who: Visitor, upload: Any, data: bytes = DATA, numbers: tuple[int, ...] = ()) -> None:
-    parts = pieces(upload, data)
-    for number in numbers or parts:
-        answer = put(who.door, sign(who, upload, number, parts[number]), parts[number])
-        assert answer.status_code == 200, answer.text
-
-
-def complete(who: Visitor, upload: Any, status: int = 200, **body: Any) -> Any:
-    return who.json("POST", f"/uploads/{upload['id']}/complete", status, json=body)
-
-
-def content(file_id: str) -> bytes:
-    with open_content(File.objects.get(pk=file_id)) as source:
-        return source.read()
 
 
 def test_parts_in_any_order_become_the_file(ana: Visitor) -> None:
@@ -194,38 +149,6 @@ def test_body_without_length_is_refused(ana: Visitor) -> None:
     assert answer.status == 411
 
 
-def test_batch_makes_each_or_says_what_is_wrong(ana: Visitor) -> None:
-    files = [{"name": f"{n}.txt", "size": 1, "crc64nvme": crc(bytes([n]))} for n in range(3)]
-    files.insert(1, {"name": "..", "size": 1})
-    said = ana.json("POST", "/uploads:batch", json={"workspace": "lab", "uploads": files})["results"]
-    assert [bool(r["upload"]) for r in said] == [True, False, True, True]
-    assert said[1]["problem"]["code"] == "invalid_name"
-    made = [r["upload"] for r in said if r["upload"]]
-    for n, upload in enumerate(made):
-        assert put(ana.door, upload["put"], bytes([n])).status_code == 200
-    ids = [u["id"] for u in made]
-    results = ana.json("POST", "/uploads:complete", json={"ids": [*ids, ids[0]]})["results"]
-    assert [r["upload"]["state"] for r in results] == ["complete"] * 4
-    assert [content(r["upload"]["file"]["id"]) for r in results[:3]] == [b"\0", b"\1", b"\2"]
-
-
-def test_atomic_batch_makes_all_or_none(ana: Visitor) -> None:
-    files = [{"name": "a", "size": 1}, {"name": "", "size": 1}]
-    ana.json("POST", "/uploads:batch", 422, json={"workspace": "lab", "uploads": files, "atomic": True})
-    assert not Upload.objects.exists()
-
-
-def test_batch_completes_what_is_there_and_names_the_rest(ana: Visitor) -> None:
-    here = begin(ana, b"x", crc64nvme=crc(b"x"))
-    gone = begin(ana, b"y", crc64nvme=crc(b"y"))
-    put(ana.door, here["put"], b"x")
-    stranger = str(here["id"])[:-4] + "0000"
-    said = ana.json("POST", "/uploads:complete", json={"ids": [gone["id"], here["id"], stranger]})["results"]
-    assert said[0]["problem"]["code"] == "parts_missing"
-    assert said[1]["upload"]["state"] == "complete"
-    assert said[2]["problem"]["code"] == "not_found"
-
-
 def test_same_key_is_the_same_upload_and_another_body_is_refused(ana: Visitor) -> None:
     options: dict[str, Any] = {"headers": {"Idempotency-Key": "k"}}
     body = {"name": "a", "size": 5, "workspace": "lab"}
@@ -254,13 +177,6 @@ def test_open_upload_is_found_again_by_its_fingerprint(ana: Visitor) -> None:
     listed = ana.json("GET", "/uploads?state=open&fingerprint=a.bin|11|0|")["items"]
     assert [u["id"] for u in listed] == [first["id"]]
     assert begin(ana, fingerprint="a.bin|11|0|")["id"] != first["id"], "only who asks to resume gets the old one"
-
-
-def test_batch_resumes_too(ana: Visitor) -> None:
-    first = begin(ana, fingerprint="f")
-    one = {"name": "a.bin", "size": SIZE, "fingerprint": "f", "resume": True}
-    said = ana.json("POST", "/uploads:batch", json={"workspace": "lab", "uploads": [one]})["results"]
-    assert said[0]["upload"]["id"] == first["id"]
 
 
 def test_aborted_upload_takes_no_more(ana: Visitor) -> None:
@@ -292,37 +208,6 @@ def test_unknown_size_is_known_at_the_end(ana: Visitor) -> None:
     assert content(done["file"]["id"]) == DATA[: 7 * MIB]
 
 
-def test_room_is_reserved_when_the_upload_begins_and_freed_when_it_ends(ana: Visitor) -> None:
-    Workspace.objects.update(quota_bytes=SIZE + 10)
-    first = begin(ana)
-    said = begin(ana, status=403)
-    assert said["code"] == "quota_exceeded"
-    assert "Delete files" in said["detail"]
-    ana("DELETE", f"/uploads/{first['id']}")
-    begin(ana)
-
-
-def test_quota_is_checked_again_at_the_end(ana: Visitor) -> None:
-    upload = begin(ana)
-    send(ana, upload)
-    Workspace.objects.update(quota_bytes=5)
-    assert complete(ana, upload, 403)["code"] == "quota_exceeded"
-    Workspace.objects.update(quota_bytes=None)
-    complete(ana, upload)
-
-
-def test_too_many_unfinished_uploads_are_refused(ana: Visitor, settings: Settings) -> None:
-    settings.MAX_OPEN_UPLOADS = 2
-    begin(ana)
-    begin(ana)
-    assert begin(ana, status=429)["code"] == "too_many_open_uploads"
-
-
-def test_larger_than_the_server_takes_is_refused_at_once(ana: Visitor, settings: Settings) -> None:
-    settings.MAX_UPLOAD_BYTES = 10
-    assert begin(ana, status=413)["code"] == "too_large"
-
-
 def test_other_people_do_not_see_an_upload(ana: Visitor, door: Door) -> None:
     upload = begin(ana)
     teammate = make_user("tom")
@@ -352,33 +237,6 @@ def test_ticket_is_for_its_workspace(door: Door, owner: User, lab: Workspace, an
     assert door.send("GET", "/api/v1/jobs", headers=headers).status_code == 401
 
 
-def test_expired_upload_frees_its_room_and_says_so(ana: Visitor) -> None:
-    upload = begin(ana)
-    send(ana, upload, numbers=(1,))
-    Upload.objects.update(expires_at=F("created_at") - timedelta(seconds=1))
-    assert abandoned.heal_uploads() == 1
-    assert (
-        ana(
-            "POST", f"/uploads/{upload['id']}/parts", json={"parts": [{"number": 1, "crc64nvme": crc(b"")}]}
-        ).status_code
-        == 410
-    )
-    row = Upload.objects.get()
-    parts = local_parts(row)
-    assert parts is not None
-    assert parts.size(row.pk) is None
-    assert abandoned.heal_uploads() == 0
-
-
-def test_signing_pushes_the_end_but_not_beyond_thirty_days(ana: Visitor) -> None:
-    upload = begin(ana)
-    Upload.objects.update(created_at=F("created_at") - timedelta(days=29), expires_at=F("created_at"))
-    sign(ana, upload, 1, pieces(upload)[1])
-    row = Upload.objects.get()
-    assert row.expires_at is not None
-    assert row.expires_at - row.created_at == timedelta(days=30)
-
-
 def test_completion_that_was_killed_is_finished_by_the_sweep(ana: Visitor) -> None:
     upload = begin(ana)
     send(ana, upload)
@@ -389,27 +247,7 @@ def test_completion_that_was_killed_is_finished_by_the_sweep(ana: Visitor) -> No
     assert content(str(File.objects.get().pk)) == DATA
 
 
-@pytest.mark.parametrize(
-    ("size", "part"),
-    [
-        (1, 16 * MIB),
-        (9_500 * 16 * MIB, 16 * MIB),
-        (1 << 40, 111 * MIB),
-        (5 << 40, 552 * MIB),
-        (48 << 40, 5_120 * MIB),
-    ],
-)
-def test_parts_grow_with_the_file(size: int, part: int) -> None:
-    assert part_size_for(size) == part
-    assert size <= 10_000 * part
-
-
 def test_token_needs_the_scope_to_upload(door: Door, owner: User) -> None:
     reader = token_of(owner, ("read",))
     answer = door.send("POST", "/api/v1/uploads", reader, json={"name": "a", "size": 1})
     assert answer.status_code == 403
-
-
-def test_config_says_what_a_client_must_know(ana: Visitor) -> None:
-    said = ana.json("GET", "/uploads/config")
-    assert (said["transport"], said["checksums"], said["batch_max"]) == ("app", ["crc64nvme"], 1000)

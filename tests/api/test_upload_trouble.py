@@ -18,8 +18,8 @@ from orchestration.states import UploadState
 from orchestration.storage import local_parts as local_parts_module
 from orchestration.storage.local_parts import LocalParts
 from tests.api.door import HOST, Client, scope_for
-from tests.api.test_upload_resource import DATA, begin, complete, content, crc, pieces, put, send, sign
 from tests.api.test_uploads import leftovers
+from tests.api.uploading import DATA, begin, complete, content, crc, pieces, put, send, sign
 
 if TYPE_CHECKING:
     from tests.api.door import Visitor
