@@ -15,7 +15,8 @@ from urllib.parse import parse_qs, urlsplit
 from tests.client.fake_faults import Fault, hang_up
 from tests.client.fake_routes import ROUTES
 from tests.client.fake_shapes import END, Json, attempt, file, job, pipeline, table_pipeline
-from tests.client.fake_uploads import Uploads, put_part
+from tests.client.fake_upload_rows import Uploads
+from tests.client.fake_uploads import put_part
 
 TOKEN = "est_test"
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
