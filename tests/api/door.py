@@ -151,6 +151,22 @@ class Client:
                 await self.news.wait()
 
 
+class Stalled(Client):
+    """Sends the beginning of its body, then nothing."""
+
+    def __init__(self, first: bytes) -> None:
+        super().__init__(first)
+        self.is_waited_for = asyncio.Event()
+        """What it sent was taken, and somebody waits for the rest."""
+
+    async def receive(self) -> Message:
+        for chunk in self._chunks:
+            return {"type": "http.request", "body": chunk, "more_body": True}
+        self.is_waited_for.set()
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+
 async def raw(
     app: ASGIApp,
     method: str,

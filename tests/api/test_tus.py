@@ -14,7 +14,7 @@ from django.db.models import F
 from orchestration.execution import abandoned
 from orchestration.models import File, Upload
 from orchestration.states import UploadState
-from tests.api.door import ALL_SCOPES, HOST, Client, scope_for, token_of
+from tests.api.door import ALL_SCOPES, HOST, Client, Stalled, scope_for, token_of
 from tests.api.tus import OFFSETS, TUS, content, create, encoded, head, patch
 
 if TYPE_CHECKING:
@@ -129,18 +129,10 @@ def test_new_request_ends_the_one_in_flight(ana: Visitor, owner: User) -> None:
         said = TUS | OFFSETS | {"Upload-Offset": str(offset), "Authorization": f"Bearer {token}", "Host": HOST}
         return scope_for("PATCH", where, [(k.lower().encode(), v.encode()) for k, v in said.items()])
 
-    class Silent(Client):
-        async def receive(self) -> Any:
-            if not self.answer.status and not hasattr(self, "said"):
-                self.said = True
-                return {"type": "http.request", "body": b"he", "more_body": True}
-            await self.gone.wait()
-            return {"type": "http.disconnect"}
-
     async def both() -> tuple[int, int]:
-        dead, alive = Silent(), Client(b"llo")
+        dead, alive = Stalled(b"he"), Client(b"llo")
         first = asyncio.ensure_future(ana.door.app(wire(0), dead.receive, dead.send))
-        await asyncio.sleep(0.3)
+        await asyncio.wait_for(dead.is_waited_for.wait(), 10)
         probe = Client(b"x")
         await asyncio.wait_for(ana.door.app(wire(0), probe.receive, probe.send), 10)
         await asyncio.wait_for(first, 10)

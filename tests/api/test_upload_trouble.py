@@ -17,7 +17,7 @@ from orchestration.models import File, Upload, UploadPart
 from orchestration.states import UploadState
 from orchestration.storage import local_parts as local_parts_module
 from orchestration.storage.local_parts import LocalParts
-from tests.api.door import HOST, Client, scope_for
+from tests.api.door import HOST, Client, Stalled, scope_for
 from tests.api.test_uploads import leftovers
 from tests.api.uploading import DATA, begin, complete, content, crc, pieces, put, send, sign
 
@@ -25,21 +25,6 @@ if TYPE_CHECKING:
     from tests.api.door import Visitor
 
 pytestmark = pytest.mark.django_db
-
-
-class Stalled(Client):
-    """Sends the beginning of its body, then nothing."""
-
-    def __init__(self, first: bytes) -> None:
-        super().__init__()
-        self._first: bytes | None = first
-
-    async def receive(self) -> Any:
-        if self._first is not None:
-            first, self._first = self._first, None
-            return {"type": "http.request", "body": first, "more_body": True}
-        await self.gone.wait()
-        return {"type": "http.disconnect"}
 
 
 def wire(signed: Any) -> Any:
@@ -67,7 +52,7 @@ def test_new_request_for_a_part_ends_the_one_that_stalls(ana: Visitor) -> None:
     async def both() -> tuple[int, int]:
         dead, alive = Stalled(b"wrong bytes"), Client(part)
         first = asyncio.ensure_future(ana.door.app(wire(signed), dead.receive, dead.send))
-        await asyncio.sleep(0.3)
+        await asyncio.wait_for(dead.is_waited_for.wait(), 10)
         await asyncio.wait_for(ana.door.app(wire(signed), alive.receive, alive.send), 10)
         await asyncio.wait_for(first, 10)
         return dead.answer.status, alive.answer.status
