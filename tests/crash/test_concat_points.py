@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from datetime import timedelta
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import httpx
@@ -24,6 +24,7 @@ from orchestration.storage.local import LocalStorage
 from orchestration.storage.local_parts import LocalParts
 from tests.api.door import token_of
 from tests.asgi.server import Server, serving
+from tests.crash.campaign import Sender, at_each
 from tests.factories import join, make_user, make_workspace
 
 if TYPE_CHECKING:
@@ -38,16 +39,9 @@ SHORT = (4, 5, 6, 13)
 DECIDED = 6
 
 
-class Sender:
+class Joiner(Sender):
     def __init__(self, server: Server, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}", "Tus-Resumable": "1.0.0"}
-        self._http = httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=30)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
+        super().__init__(server, token, **{"Tus-Resumable": "1.0.0"})
 
     def _ask(self, method: str, url: str, content: bytes = b"", **headers: str) -> httpx.Response:
         answer = self._http.request(
@@ -73,14 +67,7 @@ class Sender:
 
 
 def test_joining_goes_on_after_a_kill_at_any_point(tmp_path: Path, campaign: str) -> None:
-    user = make_user()
-    join(user, make_workspace())
-    for point in range(1, POINTS + 1) if campaign == "full" else SHORT:
-        folder = tmp_path / str(point)
-        (folder / "home").mkdir(parents=True)
-        _kill_and_go_on(point, folder, token_of(user))
-        File.objects.all().delete()
-        Upload.objects.all().delete()
+    at_each(range(1, POINTS + 1) if campaign == "full" else SHORT, tmp_path, _kill_and_go_on)
 
 
 def _kill_and_go_on(point: int, folder: Path, token: str) -> None:
@@ -88,12 +75,12 @@ def _kill_and_go_on(point: int, folder: Path, token: str) -> None:
     points.with_name("points.at").write_text(str(point))
     env = {"ESTEIRA_HOME": str(home), "ESTEIRA_POINTS_FILE": str(points)}
     with serving(**env) as server:
-        with Sender(server, token) as sender:
+        with Joiner(server, token) as sender:
             urls = sender.begin()
             with pytest.raises(httpx.TransportError):
                 sender.finish(urls)
         assert server.process.wait(timeout=10) == -signal.SIGKILL
-    with serving(**env) as server, Sender(server, token) as sender:
+    with serving(**env) as server, Joiner(server, token) as sender:
         sender.finish(urls)
     file = File.objects.get()
     assert (file.size, file.crc64nvme) == (len(DATA), crc64.to_text(crc64.update(DATA)))
@@ -119,7 +106,7 @@ def test_sweep_finishes_what_nobody_asks_for_again(tmp_path: Path, monkeypatch: 
     points, home = tmp_path / "points", tmp_path / "home"
     points.with_name("points.at").write_text(str(DECIDED))
     env = {"ESTEIRA_HOME": str(home), "ESTEIRA_POINTS_FILE": str(points)}
-    with serving(**env) as server, Sender(server, token_of(user)) as sender:
+    with serving(**env) as server, Joiner(server, token_of(user)) as sender:
         with pytest.raises(httpx.TransportError):
             sender.finish(sender.begin())
         assert server.process.wait(timeout=10) == -signal.SIGKILL
@@ -139,6 +126,6 @@ def test_all_points_are_known(tmp_path: Path) -> None:
     user = make_user()
     join(user, make_workspace())
     points = tmp_path / "points"
-    with serving(ESTEIRA_POINTS_FILE=str(points)) as server, Sender(server, token_of(user)) as sender:
+    with serving(ESTEIRA_POINTS_FILE=str(points)) as server, Joiner(server, token_of(user)) as sender:
         sender.finish(sender.begin())
     assert len(points.read_text().splitlines()) == POINTS, points.read_text()

@@ -6,7 +6,7 @@ Afterwards there is one file with the bytes that were sent, and nothing else: ne
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -15,7 +15,8 @@ from orchestration import crc64
 from orchestration.models import File, Upload, UploadPart
 from orchestration.states import UploadState
 from tests.api.door import token_of
-from tests.asgi.server import Server, serving
+from tests.asgi.server import serving
+from tests.crash.campaign import Sender, at_each
 from tests.factories import join, make_user, make_workspace
 
 if TYPE_CHECKING:
@@ -33,18 +34,8 @@ def crc(data: bytes) -> str:
     return crc64.to_text(crc64.update(data))
 
 
-class Sender:
-    """A client that goes on from what the platform says it has."""
-
-    def __init__(self, server: Server, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        self._http = httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=30)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
+class Client(Sender):
+    """It goes on from what the platform says it has."""
 
     def _ask(self, method: str, path: str, **options: Any) -> Any:
         answer = self._http.request(method, f"/api/v1{path}", **options)
@@ -81,25 +72,18 @@ def stored(home: Path) -> list[Path]:
 
 
 def test_upload_goes_on_after_a_kill_at_any_point(tmp_path: Path, campaign: str) -> None:
-    user = make_user()
-    join(user, make_workspace())
-    for point in range(1, POINTS + 1) if campaign == "full" else SHORT:
-        folder = tmp_path / str(point)
-        (folder / "home").mkdir(parents=True)
-        _kill_and_go_on(point, folder, token_of(user))
-        File.objects.all().delete()
-        Upload.objects.all().delete()
+    at_each(range(1, POINTS + 1) if campaign == "full" else SHORT, tmp_path, _kill_and_go_on)
 
 
 def _kill_and_go_on(point: int, folder: Path, token: str) -> None:
     home, points = folder / "home", folder / "points"
     points.with_name("points.at").write_text(str(point))
     with serving(ESTEIRA_HOME=str(home), ESTEIRA_POINTS_FILE=str(points)) as server:
-        with Sender(server, token) as sender, pytest.raises(httpx.TransportError):
+        with Client(server, token) as sender, pytest.raises(httpx.TransportError):
             sender.send()
         assert server.process.wait(timeout=10) == -signal.SIGKILL
     again = serving(ESTEIRA_HOME=str(home), ESTEIRA_POINTS_FILE=str(points))
-    with again as server, Sender(server, token) as sender:
+    with again as server, Client(server, token) as sender:
         upload = sender.show(Upload.objects.get().pk)
         done = upload if upload["state"] == "complete" else sender.finish(upload)
     assert done["state"] == "complete"
@@ -115,6 +99,6 @@ def test_all_points_are_known(tmp_path: Path) -> None:
     user = make_user()
     join(user, make_workspace())
     points = tmp_path / "points"
-    with serving(ESTEIRA_POINTS_FILE=str(points)) as server, Sender(server, token_of(user)) as sender:
+    with serving(ESTEIRA_POINTS_FILE=str(points)) as server, Client(server, token_of(user)) as sender:
         sender.send()
     assert len(points.read_text().splitlines()) == POINTS, points.read_text()
