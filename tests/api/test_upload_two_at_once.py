@@ -16,8 +16,8 @@ from orchestration.states import UploadState
 from orchestration.storage import local_parts as parts_module
 from tests.api import tus
 from tests.api.door import Client
-from tests.api.test_upload_resource import DATA, begin, complete, content, crc, pieces, put, send, sign
 from tests.api.test_upload_trouble import wire
+from tests.api.uploading import DATA, begin, complete, content, crc, pieces, put, send, sign
 
 if TYPE_CHECKING:
     from pathlib import Path

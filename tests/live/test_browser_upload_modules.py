@@ -135,3 +135,16 @@ def test_words_for_sizes_and_times(page: Page) -> None:
     ]
     times = run(page, "words", "return [2, 42, 600, 7200, 400000].map(m.time);")
     assert times == ["a few seconds", "45 s", "10 min", "2 h", "5 days"]
+
+
+def test_worker_that_does_not_start_is_said_and_tried_again(page: Page) -> None:
+    worker = "**/upload/hash_worker.js"
+    page.route(worker, lambda route: route.abort())
+    body = """
+      window.hasher ??= new m.Hasher();
+      return window.hasher.checksums([new Blob(["123456789"])]).then((found) => found[0].crc, (fault) => fault.message);
+    """
+    for _ in range(2):
+        assert "checksum worker" in run(page, "hasher", body)
+    page.unroute(worker)
+    assert run(page, "hasher", body) == "rosUhgp5mIg="

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
+from orchestration import crc64
 from tests.live.browsing import (
     MIB,
     PART,
@@ -34,6 +35,20 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
+BEGIN = """
+  async ([wanted, crc64nvme]) => {
+    const { dataset } = document.querySelector("[data-ticket]");
+    const headers = { "Authorization": `Ticket ${dataset.ticket}`, "Content-Type": "application/json" };
+    const ask = async (path, body) => {
+      const request = { method: "POST", headers, body: JSON.stringify(body) };
+      return (await fetch(`/api/v1/uploads${path}`, request)).json();
+    };
+    const upload = await ask("", wanted);
+    const { parts: [part] } = await ask(`/${upload.id}/parts`, { parts: [{ number: 1, crc64nvme }] });
+    await fetch(part.url, { method: "PUT", headers: part.headers, body: "old" });
+    return (await fetch(`/api/v1/uploads/${upload.id}`, { headers })).json();
+  }
+"""
 PACE = 24 * MIB
 
 
@@ -170,3 +185,18 @@ def test_other_content_under_the_same_name_and_date_is_found_out(
     page.get_by_role("button", name="Send again twice.bin").click()
     expect_all_sent(page, 1)
     assert stored(platform, "twice.bin")["sha256"] == sha256
+
+
+def test_small_file_that_was_sent_without_a_checksum_of_the_whole_is_sent_again(
+    page: Page, platform: Platform, tmp_path: Path
+) -> None:
+    """Its bytes may be others: only its name, size and date are the same."""
+    file = tmp_path / "small.txt"
+    file.write_bytes(b"new")
+    os.utime(file, (1_700_000_000, 1_700_000_000))
+    wanted = {"name": file.name, "size": 3, "fingerprint": "small.txt|3|1700000000000|"}
+    begun = page.evaluate(BEGIN, [wanted, crc64.to_text(crc64.update(b"old"))])
+    assert begun["received"] == "1"
+    page.set_input_files("#file-input", str(file))
+    expect_all_sent(page, 1)
+    assert stored(platform, file.name)["sha256"] == hashlib.sha256(b"new").hexdigest()

@@ -1,19 +1,24 @@
 // The page's side of the worker that computes checksums.
 
 export class Hasher {
-  #worker = new Worker(new URL("./hash_worker.js", import.meta.url), { type: "module" });
+  #worker = null;
   #asked = new Map();
   #last = 0;
 
-  constructor() {
-    this.#worker.addEventListener("message", ({ data: { id, answer } }) => {
-      this.#asked.get(id).resolve(answer);
+  #start() {
+    const worker = new Worker(new URL("./hash_worker.js", import.meta.url), { type: "module" });
+    worker.addEventListener("message", ({ data: { id, answer } }) => {
+      this.#asked.get(id)?.resolve(answer);
       this.#asked.delete(id);
     });
-    this.#worker.addEventListener("error", (event) => {
+    worker.addEventListener("error", (event) => {
+      // The next question gets another: one that did not start answers nobody.
+      worker.terminate();
+      this.#worker = null;
       for (const { reject } of this.#asked.values()) reject(new Error(event.message || "The checksum worker did not start."));
       this.#asked.clear();
     });
+    return worker;
   }
 
   // For each blob {crc} or {error}, the name of what went wrong when it was read.
@@ -28,6 +33,7 @@ export class Hasher {
 
   #ask(question) {
     const id = ++this.#last;
+    this.#worker ??= this.#start();
     return new Promise((resolve, reject) => {
       this.#asked.set(id, { resolve, reject });
       this.#worker.postMessage({ id, ...question });
