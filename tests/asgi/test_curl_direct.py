@@ -47,6 +47,7 @@ def test_curl_puts_forty_megabytes_past_the_application(s3: S3Double, tmp_path: 
     big.write_bytes(os.urandom(1_000_000) * 40)
     bearer = f"Authorization: Bearer {token_of(user)}"
     with serving(prelude=COUNTED.format(path=str(seen)), **environment(s3)) as server:
+        seen.unlink(missing_ok=True)  # what the server has sent to itself to see whether it receives well
         url = f"{server.url}/api/v1/files/big.bin"
         # curl sends what it was not asked for after a second without an answer; this machine may be that busy.
         patient = ["curl", "-sS", "-L", "--fail-with-body", "--expect100-timeout", "60"]
