@@ -52,7 +52,7 @@ shots: setup ## Take screenshots of every page, light and dark
 
 crash: setup ## The long campaigns: every crash point, 200 jobs under kills, 1 GiB, 2,000 images
 	@echo "Killing the platform at every durable act, and putting large and broken work through it …"
-	@exec $(BIN)/python -m pytest tests/crash tests/live --campaign=full $(ARGS)
+	@exec $(BIN)/python -m pytest tests/crash tests/live tests/pipelines/test_big.py --campaign=full $(ARGS)
 
 pins: setup ## Write deploy/requirements anew from pyproject.toml (needs the package index)
 	@$(BIN)/python -m project.embedded.pins write

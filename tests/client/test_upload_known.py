@@ -70,7 +70,7 @@ def test_what_went_to_another_workspace_is_sent(command: Command, platform: Plat
     command("upload", "data", "--workspace", "elsewhere")
     command("upload", "data")
     assert sorted(one.workspace for one in platform.uploads.all.values()) == ["elsewhere"] * count + ["lab"] * count
-    assert f"{count} of them were there already" in command("upload", "data").err
+    assert f"{count} files were there already" in command("upload", "data").err
 
 
 def test_token_that_may_only_send_sends_again(command: Command, platform: Platform, folder: Path) -> None:

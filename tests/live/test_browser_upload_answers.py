@@ -50,25 +50,33 @@ def send(page: Page, folder: Path, name: str, size: int = 20 * MIB) -> str:
     return sha256
 
 
+ANSWERS = {
+    "expired": said(403, "signature_expired"),
+    "damaged": said(400, "checksum_mismatch"),
+    "busy": said(409, "part_busy"),
+    "too-many": said(429),
+    "unavailable": said(503),
+    "full": said(507, "storage_full"),
+    "cut": lambda route: route.abort(),
+    "unknown": said(404, "not_found"),
+    "gone": said(410, "upload_expired"),
+    "there-already-but-is-not": said(412),
+    "expired-on-s3": xml(403, "AccessDenied", "Request has expired"),
+    "damaged-on-s3": xml(400, "BadDigest"),
+    "slow-down-on-s3": xml(503, "SlowDown"),
+}
+LARGE, SMALL = 20 * MIB, 4_000
+# Parts and small files are sent by the same piece; what differs is what is done with an upload that has ended.
+SMALL_TOO = ("damaged", "cut", "gone", "there-already-but-is-not")
+
+
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "size"),
     [
-        pytest.param(said(403, "signature_expired"), id="expired"),
-        pytest.param(said(400, "checksum_mismatch"), id="damaged"),
-        pytest.param(said(409, "part_busy"), id="busy"),
-        pytest.param(said(429), id="too-many"),
-        pytest.param(said(503), id="unavailable"),
-        pytest.param(said(507, "storage_full"), id="full"),
-        pytest.param(lambda route: route.abort(), id="cut"),
-        pytest.param(said(404, "not_found"), id="unknown"),
-        pytest.param(said(410, "upload_expired"), id="gone"),
-        pytest.param(said(412), id="there-already-but-is-not"),
-        pytest.param(xml(403, "AccessDenied", "Request has expired"), id="expired-on-s3"),
-        pytest.param(xml(400, "BadDigest"), id="damaged-on-s3"),
-        pytest.param(xml(503, "SlowDown"), id="slow-down-on-s3"),
+        *(pytest.param(answer, LARGE, id=f"large-{name}") for name, answer in ANSWERS.items()),
+        *(pytest.param(ANSWERS[name], SMALL, id=f"small-{name}") for name in SMALL_TOO),
     ],
 )
-@pytest.mark.parametrize("size", [20 * MIB, 4_000], ids=["large", "small"])
 def test_answer_that_can_be_mended_is(
     page: Page, platform: Platform, tmp_path: Path, answer: Callable[[Route], None], size: int
 ) -> None:

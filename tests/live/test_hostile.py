@@ -85,13 +85,18 @@ def test_byte_that_flips_in_the_storage_after_the_check_fails_the_job(platform: 
     file = platform.upload("decayed.csv", b"a,b\n1,2\n" * 1000)
     assert file["scan_state"] == "clean"
     path = stored(platform, file["id"])
-    data = bytearray(path.read_bytes())
-    data[-2] ^= 1
+    right = path.read_bytes()
+    wrong = bytearray(right)
+    wrong[-2] ^= 1
     path.chmod(0o644)
-    path.write_bytes(data)
+    path.write_bytes(wrong)
     path.chmod(0o444)
     job = platform.wait(platform.submit("inspect", [file["id"]], key=uuid4().hex)["id"], timeout_s=200)
     assert (job["state"], job["failure_kind"]) == ("FAILED", "PLATFORM")
     assert "decayed.csv are not those of the work order" in job["failure_detail"]
     assert not job["results"]
+    # Other tests of this platform look whether every byte is still what it was.
+    path.chmod(0o644)
+    path.write_bytes(right)
+    path.chmod(0o444)
     assert still_works(platform)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from orchestration import crc64
+from tests.live.browsing import wait_until
 from tests.live.on_buckets import UPLOADS
 from tests.live.platform import ROOT, Platform
 
@@ -129,6 +130,7 @@ def test_no_byte_of_a_file_passes_the_web_process(direct: Platform, s3: S3Double
 
 
 def test_everything_is_pinned_to_the_version_that_was_completed(direct: Platform, s3: S3Double) -> None:
+    direct.publish(COPY)
     (file_id,) = send_batch(direct, {"a.bin": b"the right bytes"})
     ((storage, key, version),) = direct.sql(
         "SELECT storage, key, version FROM orchestration_file WHERE id = %s", file_id
@@ -138,6 +140,7 @@ def test_everything_is_pinned_to_the_version_that_was_completed(direct: Platform
     assert storage == "uploads"
     client_for(s3).put_object(Bucket=UPLOADS, Key=f"esteira/uploads/{key}", Body=b"somebody else's")
     assert version
+    wait_until(lambda: bool(direct.call("GET", f"/files/{file_id}").json()["sha256"]), "the examination")
     answer = direct.call("GET", f"/files/{file_id}/content")
     assert httpx.get(answer.headers["location"], trust_env=False).content == b"the right bytes"
     job = direct.wait(direct.submit("copy", [file_id], key=uuid4().hex)["id"], timeout_s=60)

@@ -1,6 +1,5 @@
 """The sizes that the pipelines promise, with their real bounds. Minutes each, so not in the quick run."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -25,11 +24,11 @@ def test_gibibyte_of_csv_passes_within_two_gibibytes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_two_thousand_images_make_one_gallery(tmp_path: Path) -> None:
-    count = int(os.environ.get("ESTEIRA_TEST_IMAGES", "2000"))
+def test_thousands_of_images_make_one_gallery(tmp_path: Path, campaign: str) -> None:
+    count = 2_000 if campaign == "full" else 500
     job = Job(tmp_path / "job", "image-set")
     for number, image in enumerate(make_big.make_images(tmp_path / "images", count)):
-        assert job.item("resize", image, number).code == 0
+        assert job.item("resize", image, number, is_measured=False).code == 0
 
     ended = job.gather("sheet")
     assert ended.code == 0, ended.log
