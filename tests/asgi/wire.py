@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import http.client
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -81,9 +81,22 @@ def put(server: Server, head: str, body: bytes) -> tuple[int, Any]:
 
 
 def heard(line: socket.socket) -> tuple[int, Any]:
-    """The next answer: its status and what its JSON says."""
+    """The next answer: its status and what its JSON says. Not a byte of the one after it, which may be there too."""
     line.settimeout(PATIENCE_S)
-    answer = http.client.HTTPResponse(line, method="PUT")
-    answer.begin()
-    body = answer.read()
-    return answer.status, json.loads(body) if body else None
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += _exactly(line, 1)
+    if head.startswith(b"HTTP/1.1 100 "):
+        return heard(line)
+    length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+    body = _exactly(line, int(length[1]) if length else 0)
+    return int(head.split(maxsplit=2)[1]), json.loads(body) if body else None
+
+
+def _exactly(line: socket.socket, size: int) -> bytes:
+    read = b""
+    while len(read) < size:
+        if not (piece := line.recv(size - len(read))):
+            raise ConnectionError("the server has gone")
+        read += piece
+    return read
