@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ from starlette.requests import ClientDisconnect
 from api_app.database import in_files
 from orchestration import crc64
 from orchestration.errors import WrongLength
+from orchestration.storage.local import write_at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Buffer, Callable
@@ -34,10 +34,8 @@ class Landing:
     def write(self, data: Buffer) -> None:
         view = memoryview(data)
         self.crc64nvme = crc64.update(view, self.crc64nvme)
-        while view:
-            written = os.pwrite(self.fd, view, self.offset + self.size)
-            self.size += written
-            view = view[written:]
+        write_at(self.fd, view, self.offset + self.size)
+        self.size += len(view)
 
 
 async def land(scope: Scope, receive: Receive, fd: int, offset: int, length: int) -> Landing:

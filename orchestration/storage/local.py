@@ -16,7 +16,7 @@ from orchestration.points import point
 from orchestration.storage.base import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Buffer, Iterator
     from datetime import timedelta
 
 _KEY: Final = re.compile(r"[0-9a-f/-]+([.]part-[0-9]+)?|incoming/[0-9a-f.-]+[.]part")
@@ -31,6 +31,14 @@ def full_disk_named() -> Iterator[None]:
         if exc.errno in _FULL:
             raise StorageFull from exc
         raise
+
+
+def write_at(fd: int, data: Buffer, offset: int) -> None:
+    """All of it: one call may write less than it was given."""
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        view, offset = view[written:], offset + written
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,6 +14,7 @@ from orchestration.models import Upload, UploadPart
 from orchestration.models.upload import STORAGE
 from orchestration.points import point
 from orchestration.services.uploads.signing import require_open
+from orchestration.storage.local import write_at
 from orchestration.storage.local_parts import LocalParts
 from orchestration.storage.registry import get_place
 
@@ -94,6 +95,4 @@ def put_whole(grant: Grant, data: bytes) -> None:
     """A small file's only part at once: of wrong bytes nothing touches the disk. Raises PartDamaged, StorageFull."""
     check_crc(grant, crc64.update(data))
     with open_whole(grant.upload, grant.length) as fd:
-        done = 0
-        while done < len(data):
-            done += os.pwrite(fd, data[done:], done)
+        write_at(fd, data, 0)

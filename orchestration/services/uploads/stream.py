@@ -19,7 +19,7 @@ from orchestration.services.uploads.complete import MISMATCH, complete_empty, en
 from orchestration.services.uploads.rooms import check_room, check_size
 from orchestration.services.uploads.signing import require_open
 from orchestration.states import UploadDoor, UploadState
-from orchestration.storage.local import full_disk_named
+from orchestration.storage.local import full_disk_named, write_at
 from orchestration.storage.local_parts import WHOLE, LocalParts
 from orchestration.tasks import nudge_examine
 
@@ -38,13 +38,10 @@ class Append:
         if self.upload.size is not None and self.offset + len(data) > self.upload.size:
             raise TooLarge(f"More than the {self.upload.size} bytes announced arrived.")
         check_size(self.offset + len(data))
-        view, at = memoryview(data), self.offset
         with full_disk_named():
-            while view:
-                written = os.pwrite(self.fd, view, at)
-                view, at = view[written:], at + written
+            write_at(self.fd, data, self.offset)
         self.crc = crc64.update(data, self.crc)
-        self.offset = at
+        self.offset += len(data)
 
     def keep(self) -> Upload:
         """What was written counts from now on."""
