@@ -155,9 +155,7 @@ class Fetch:
                 digest.update(block)
                 self._standing.alive()
         if digest.hexdigest() != source.sha256:
-            raise PlatformFault(
-                f"The stored bytes of {os.path.basename(target)} are not those of the work order: their digest differs."
-            )
+            raise _differs(target, "digest")
 
     def _download(self, source: Source, target: str) -> None:
         backoff, since = Backoff(self._patience_s), float("-inf")
@@ -203,14 +201,15 @@ class Fetch:
         if answer.status != wire.OK:
             raise PlatformFault(f"The storage refused an input: {answer.status}.")
         if total != source.size:
-            raise PlatformFault(
-                f"The stored bytes of {os.path.basename(target)} are not those of the work order: their size differs."
-            )
+            raise _differs(target, "size")
         if digest.hexdigest() != source.sha256:
-            raise PlatformFault(
-                f"The stored bytes of {os.path.basename(target)} are not those of the work order: their digest differs."
-            )
+            raise _differs(target, "digest")
         os.chmod(target, 0o444)
+
+
+def _differs(target: str, what: str) -> PlatformFault:
+    name = os.path.basename(target)
+    return PlatformFault(f"The stored bytes of {name} are not those of the work order: their {what} differs.")
 
 
 def linked(path: str, target: str) -> bool:
