@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from orchestration.services.files import is_direct
+from orchestration.services.uploads.redirect import sends_elsewhere
 from orchestration.states import ScanState
 
 if TYPE_CHECKING:
@@ -40,4 +40,4 @@ def preview_kind(file: File) -> str:
     if bare == "text/html":
         return "page"
     is_text = bare.startswith("text/") or bare in TEXTS
-    return "text" if is_text and (file.size <= WHOLE_TEXT or not is_direct(file)) else ""
+    return "text" if is_text and (file.size <= WHOLE_TEXT or not sends_elsewhere(file.storage)) else ""

@@ -182,7 +182,7 @@ STORAGES: dict[str, Any] = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     **object_storage.aliases(ESTEIRA_HOME),
 }
-if SCANNER == "guardduty" and STORAGES["uploads"]["BACKEND"].endswith(".FileSystemStorage"):
+if SCANNER == "guardduty" and not USES_BUCKETS:
     # In a folder nobody would ever write the tag, and every file would wait for good.
     raise env.BadSetting(
         "ESTEIRA_SCANNER", SCANNER, "none or clamd while uploads lie in a folder: GuardDuty looks at S3"

@@ -34,11 +34,6 @@ def open_content(file: File) -> BinaryIO:
     return get_storage(file.storage).open(file.key, file.version)
 
 
-def is_direct(file: File) -> bool:
-    """Whether its bytes come from object storage to whoever reads them, and never through here."""
-    return get_direct(file.storage) is not None
-
-
 def download_url(file: File, *, media_type: str) -> str | None:
     """Where to fetch it from object storage, for five minutes; None where we serve it ourselves.
 

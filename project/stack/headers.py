@@ -11,10 +11,17 @@ from project.stack.answers import is_api
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-APP_CSP: Final = (
-    b"default-src 'self'; style-src 'self'; script-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    b"frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+
+def _app_csp(*origins: str) -> bytes:
+    """Pages send files to object storage, where there is one, and show images from there."""
+    own = " ".join(["'self'", *origins])
+    return (
+        f"default-src 'self'; style-src 'self'; script-src 'self'; img-src {own} data: blob:; connect-src {own}; "
+        "frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ).encode()
+
+
+APP_CSP: Final = _app_csp()
 API_CSP: Final = b"default-src 'none'; frame-ancestors 'none'"
 CSP: Final = b"content-security-policy"
 CACHE: Final = b"cache-control"
@@ -36,7 +43,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._csp = _page_csp()
+        self._csp = _app_csp(*sorted({at.origin for alias in IN_BUCKETS if (at := get_direct(alias))}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -49,15 +56,6 @@ class SecurityHeaders:
             await send(message)
 
         await self._app(scope, receive, secured)
-
-
-def _page_csp() -> bytes:
-    """Pages send files to object storage, where there is one, and show images from there."""
-    csp = APP_CSP
-    for origin in sorted({direct.origin for alias in IN_BUCKETS if (direct := get_direct(alias))}):
-        for allowed in (b"img-src 'self'", b"connect-src 'self'"):
-            csp = csp.replace(allowed, allowed + b" " + origin.encode())
-    return csp
 
 
 def _secured(scope: Scope, given: list[tuple[bytes, bytes]], page_csp: bytes) -> list[tuple[bytes, bytes]]:

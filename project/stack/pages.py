@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,8 @@ from django.core.exceptions import BadRequest
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http import HttpResponseBadRequest, HttpResponseBase
 
+from orchestration.errors import StorageFull
+from orchestration.storage.local import full_disk_named
 from project.stack.answers import refusal
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from typing import IO
 
 log = logging.getLogger(__name__)
-FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 NO_ROOM: Final = "The server has no room left for what you sent. Try again later, or tell the administrator."
 UNREADABLE: Final = "The Content-Type of this request cannot be read."
 
@@ -26,11 +26,10 @@ class Pages(ASGIHandler):
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """A long body is kept in the folder for temporary files until a view reads it."""
         try:
-            await super().__call__(scope, receive, send)
-        except OSError as exc:
-            if exc.errno not in FULL:
-                raise
-            log.warning("no room for the body of a form", extra={"error": str(exc)})
+            with full_disk_named():
+                await super().__call__(scope, receive, send)
+        except StorageFull as exc:
+            log.warning("no room for the body of a form", extra={"error": str(exc.__cause__)})
             await refusal(scope, 507, NO_ROOM)(scope, receive, send)
 
     def create_request(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def sends_elsewhere(storage: str = STORAGE) -> bool:
-    """Whether clients send to object storage, not to us."""
+    """Whether clients send to object storage, not to us, and fetch from there."""
     return get_direct(storage) is not None
 
 
