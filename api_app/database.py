@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -14,11 +15,14 @@ from django.conf import settings
 from django.db import close_old_connections
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
+type Outcome = tuple[Any, Exception | None]
 WAITING_FOR_EACH_THREAD: Final = 4
 FILE_THREADS: Final = 4
 FILES_WAITING: Final = 4_096
+POUR_THREADS: Final = max(1, min(4, (os.process_cpu_count() or 1) - 1))
+POUR_NICE: Final = 5
 PASSWORDS_WAITING: Final = 8
 
 
@@ -33,8 +37,8 @@ class Lane:
     request on one thread (embedded.md, section 4).
     """
 
-    def __init__(self, name: str, threads: int, *, waiting: int) -> None:
-        self._name, self._threads = name, threads
+    def __init__(self, name: str, threads: int, *, waiting: int, nice: int = 0) -> None:
+        self._name, self._threads, self._nice = name, threads, nice
         self._places = threading.BoundedSemaphore(threads + waiting)
         self._executor: ThreadPoolExecutor | None = None
 
@@ -58,10 +62,65 @@ class Lane:
         if executor is not None:
             executor.shutdown(wait=False, cancel_futures=True)
 
+    def _begin(self) -> None:
+        """Linux counts niceness by thread: these let others of their own process go first."""
+        if self._nice:
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), self._nice)
+
     def _open(self) -> ThreadPoolExecutor:
         if self._executor is None:
-            self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name)
+            self._executor = ThreadPoolExecutor(self._threads, thread_name_prefix=self._name, initializer=self._begin)
         return self._executor
+
+
+class Together:
+    """Short calls that wait at the same moment share one turn of a thread, which costs more than they do."""
+
+    def __init__(self, run: Callable[..., Awaitable[list[Outcome]]]) -> None:
+        self._run = run
+        self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
+        self._turns: asyncio.Task[None] | None = None
+
+    async def run[**P, T](self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The result. Raises what the call raised, or Busy."""
+        settled: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        work = partial(contextvars.copy_context().run, partial(call, *args, **kwargs))
+        self._waiting.append((work, settled))
+        if self._turns is None:
+            self._turns = asyncio.create_task(self._take_turns())
+        return await settled
+
+    async def _take_turns(self) -> None:
+        try:
+            while self._waiting:
+                taken, self._waiting = self._waiting, []
+                await self._turn(taken)
+        finally:
+            self._turns = None
+
+    async def _turn(self, taken: list[tuple[Callable[[], Any], asyncio.Future[Any]]]) -> None:
+        try:
+            outcomes = await self._run(_each, [work for work, _ in taken])
+        except Exception as exc:  # noqa: BLE001  raised where each result is awaited
+            outcomes = [(None, exc)] * len(taken)
+        for (_, settled), (result, failed) in zip(taken, outcomes, strict=True):
+            if settled.done():
+                continue
+            if failed is None:
+                settled.set_result(result)
+            else:
+                settled.set_exception(failed)
+
+
+def _each(calls: Sequence[Callable[[], Any]]) -> list[Outcome]:
+    return [_outcome(call) for call in calls]
+
+
+def _outcome(call: Callable[[], Any]) -> Outcome:
+    try:
+        return call(), None
+    except Exception as exc:  # noqa: BLE001  raised where its result is awaited
+        return None, exc
 
 
 def _with_connections[T](call: Callable[[], T]) -> T:
@@ -91,17 +150,20 @@ async def to_the_end(work: asyncio.Future[Any]) -> None:
 
 
 _db: Final = Lane("api-db", settings.API_THREADS, waiting=WAITING_FOR_EACH_THREAD * settings.API_THREADS)
-# Writing and syncing a large file takes long; it must not take the threads that answer everybody else. Each transfer
-# has at most one call here, so the number of transfers bounds the queue.
+# Syncing a large file takes long; it must not take the threads that answer everybody else. Each transfer has at most
+# one call here, so the number of transfers bounds the queue.
 _files: Final = Lane("api-files", FILE_THREADS, waiting=FILES_WAITING)
+# Bytes come in as fast as they can be written, and would have every processor: one is left to those who only ask.
+_pours: Final = Lane("api-pours", POUR_THREADS, waiting=FILES_WAITING, nice=POUR_NICE)
 # Checking a password is slow on purpose. One thread, so that guessing cannot take the whole machine.
 _passwords: Final = Lane("api-passwords", 1, waiting=PASSWORDS_WAITING)
 
 in_db: Final = _db.run
 in_files: Final = _files.run
+in_pours: Final = _pours.run
 in_passwords: Final = _passwords.run
 
 
 def close_lanes() -> None:
-    for lane in (_db, _files, _passwords):
+    for lane in (_db, _files, _pours, _passwords):
         lane.close()

@@ -27,7 +27,7 @@ TUS: Final = "/api/v1/tus"
 OFFSETS: Final = b"application/offset+octet-stream"
 RAW_BODIES: Final = frozenset({UPLOADS, RUNNER_LOG})
 # The signature in such an address is the permission, for these bytes and no others.
-_PART: Final = re.compile(r"/api/v1/uploads/[0-9a-f-]{36}/parts/[0-9]{1,5}")
+PART: Final = re.compile(r"/api/v1/uploads/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/parts/([0-9]{1,5})")
 _KEY: Final = "esteira.credential"
 
 
@@ -56,7 +56,7 @@ def credential(request: Request) -> Credential:
 
 
 def _refusal(scope: Scope) -> Response | None:
-    if scope["method"] == "PUT" and _PART.fullmatch(scope["path"]):
+    if scope["method"] == "PUT" and PART.fullmatch(scope["path"]):
         return None
     if scope["method"] == "OPTIONS" and scope["path"].startswith(TUS):
         return None

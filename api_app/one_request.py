@@ -16,7 +16,7 @@ from starlette.responses import Response
 from api_app.auth import scope_of
 from api_app.callers import sender
 from api_app.content import repr_digest
-from api_app.database import in_db, in_files, to_the_end
+from api_app.database import in_db, in_files, in_pours, to_the_end
 from api_app.errors import FormInsteadOfFile
 from api_app.gate import Credential, credential
 from api_app.receiving import pour_of
@@ -114,7 +114,7 @@ def _begin(given: Credential, scope: str, announced: Announced, workspace: str) 
 async def _pour(request: Request, receiving: Receiving) -> None:
     """While one batch is written the next one is read, and no more than that: memory stays flat."""
     if pour := pour_of(request.scope):
-        await pour(receiving.write, in_files)
+        await pour(receiving.write, in_pours)
         return
     batch: list[bytes] = []
     held = 0
@@ -126,11 +126,11 @@ async def _pour(request: Request, receiving: Receiving) -> None:
             if held >= BATCH:
                 if writing is not None:
                     await writing
-                writing = asyncio.ensure_future(in_files(receiving.write, b"".join(batch)))
+                writing = asyncio.ensure_future(in_pours(receiving.write, b"".join(batch)))
                 batch, held = [], 0
         if writing is not None:
             await writing
-        await in_files(receiving.write, b"".join(batch))
+        await in_pours(receiving.write, b"".join(batch))
     finally:
         if writing is not None:
             await to_the_end(writing)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
-from api_app.database import in_files
+from api_app.database import in_pours
 from orchestration import crc64
 from orchestration.errors import WrongLength
 from orchestration.storage.local import write_at
@@ -42,7 +42,7 @@ async def land(scope: Scope, receive: Receive, fd: int, offset: int, length: int
     """Write the body to `fd` from `offset` on. Raises WrongLength, ClientDisconnect, OSError."""
     landing = Landing(fd, offset)
     pour = pour_of(scope, length)
-    await (pour(landing.write, in_files) if pour else _stream(receive, landing, length))
+    await (pour(landing.write, in_pours) if pour else _stream(receive, landing, length))
     return landing
 
 
@@ -65,9 +65,9 @@ async def _stream(receive: Receive, landing: Landing, length: int) -> None:
         if len(batch) >= BATCH:
             data = bytes(batch)
             batch.clear()
-            await in_files(landing.write, data)
+            await in_pours(landing.write, data)
     if batch:
-        await in_files(landing.write, bytes(batch))
+        await in_pours(landing.write, bytes(batch))
 
 
 async def _pieces(receive: Receive, length: int) -> AsyncIterator[bytes]:

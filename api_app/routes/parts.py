@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
 from uuid import UUID
 
-from starlette.datastructures import Headers, QueryParams
+from starlette.datastructures import Headers
 from starlette.responses import Response
-from starlette.routing import Route
 
-from api_app.database import in_db, in_files
-from api_app.errors import answer
+from api_app.database import Together, in_db, in_files
+from api_app.errors import STATUS, answer
 from api_app.flights import Flights, settled
 from api_app.receiving import Landing, drain, held, land
-from orchestration.errors import LengthRequired, OrchestrationError, PartBusy, WrongLength
+from orchestration.errors import LengthRequired, PartBusy, WrongLength
 from orchestration.services.uploads.parts import check_crc, open_part, open_whole, put_whole, record_part
 from orchestration.services.uploads.signing import Grant, read_grant
 from orchestration.storage.local import full_disk_named
@@ -26,28 +26,27 @@ if TYPE_CHECKING:
 CHECKSUM: Final = "x-amz-checksum-crc64nvme"
 HELD: Final = 256 << 10
 """Bytes of a body that is held and checked before a file is opened for it: one turn of a thread instead of three."""
+_held_files: Final = Together(in_files)
 _flights: Final = Flights[tuple[UUID, int]]()
 
 
-class PutPart:
+async def put_part(upload: UUID, number: int, scope: Scope, receive: Receive, send: Send) -> None:
     """Exactly the bytes that were signed. Nothing is recorded of any others."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            grant = _granted(scope)
-            await (_whole if grant.single else _part)(grant, scope, receive)
-        except OrchestrationError as exc:
-            response = answer(exc)
-        else:
-            response = Response(headers={"etag": f'"{grant.crc64nvme}"', CHECKSUM: grant.crc64nvme})
-        await response(scope, receive, send)
+    try:
+        grant = _granted(upload, number, scope)
+        await (_whole if grant.single else _part)(grant, scope, receive)
+    except tuple(STATUS) as exc:
+        response = answer(exc)
+    else:
+        response = Response(headers={"etag": f'"{grant.crc64nvme}"', CHECKSUM: grant.crc64nvme})
+    await response(scope, receive, send)
 
 
-def _granted(scope: Scope) -> Grant:
+def _granted(upload: UUID, number: int, scope: Scope) -> Grant:
     """Everything that can be known before a byte of the body is read."""
-    path, headers = scope["path_params"], Headers(scope=scope)
-    query = dict(QueryParams(scope["query_string"]))
-    grant = read_grant(path["upload_id"], path["number"], query)
+    headers = Headers(scope=scope)
+    query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
+    grant = read_grant(upload, number, query)
     length = headers.get("content-length")
     if length is None:
         raise LengthRequired
@@ -60,7 +59,7 @@ def _granted(scope: Scope) -> Grant:
 
 async def _whole(grant: Grant, scope: Scope, receive: Receive) -> None:
     if grant.length <= HELD:
-        await in_files(put_whole, grant, await held(receive, grant.length))
+        await _held_files.run(put_whole, grant, await held(receive, grant.length))
         return
     opened = open_whole(grant.upload, grant.length)
     fd = await in_files(opened.__enter__)
@@ -96,6 +95,3 @@ async def _outcome(landing: asyncio.Task[Landing]) -> Landing:
     if landing.cancelled():
         raise PartBusy("A newer request sends this part.")
     return landing.result()
-
-
-routes: Final = [Route("/api/v1/uploads/{upload_id:uuid}/parts/{number:int}", PutPart(), methods=["PUT"])]

@@ -13,7 +13,7 @@ from uuid import UUID
 from starlette.requests import ClientDisconnect, Request
 
 from api_app.callers import Sender, sender
-from api_app.database import in_db, in_files
+from api_app.database import in_db, in_files, in_pours
 from api_app.flights import Flights, settled
 from api_app.gate import credential
 from api_app.receiving import pour_of
@@ -94,7 +94,7 @@ async def append(request: Request, upload: Upload, offset: int, door: UploadDoor
 async def _pour(request: Request, opened: Append, check: Check | None) -> None:
     write = partial(_write, opened, check)
     if pour := pour_of(request.scope):
-        await pour(write, in_files)
+        await pour(write, in_pours)
     else:
         await _stream(request, write)
     if check is not None:
@@ -109,12 +109,12 @@ async def _stream(request: Request, write: Callable[[bytes], None]) -> None:
             if len(held) >= BATCH:
                 data = bytes(held)
                 held.clear()
-                await in_files(write, data)
+                await in_pours(write, data)
     except (ClientDisconnect, asyncio.CancelledError):
         # Whatever ended it, these bytes have come.
-        await in_files(write, bytes(held))
+        await in_pours(write, bytes(held))
         raise
-    await in_files(write, bytes(held))
+    await in_pours(write, bytes(held))
 
 
 def _write(opened: Append, check: Check | None, data: bytes | memoryview) -> None:

@@ -1,8 +1,9 @@
 """Uploads on their way into a local folder: `incoming/<upload>.part`, until it is linked to its key.
 
 Two ways in. A part of many is written at its final offset under an OFD lock of exactly its bytes, which holds between
-threads and between processes and ends with the descriptor. A whole small file is written under a name of its own and
-renamed when it is known to be right, so that the name alone is the proof.
+threads and between processes and ends with the descriptor. A whole file that comes in pieces is written under a name
+of its own and renamed when it is known to be right; one that was held in memory, and is right, is written at once.
+Either way a name with all of its bytes is the proof.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from orchestration.errors import PartBusy
 from orchestration.ids import new_id
 from orchestration.points import point
-from orchestration.storage.local import full_disk_named, make_folder, sync_folder
+from orchestration.storage.local import full_disk_named, make_folder, sync_folder, write_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,6 +128,29 @@ class LocalParts:
             finally:
                 os.close(fd)
 
+    def put_whole(self, upload: UUID, data: bytes) -> None:
+        """All the bytes in one write under the upload's own name. Only a name with all of its bytes is proof."""
+        with full_disk_named():
+            self._make_room(len(data))
+            try:
+                fd = os.open(self.path(upload), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                self._replace(upload, data)
+                return
+            try:
+                write_at(fd, data, 0)
+            except BaseException:
+                # Not unlinked: the name may be another's by now.
+                os.ftruncate(fd, 0)
+                raise
+            finally:
+                os.close(fd)
+
+    def _replace(self, upload: UUID, data: bytes) -> None:
+        """What an earlier request left there, whole or not."""
+        with self.whole(upload, len(data)) as fd:
+            write_at(fd, data, 0)
+
     def join(self, upload: UUID, pieces: Sequence[tuple[UUID, int]]) -> None:
         """The first bytes of each of `pieces`, as many as it says, one after the other become all of `upload`."""
         with self.whole(upload, sum(size for _, size in pieces)) as target:
@@ -147,6 +171,9 @@ class LocalParts:
             folder = folder.parent
         found = os.statvfs(folder)
         return found.f_bavail * found.f_frsize
+
+    def is_begun(self, upload: UUID) -> bool:
+        return self.path(upload).exists()
 
     def size(self, upload: UUID) -> int | None:
         try:

@@ -73,11 +73,22 @@ def test_expired_upload_frees_its_room_and_says_so(ana: Visitor) -> None:
 
 def test_signing_pushes_the_end_but_not_beyond_thirty_days(ana: Visitor) -> None:
     upload = begin(ana)
-    Upload.objects.update(created_at=F("created_at") - timedelta(days=29), expires_at=F("created_at"))
+    long_ago = F("created_at") - timedelta(days=29)
+    Upload.objects.update(created_at=long_ago, touched_at=long_ago, expires_at=F("created_at"))
     sign(ana, upload, 1, pieces(upload)[1])
     row = Upload.objects.get()
     assert row.expires_at is not None
     assert row.expires_at - row.created_at == timedelta(days=30)
+
+
+def test_signing_writes_at_most_once_a_minute(ana: Visitor) -> None:
+    upload = begin(ana)
+    begun = Upload.objects.get().touched_at
+    sign(ana, upload, 1, pieces(upload)[1])
+    assert Upload.objects.get().touched_at == begun
+    Upload.objects.update(touched_at=F("touched_at") - timedelta(minutes=2))
+    sign(ana, upload, 1, pieces(upload)[1])
+    assert Upload.objects.get().touched_at > begun
 
 
 @pytest.mark.parametrize(

@@ -206,3 +206,28 @@ def test_file_in_one_request_on_a_failing_disk_is_never_acknowledged(
     assert not Upload.objects.exists()
     assert leftovers() == before
     assert ana("POST", "/uploads?name=a.csv", content=b"a,b").status_code == 201
+
+
+def test_small_file_whose_write_was_killed_has_not_arrived(ana: Visitor) -> None:
+    data = b"all of it"
+    upload = begin(ana, data, crc64nvme=crc(data))
+    parts = local_parts(Upload.objects.get())
+    assert parts is not None
+    path = parts.path(Upload.objects.get().pk)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data[:4])
+    assert ana.json("GET", f"/uploads/{upload['id']}")["received"] == ""
+    assert complete(ana, upload, 409)["code"] == "parts_missing"
+    assert put(ana.door, upload["put"], data).status_code == 200
+    assert content(complete(ana, upload)["file"]["id"]) == data
+
+
+def test_small_file_that_fills_the_disk_has_not_arrived(ana: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"all of it"
+    upload = begin(ana, data, crc64nvme=crc(data))
+    with monkeypatch.context() as patched:
+        patched.setattr(local_parts_module, "write_at", full)
+        assert put(ana.door, upload["put"], data).status_code == 507
+    assert ana.json("GET", f"/uploads/{upload['id']}")["received"] == ""
+    assert put(ana.door, upload["put"], data).status_code == 200
+    assert content(complete(ana, upload)["file"]["id"]) == data

@@ -69,12 +69,12 @@ class Us:
         """Its bytes go before they reach the disk, as those of the others do."""
         self._http.delete(f"/uploads/{upload}").raise_for_status()
 
-    def parts(self, size: int, crcs: Sequence[str]) -> tuple[str, Requests]:
+    def parts(self, size: int, crcs: Sequence[str], part: int = PART) -> tuple[str, Requests]:
         """An upload, and the PUTs that send it."""
-        upload = self.call("/uploads", {"name": "big.bin", "size": size})
+        upload = self.call("/uploads", {"name": "big.bin", "size": size, "part_size_hint": part})
         wanted = [{"number": number, "crc64nvme": crc} for number, crc in enumerate(crcs, 1)]
         signed = self.call(f"/uploads/{upload['id']}/parts", {"parts": wanted})["parts"]
-        return upload["id"], [_put(part, (part["number"] - 1) * PART) for part in signed]
+        return upload["id"], [_put(one, (one["number"] - 1) * part) for one in signed]
 
 
 def _put(signed: dict[str, Any], offset: int) -> dict[str, Any]:
@@ -121,14 +121,15 @@ def upload_rows(platform: Platform, _file: str, scale: int) -> list[Row]:
 
 def _large(us: Us, web: Rival, platform: Platform, data: Path, size: int, rounds: int) -> list[Row]:
     crcs = _crcs(data)
+    whole = [crc64.to_text(crc64.combine((crc64.from_text(crc), PART) for crc in crcs))]
     took: dict[str, list[Round]] = {}
     with ExitStack() as stack:
         others, absent = _others(stack, platform, rivals.nginx, rivals.tus)
         slow = stack.enter_context(rivals.stock(platform))
         for _ in range(rounds + WARM):
-            for rival in (web, slow):
-                upload, requests = us.parts(size, crcs)
-                took.setdefault(rival.name, []).append(measured(rival, send, rival.port, data, [requests]))
+            for name, rival, part in (("ours", web, size), ("ours, stock", slow, size), ("ours, in parts", web, PART)):
+                upload, requests = us.parts(size, crcs if part == PART else whole, part)
+                took.setdefault(name, []).append(measured(rival, send, rival.port, data, [requests]))
                 us.abort(upload)
             for rival in others:
                 requests = _tus(1, size) if rival.name == "@tus/server" else _dav(size)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from django.db import transaction
+from django.db import connection
 
 from orchestration import crc64
 from orchestration.errors import NotFound, PartDamaged
-from orchestration.models import Upload, UploadPart
 from orchestration.models.upload import STORAGE
 from orchestration.points import point
-from orchestration.services.uploads.signing import require_open
-from orchestration.storage.local import write_at
+from orchestration.services.uploads.signing import require_taking
+from orchestration.states import UploadDoor, UploadState
 from orchestration.storage.local_parts import LocalParts
 from orchestration.storage.registry import get_place
 
@@ -23,6 +22,16 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from orchestration.services.uploads.signing import Grant
+
+
+# Each part costs both. As one statement and without a model's thirty columns they cost an eighth of it.
+_ASK: Final = """\
+SELECT u.state, u.door, EXISTS (SELECT FROM orchestration_uploadpart p WHERE p.upload_id = u.id AND p.number = %s)
+FROM orchestration_upload u WHERE u.id = %s"""
+_COUNT: Final = """\
+INSERT INTO orchestration_uploadpart (upload_id, number, size, crc64nvme)
+SELECT id, %s, %s, %s FROM orchestration_upload WHERE id = %s AND state = %s AND door = %s FOR NO KEY UPDATE
+ON CONFLICT DO NOTHING"""
 
 
 @dataclass(slots=True)
@@ -51,34 +60,41 @@ def open_part(grant: Grant) -> OpenPart:
 
     Asked under the lock: until it is let go nobody else can make the part count, or end up writing over one that does.
     """
-    upload = Upload.objects.filter(pk=grant.upload).first()
-    if upload is None:
-        raise NotFound("The upload is gone. Begin it again.")
-    require_open(upload)
-    opened = OpenPart(parts_folder().open_part(upload.pk, grant.offset, grant.length), is_there=False)
+    folder = parts_folder()
+    if not folder.is_begun(grant.upload):
+        _counts(grant)  # of an upload that takes nothing, nothing is begun
+    opened = OpenPart(folder.open_part(grant.upload, grant.offset, grant.length), is_there=False)
     try:
-        upload.refresh_from_db(fields=["state"])
-        require_open(upload)
-        opened.is_there = upload.parts.filter(number=grant.number).exists()
+        opened.is_there = _counts(grant)
     except BaseException:
         opened.close()
         raise
     return opened
 
 
-@transaction.atomic(durable=True)
+def _counts(grant: Grant) -> bool:
+    """Whether the part has arrived. Raises NotFound, UploadNotOpen, UploadExpired, WrongDoor."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ASK, [grant.number, grant.upload])
+        found = cursor.fetchone()
+    if found is None:
+        raise NotFound("The upload is gone. Begin it again.")
+    state, door, is_there = found
+    require_taking(state, door)
+    return bool(is_there)
+
+
 def record_part(grant: Grant, crc: int) -> None:
     """The part counts. Raises PartDamaged before anything is recorded; UploadNotOpen if it ended meanwhile."""
     check_crc(grant, crc)
-    upload = Upload.objects.select_for_update(no_key=True).filter(pk=grant.upload).first()
-    if upload is None:
-        raise NotFound("The upload is gone. Begin it again.")
-    require_open(upload)
-    UploadPart.objects.bulk_create(
-        [UploadPart(upload_id=grant.upload, number=grant.number, size=grant.length, crc64nvme=grant.crc64nvme)],
-        ignore_conflicts=True,
-    )
     point("upload.part")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COUNT,
+            [grant.number, grant.length, grant.crc64nvme, grant.upload, UploadState.OPEN, UploadDoor.API],
+        )
+        if not cursor.rowcount:
+            _counts(grant)  # whoever was there before brought the same bytes
 
 
 def check_crc(grant: Grant, crc: int) -> None:
@@ -94,5 +110,4 @@ def open_whole(upload: UUID, length: int) -> AbstractContextManager[int]:
 def put_whole(grant: Grant, data: bytes) -> None:
     """A small file's only part at once: of wrong bytes nothing touches the disk. Raises PartDamaged, StorageFull."""
     check_crc(grant, crc64.update(data))
-    with open_whole(grant.upload, grant.length) as fd:
-        write_at(fd, data, 0)
+    parts_folder().put_whole(grant.upload, data)

@@ -49,6 +49,8 @@ def received(upload: Upload) -> Received:
 def _whole(upload: Upload, place: LocalParts | DirectStorage) -> Received:
     if isinstance(place, LocalParts):
         size = place.size(upload.pk)
+        if size != upload.size:  # a write that was killed
+            size = None
         # Nobody announced it at the beginning, only to the signature. The file is small.
         asked = size is not None and not upload.crc64nvme
         crc = crc64.update(place.head(upload.pk, size or 0)) if asked else None

@@ -6,6 +6,7 @@ import hmac
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
@@ -63,11 +64,16 @@ class Grant:
 
 
 def require_open(upload: Upload, door: UploadDoor = UploadDoor.API) -> None:
-    if upload.state == UploadState.EXPIRED:
-        raise UploadExpired(state=upload.state)
-    if upload.state != UploadState.OPEN:
-        raise UploadNotOpen(f"The upload is {upload.state}; it takes no more bytes.", state=upload.state)
-    if upload.door != door:
+    require_taking(upload.state, upload.door, door)
+
+
+def require_taking(state: str, door: str, wanted: UploadDoor = UploadDoor.API) -> None:
+    """Raises UploadExpired, UploadNotOpen, WrongDoor."""
+    if state == UploadState.EXPIRED:
+        raise UploadExpired(state=state)
+    if state != UploadState.OPEN:
+        raise UploadNotOpen(f"The upload is {state}; it takes no more bytes.", state=state)
+    if door != wanted:
         raise WrongDoor
 
 
@@ -167,7 +173,13 @@ def _local(upload: Upload, part: WantedPart, offset: int, length: int) -> Signed
 
 def _signature(*fields: object, secret: str | None = None) -> str:
     said = "|".join(str(field) for field in fields)
-    return salted_hmac(SALT, said, secret=secret or settings.SECRET_KEY, algorithm="sha256").hexdigest()
+    return hmac.digest(_signing_key(secret or settings.SECRET_KEY), said.encode(), "sha256").hex()
+
+
+@cache
+def _signing_key(secret: str) -> bytes:
+    """Derived once, and not for each part."""
+    return salted_hmac(SALT, "", secret=secret, algorithm="sha256").digest()
 
 
 def read_grant(upload: UUID, number: int, query: dict[str, str]) -> Grant:
