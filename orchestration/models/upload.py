@@ -22,6 +22,7 @@ STORAGE: Final = "uploads"
 TTL: Final = timedelta(days=7)
 """After the last sign of life."""
 TOUCH: Final = timedelta(minutes=1)
+"""How old a sign of life may be before it is worth a write."""
 LIFETIME: Final = timedelta(days=30)
 """After creation, whatever happens."""
 
@@ -41,9 +42,8 @@ class UploadQuerySet(InWorkspaceQuerySet["Upload"]):
         return self.filter(state__in=UPLOAD_ENDED)
 
     def touch(self) -> int:
-        """Somebody is at it: push the date on which it expires, at most once in TOUCH."""
-        stale = self.open().filter(touched_at__lt=Now() - TOUCH)
-        return stale.update(touched_at=Now(), expires_at=Least(Now() + TTL, F("created_at") + LIFETIME))
+        """Somebody is at it: push the date on which it expires."""
+        return self.open().update(touched_at=Now(), expires_at=Least(Now() + TTL, F("created_at") + LIFETIME))
 
 
 class Upload(models.Model):
