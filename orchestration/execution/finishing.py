@@ -25,7 +25,7 @@ from orchestration.storage.local_parts import LocalParts
 from orchestration.storage.registry import get_place, get_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -103,14 +103,18 @@ def finish_stream(upload: Upload) -> Upload:
     return finish(upload) if upload.state == UploadState.COMPLETING else upload
 
 
-def finish_whole(arrived: Sequence[tuple[Upload, str]]) -> None:
-    """As `finish`, for whole files and the versions they have, with one sync and one transaction for all of them."""
+def finish_whole(arrived: Sequence[tuple[Upload, str]]) -> dict[UUID, File]:
+    """As `finish`, for whole files and the versions they have, with one sync and one transaction for all of them.
+
+    The files that came to be, by their uploads; of an upload that somebody else finished there is none.
+    """
     parts = local_parts(arrived[0][0]) if arrived else None
     if parts is not None:
         parts.finish_many([(upload.pk, upload.key) for upload, _ in arrived])
     point("upload.bytes_durable")
-    _record(arrived)
+    made = _record(arrived)
     point("upload.committed")
+    return made
 
 
 def _settle(upload: Upload) -> str:
@@ -138,25 +142,28 @@ def _version_of(upload: Upload, place: DirectStorage) -> str:
 
 
 @transaction.atomic(durable=True)
-def _record(finished: Iterable[tuple[Upload, str]]) -> None:
+def _record(finished: Sequence[tuple[Upload, str]]) -> dict[UUID, File]:
     """The rows. Who lost the race to another finisher writes nothing."""
-    versions = {upload.pk: version for upload, version in finished}
-    mine = list(
-        Upload.objects.select_for_update(of=("self",))
-        .prefetch_related("workspace")  # one for all of them
-        .filter(pk__in=versions, state=UploadState.COMPLETING)
-        .order_by("pk")
+    locked = Upload.objects.select_for_update(of=("self",)).filter(
+        pk__in=[upload.pk for upload, _ in finished], state=UploadState.COMPLETING
     )
+    ids = list(locked.order_by("pk").values_list("pk", flat=True))
+    mine = set(ids)
     now = database_now()
-    files = [file_of(upload, _first_look(upload), version=versions[upload.pk], now=now) for upload in mine]
+    files = [
+        file_of(upload, _first_look(upload), version=version, now=now)
+        for upload, version in finished
+        if upload.pk in mine
+    ]
     fill_defaults(files, now)
     File.objects.bulk_create(files)
     arrived(files)
-    Upload.objects.filter(pk__in=[upload.pk for upload in mine]).update(
-        state=UploadState.COMPLETE, completed_at=Now(), touched_at=Now(), expires_at=None
+    Upload.objects.filter(pk__in=ids).update(
+        state=UploadState.COMPLETE, completed_at=now, touched_at=now, expires_at=None
     )
-    UploadPart.objects.filter(upload__in=[upload.pk for upload in mine]).delete()
+    UploadPart.objects.filter(upload__in=ids).delete()
     point("upload.before_commit")
+    return {file.upload_id: file for file in files if file.upload_id}
 
 
 class Look(NamedTuple):

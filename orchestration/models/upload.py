@@ -17,6 +17,8 @@ from orchestration.states import UPLOAD_ALIVE, UPLOAD_ENDED, UPLOAD_MOVES, Uploa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from orchestration.models.file import File
+
 STORAGE: Final = "uploads"
 """The alias under which what people send is kept."""
 TTL: Final = timedelta(days=7)
@@ -133,6 +135,12 @@ class Upload(models.Model):
     def move(self, to: UploadState, *, where: Mapping[str, Any] | None = None, **changes: Any) -> bool:
         """Compare-and-set. False: somebody else was first, and this instance is stale."""
         return swap_state(self, to, moves=UPLOAD_MOVES, where=where, touched_at=Now(), **changes)
+
+    def become(self, file: File) -> None:
+        """This instance, as its row is since `file` was recorded."""
+        self.state, self.expires_at = UploadState.COMPLETE, None
+        self.completed_at = self.touched_at = file.created_at
+        self.file = file
 
     @property
     def is_partial(self) -> bool:

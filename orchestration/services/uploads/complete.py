@@ -164,10 +164,13 @@ def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
         Upload.objects.filter(pk__in=ids).update(state=UploadState.COMPLETING, touched_at=Now(), expires_at=None)
     point("upload.completing")
     moved = set(ids)
-    finish_whole([(upload, version) for upload, version in there if upload.pk in moved])
+    mine = {upload.pk: upload for upload, _ in there if upload.pk in moved}
+    made = finish_whole([(upload, version) for upload, version in there if upload.pk in moved])
     nudge_examine()
-    done = Upload.objects.filter(pk__in=ids).select_related("file").prefetch_related("workspace")
-    return {upload.pk: upload for upload in done}
+    for pk, file in made.items():
+        mine[pk].become(file)
+    others = Upload.objects.filter(pk__in=moved - made.keys()).select_related("file", "workspace")
+    return mine | {upload.pk: upload for upload in others}
 
 
 def _has_room(place: Workspace) -> bool:
