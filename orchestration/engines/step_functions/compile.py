@@ -184,7 +184,7 @@ def _step(spec: ExecutionSpec, step: StepPlan, running: Mapping[str, int], *, is
     return more | {
         "name": step.name,
         "position": running[step.name],
-        "needs": sorted(running[need] for need in step.needs if need in running),
+        "needs": sorted({running[need] for need in step.needs if need in running}),
         "job_name": job_name(spec, step.name),
         "job_queue": step.queue,
         "job_definition": step.job_definition,
@@ -204,7 +204,7 @@ def _check_fan_out(step: StepPlan) -> None:
         raise EngineRejected(f"Step {step.name} fans out over no items.")
     if fan_out.per_child < 1:
         raise EngineRejected(f"A child of step {step.name} must work on one item at least.")
-    if len(set(fan_out.indexes)) < len(fan_out.indexes):
+    if fan_out.items is not None and len(set(fan_out.items)) < len(fan_out.items):
         raise EngineRejected(f"Step {step.name} would work on an item twice.")
     if fan_out.children > MOST_CHILDREN:
         raise EngineRejected(

@@ -35,8 +35,15 @@ def read_lines(data: bytes) -> list[tuple[UUID, int]]:
     """What `lines` wrote, of any slice. Anything else is a ValueError."""
     if len(data) % LINE_BYTES:
         raise ValueError(f"{len(data)} bytes are no whole number of lines of {LINE_BYTES} bytes")
-    entries = (json.loads(data[at : at + LINE_BYTES]) for at in range(0, len(data), LINE_BYTES))
-    return [(UUID(entry["job"]), entry["item"]) for entry in entries]
+    return [_read(data[at : at + LINE_BYTES]) for at in range(0, len(data), LINE_BYTES)]
+
+
+def _read(line: bytes) -> tuple[UUID, int]:
+    try:
+        entry = json.loads(line)
+        return UUID(entry["job"]), int(entry["item"])
+    except (KeyError, TypeError, AttributeError) as exc:
+        raise ValueError(f"{line!r} is no line of a manifest") from exc
 
 
 def children(total: int, per_child: int) -> int:
