@@ -101,7 +101,8 @@ class Ended:
     entered: list[str]
     """Names of the states, in the order in which they were entered."""
     payloads: list[str]
-    """Inputs and outputs of states, as the history holds them."""
+    """What the states hand on, as the history holds it."""
+    events: int
 
 
 def execute(given: dict[str, Any], batch: ScriptedBatch) -> Ended:
@@ -119,6 +120,7 @@ def execute(given: dict[str, Any], batch: ScriptedBatch) -> Ended:
         cause=said.get("cause", ""),
         entered=[event["stateEnteredEventDetails"]["name"] for event in history if "stateEnteredEventDetails" in event],
         payloads=[detail.get("output", "") for detail in details if detail],
+        events=len(history),
     )
 
 

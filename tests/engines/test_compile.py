@@ -134,6 +134,15 @@ def test_times_leave_room_for_what_is_around_the_step() -> None:
     assert many.task_s == RETRY.attempts * many.attempt_s
 
 
+def test_task_is_not_given_up_before_its_job_is() -> None:
+    compiled = steps_of(
+        compile_plan(plan(step("a", attempt_s=9_000, task_s=60), step("b", attempt_s=1, task_s=1))).input
+    )
+
+    assert compiled["a"]["task_timeout_seconds"] == compiled["a"]["attempt_seconds"] == 9_000
+    assert compiled["b"]["task_timeout_seconds"] == compiled["b"]["attempt_seconds"] == 60
+
+
 def test_parts_of_processors_and_of_mebibytes_are_rounded_up() -> None:
     resources = Resources(vcpu=1.25, memory_bytes=(1 << 30) + 1, gpu=1)
     compiled = steps_of(compile_plan(plan(step("a", resources=resources))).input)["a"]

@@ -169,6 +169,16 @@ def test_resumed_run_begins_at_its_stage_and_leaves_out_what_is_done() -> None:
     assert batch.steps == ["left", "last"]
 
 
+def test_stages_before_the_one_to_resume_at_are_not_entered() -> None:
+    data = given(*CHAIN) | {"resume_stage": 2}
+    batch = ScriptedBatch()
+
+    ended = execute(data, batch)
+
+    assert batch.steps == ["report"]
+    assert ended.entered.count("RunStage") == 1
+
+
 def test_stage_of_which_everything_is_done_is_passed_over() -> None:
     steps = (step("slow"), step("quick"), step("after", "quick", is_done=True), step("last", "slow", "after"))
     batch = ScriptedBatch()
@@ -196,6 +206,16 @@ def test_no_state_carries_what_batch_said_of_a_job() -> None:
 
     assert ended.status == "SUCCEEDED"
     assert max(map(len, ended.payloads)) < 1_000, "Batch says 20,000 characters of each job"
+
+
+def test_history_of_the_largest_pipeline_is_within_what_step_functions_keeps() -> None:
+    """25,000 events: https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html."""
+    one, two = (execute(given(*CHAIN[:stages]), ScriptedBatch()).events for stages in (1, 2))
+    refused = execute(given(CHAIN[0]), ScriptedBatch(refusals={"convert": ["ServerException"]})).events
+
+    of_a_stage, of_a_refusal = two - one, refused - one
+
+    assert one + 99 * of_a_stage + 100 * 10 * of_a_refusal < 25_000 / 2
 
 
 def test_deployed_file_is_the_same_for_terraforms_file_and_templatefile() -> None:

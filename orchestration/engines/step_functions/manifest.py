@@ -57,7 +57,7 @@ def items_per_child(total: int, *, seconds_per_item: float = WORTH_A_START_S) ->
 
 
 def child_slice(child: int, *, per_child: int, total: int) -> range:
-    """The lines of this child; the last one may have fewer."""
+    """The lines of this child; the last one may have fewer. A job that is no array is child 0."""
     if not 0 <= child < children(total, per_child):
         raise ValueError(f"there is no child {child} among {children(total, per_child)}")
     return range(child * per_child, min((child + 1) * per_child, total))
