@@ -193,6 +193,8 @@ def refused() -> Iterator[tuple[list[StepPlan], dict[str, Any], str]]:
         {"environment": {"ESTEIRA_RUN": "9"}},
         "The environment may not say ESTEIRA_RUN: the engine does.",
     )
+    shared = {"environment": {"LANG": "pt"}}
+    yield [step("a", environment={"LANG": "en"})], shared, "The environment of step a says LANG twice."
     yield [step("a")], {"spec": spec}, "is not an execution's name"
     yield [step("a", fan_out=FanOut(0))], {}, "Step a fans out over no items."
     yield [step("a", fan_out=FanOut(9, items=[2, 2]))], {}, "Step a would work on an item twice."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -33,7 +34,6 @@ MOST_SUBMIT_BYTES: Final = 30 * 1024
 INPUT_SCHEMA: Final[dict[str, Any]] = json.loads(
     Path(__file__).with_name("input.schema.json").read_text(encoding="utf-8")
 )
-_OURS: Final = "ESTEIRA_"
 _MIB: Final = 1 << 20
 _VALIDATOR: Final = Draft202012Validator(INPUT_SCHEMA)
 
@@ -57,7 +57,9 @@ def compile_plan(plan: ExecutionPlan) -> Compiled:
     if error := next(_VALIDATOR.iter_errors(data), None):
         raise EngineRejected(_complaint(error, data))
     text = _canonical(data)
-    _check_sizes(data, text)
+    if len(text) > MOST_INPUT_BYTES:
+        raise EngineRejected(f"The execution's input has {len(text)} bytes; {MOST_INPUT_BYTES} are allowed.")
+    _check_requests(data)
     return Compiled(plan.spec.name, text)
 
 
@@ -252,15 +254,16 @@ def _ends_all(rule: ExitRule) -> bool:
     return rule.action == "EXIT" and rule.on_reason == "*" and not (rule.on_exit_code or rule.on_status_reason)
 
 
-def _check_sizes(data: dict[str, Any], text: str) -> None:
-    for stage in data["stages"]:
-        for step in stage["steps"]:
-            size = len(_canonical(submit_arguments(data, step)))
-            if size > MOST_SUBMIT_BYTES:
-                asked = f"The request to Batch for step {step['name']}"
-                raise EngineRejected(f"{asked} has {size} bytes; {MOST_SUBMIT_BYTES} are allowed.")
-    if len(text) > MOST_INPUT_BYTES:
-        raise EngineRejected(f"The execution's input has {len(text)} bytes; {MOST_INPUT_BYTES} are allowed.")
+def _check_requests(data: dict[str, Any]) -> None:
+    for step in (step for stage in data["stages"] for step in stage["steps"]):
+        arguments = submit_arguments(data, step)
+        names = Counter(entry["Name"] for entry in arguments["ContainerOverrides"]["Environment"])
+        if twice := [name for name, count in names.items() if count > 1]:
+            raise EngineRejected(f"The environment of step {step['name']} says {twice[0]} twice.")
+        size = len(_canonical(arguments))
+        if size > MOST_SUBMIT_BYTES:
+            asked = f"The request to Batch for step {step['name']}"
+            raise EngineRejected(f"{asked} has {size} bytes; {MOST_SUBMIT_BYTES} are allowed.")
 
 
 def _complaint(error: ValidationError, data: dict[str, Any]) -> str:
