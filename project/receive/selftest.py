@@ -60,7 +60,7 @@ class _Trial:
             server = await loop.create_server(lambda: ReceivingHttp(config, state, {}), "127.0.0.1", 0)
             async with asyncio.timeout(PATIENCE_S), server:
                 await self._talk(*server.sockets[0].getsockname())
-        except (OSError, EOFError, Differs) as exc:
+        except (OSError, EOFError, asyncio.LimitOverrunError, Differs) as exc:
             return "; ".join([*self._noticed, repr(exc)])
         return ""
 

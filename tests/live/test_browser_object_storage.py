@@ -28,7 +28,7 @@ def test_upload_to_a_bucket_goes_on_after_a_kill(
 ) -> None:
     assert direct.relay is not None
     before = len(direct.relay.seen_in)
-    size = 5 << 30 if campaign == "full" else 208 * MIB
+    size = 5 << 30 if campaign == "full" else 128 * MIB
     puts = sent_over_a_kill(tools, direct, tmp_path, size, what)
     assert puts.repeated <= LANES_DIRECT
     assert len(direct.relay.seen_in) - before < CONTROL

@@ -71,7 +71,7 @@ def wait_long(check: Callable[[], bool], page: Page, seconds: int) -> None:
 def test_dropped_folder_arrives_whole_and_the_page_stays_quick(
     page: Page, platform: Platform, tmp_path: Path, campaign: str
 ) -> None:
-    files = 10_000 if campaign == "full" else 1_500
+    files = 10_000 if campaign == "full" else 600
     made = make_folder(tmp_path / "dropped", files)
     browser = page.context.browser
     assert browser

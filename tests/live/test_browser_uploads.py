@@ -38,7 +38,7 @@ PACE = 24 * MIB
 def test_upload_goes_on_after_a_kill(
     tools: Playwright, platform: Platform, tmp_path: Path, campaign: str, what: str
 ) -> None:
-    size = 5 << 30 if campaign == "full" else 208 * MIB
+    size = 5 << 30 if campaign == "full" else 128 * MIB
     puts = sent_over_a_kill(tools, platform, tmp_path, size, what)
     assert puts.repeated <= LANES
 

@@ -12,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from project.children import WEB_ENV
 from project.embedded.throwaway import temporary_root
 from tests.live.platform import ROOT, free_port
 
@@ -97,6 +98,16 @@ def processes_of(home: Path) -> list[str]:
     return found
 
 
+def environment_of(home: Path, module: str) -> set[str]:
+    """Of the process of this home that runs `module`: what its allocator was told at its start."""
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):  # it has ended meanwhile
+            found = set((entry / "environ").read_text().split("\0"))
+            if f"ESTEIRA_HOME={home}" in found and module in (entry / "cmdline").read_text():
+                return found
+    raise AssertionError(f"no process runs {module}")
+
+
 def test_a_newcomers_first_minutes(home: Path, tmp_path: Path) -> None:
     port = free_port()
     with up(home, port) as (process, said):
@@ -105,6 +116,7 @@ def test_a_newcomers_first_minutes(home: Path, tmp_path: Path) -> None:
         assert re.search(r"Password +\S{10,}", text)
         assert "SUCCEEDED" in text
         assert "report.html" in text
+        assert {f"{name}={value}" for name, value in WEB_ENV.items()} <= environment_of(home, "project.serve")
 
         table = tmp_path / "table.csv"
         table.write_text("name,age\nana,41\nbruno,33\n")

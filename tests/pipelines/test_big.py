@@ -11,21 +11,22 @@ GIB = 1024**3
 
 
 @pytest.mark.slow
-def test_gibibyte_of_csv_passes_within_two_gibibytes(tmp_path: Path) -> None:
+def test_csv_passes_within_twice_its_size_and_a_quarter_of_a_gibibyte(tmp_path: Path, campaign: str) -> None:
     table = tmp_path / "orders.csv"
-    rows = make_big.make_csv(table)
+    size = GIB if campaign == "full" else GIB // 4
+    rows = make_big.make_csv(table, size)
     job = Job(tmp_path / "job", "tabular-profile")
 
     ended = job.item("convert", table)
     assert ended.code == 0, ended.log
     assert ended.json("orders.profile.json")["rows"] == rows
-    assert ended.peak_memory_bytes < 2 * GIB
+    assert ended.peak_memory_bytes < min(2 * GIB, 2 * size + GIB // 4)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_thousands_of_images_make_one_gallery(tmp_path: Path, campaign: str) -> None:
-    count = 2_000 if campaign == "full" else 500
+    count = 2_000 if campaign == "full" else 200
     job = Job(tmp_path / "job", "image-set")
     for number, image in enumerate(make_big.make_images(tmp_path / "images", count)):
         assert job.item("resize", image, number, is_measured=False).code == 0
