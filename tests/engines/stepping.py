@@ -33,7 +33,7 @@ from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
 import orchestration.engines.step_functions as engine
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MACHINE: Final = Path(engine.__file__).with_name("pipeline.asl.json")
 FOR_EVER: Final = "for ever"
@@ -75,8 +75,8 @@ class ScriptedBatch:
         job = json.loads(params["body"])
         self.submitted.append(job)
         if refusals := self.refusals.get(_step_of(job["jobName"])):
-            return _answer({"Error": {"Code": refusals.pop(0), "Message": "Not now."}}, status=429)
-        return _answer({"jobName": job["jobName"], "jobId": f"id-of-{job['jobName']}"})
+            return answered({"Error": {"Code": refusals.pop(0), "Message": "Not now."}}, status=429)
+        return answered({"jobName": job["jobName"], "jobId": f"id-of-{job['jobName']}"})
 
     def _describe(self, params: dict[str, Any], **_: object) -> tuple[AWSResponse, dict[str, Any]]:
         (job_id,) = json.loads(params["body"])["jobs"]
@@ -89,7 +89,7 @@ class ScriptedBatch:
             failed = ends if isinstance(ends, int) else 0
             summary = {"SUCCEEDED": size - failed, "FAILED": failed, "RUNNING": 0}
             described["arrayProperties"] = {"size": size, "statusSummary": summary}
-        return _answer({"jobs": [described]})
+        return answered({"jobs": [described]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +128,22 @@ def execute(given: dict[str, Any], batch: ScriptedBatch) -> Ended:
 def _mocked(batch: ScriptedBatch) -> Iterator[None]:
     with (
         mock_aws(config={"stepfunctions": {"execute_state_machine": True}}),
+        interpreter(batch.client, look_s=0.01),
+        mock.patch.object(retrier_decl, "time", SimpleNamespace(sleep=batch.waits.append)),
+    ):
+        yield
+
+
+@contextmanager
+def interpreter(client: Callable[..., Any], *, look_s: float) -> Iterator[None]:
+    """Of machines like ours: what moto lacks is patched in. `client` makes the one to Batch, asked every `look_s`."""
+    with (
         mock.patch.object(evaluator, "_eval_jsonata", _evaluate),
         mock.patch.object(_Service, "_normalise_parameters", _to_batch),
         mock.patch.object(_Service, "_normalise_response", _from_batch),
         mock.patch.dict(state_task_service_batch._SUPPORTED_API_PARAM_BINDINGS, submitjob=_HANDED_ON),
-        mock.patch.object(state_task_service_batch, "boto_client_for", batch.client),
-        mock.patch.object(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", 0.01),
-        mock.patch.object(retrier_decl, "time", SimpleNamespace(sleep=batch.waits.append)),
+        mock.patch.object(state_task_service_batch, "boto_client_for", client),
+        mock.patch.object(state_task_service_callback, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", look_s),
     ):
         yield
 
@@ -158,7 +167,7 @@ def _shape(operation: str) -> Any:
     return client.meta.service_model.operation_model(operation)
 
 
-def _answer(parsed: dict[str, Any], *, status: int = 200) -> tuple[AWSResponse, dict[str, Any]]:
+def answered(parsed: dict[str, Any], *, status: int = 200) -> tuple[AWSResponse, dict[str, Any]]:
     parsed["ResponseMetadata"] = {"HTTPStatusCode": status, "RequestId": "r", "RetryAttempts": 0}
     return AWSResponse("", status, HTTPHeaders(), None), parsed
 

@@ -163,8 +163,9 @@ def running(
             platform.relay = relay = Relay(int(url.rpartition(":")[2]))
             relay.start()
             platform.url = relay.url
-        engine = [str(ROOT / "manage.py"), "local_engine", "--server", platform.url]
-        children.start("engine", engine, stop_s=12)
+        if env.get("ESTEIRA_ENGINE", "local") == "local":
+            engine = [str(ROOT / "manage.py"), "local_engine", "--server", platform.url]
+            children.start("engine", engine, stop_s=12)
         keeper.start()
         try:
             _wait_until_ready(platform)

@@ -1,0 +1,111 @@
+"""The double as tests use it: started, with what Terraform would make in it, and steered from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+import httpx
+
+from orchestration.engines.step_functions import __file__ as engine
+from orchestration.runner.build import build
+from tests.aws_double.batch import ACCOUNT
+from tests.live.platform import ROOT, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+REGION: Final = "eu-west-1"
+BUCKET: Final = "esteira-manifests"
+QUEUE: Final = f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/esteira-standard"
+ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/esteira-machine"
+KEYS: Final = {"AWS_ACCESS_KEY_ID": "double", "AWS_SECRET_ACCESS_KEY": "double", "AWS_DEFAULT_REGION": REGION}
+
+
+@dataclass(frozen=True, slots=True)
+class AwsDouble:
+    url: str
+    state_machine: str
+    folder: Path
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """For the environment of a platform that runs its jobs here."""
+        return KEYS | {
+            "ESTEIRA_ENGINE": "aws",
+            "ESTEIRA_AWS_ENDPOINT": self.url,
+            "ESTEIRA_STATE_MACHINE": self.state_machine,
+            "ESTEIRA_BATCH_QUEUE": QUEUE,
+            "ESTEIRA_BATCH_IMAGE": f"platform@sha256:{'a' * 64}",
+            "ESTEIRA_BATCH_LOG_GROUP": "/esteira/steps",
+            "ESTEIRA_MANIFESTS": f"s3://{BUCKET}/runs",
+        }
+
+    def client(self, service: Any) -> Any:
+        """Past the platform, as an administrator."""
+        return client(service, self.url)
+
+    def interrupt(self, name: str) -> int:
+        """The machines under the running Batch jobs whose name contains `name` go away. How many they were."""
+        return int(self._ask("interrupt", name=name)["interrupted"])
+
+    def hold(self, *, is_held: bool) -> None:
+        """While it is held nothing is started: all that comes stays RUNNABLE."""
+        self._ask("hold", is_held=is_held)
+
+    def running(self) -> int:
+        return int(self._ask("state")["running"])
+
+    def submitted(self) -> list[str]:
+        """Names of all Batch jobs there ever were."""
+        found: list[str] = self._ask("state")["submitted"]
+        return found
+
+    def executions(self) -> list[dict[str, Any]]:
+        pages = self.client("stepfunctions").get_paginator("list_executions")
+        return [one for page in pages.paginate(stateMachineArn=self.state_machine) for one in page["executions"]]
+
+    def _ask(self, what: str, **asked: Any) -> dict[str, Any]:
+        answer = httpx.post(f"{self.url}/double/{what}", json=asked, timeout=30, trust_env=False)
+        answer.raise_for_status()
+        said: dict[str, Any] = answer.json()
+        return said
+
+
+def client(service: Any, url: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=url,
+        region_name=REGION,
+        aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+    )
+
+
+@contextlib.contextmanager
+def aws_double(folder: Path) -> Iterator[AwsDouble]:
+    port = free_port()
+    runner = build(folder / "runner.pyz")
+    command = [sys.executable, "-m", "tests.aws_double", str(port), str(folder), str(runner)]
+    with (
+        (folder / "double.log").open("wb") as log,
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log) as process,
+    ):
+        assert process.stdin
+        assert process.stdout
+        try:
+            assert process.stdout.readline() == b"ready\n", (folder / "double.log").read_text()
+            url = f"http://127.0.0.1:{port}"
+            place: Any = {"LocationConstraint": REGION}
+            client("s3", url).create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+            text = (ROOT / engine).with_name("pipeline.asl.json").read_text()
+            machine = client("stepfunctions", url).create_state_machine(name="esteira", definition=text, roleArn=ROLE)
+            yield AwsDouble(url, machine["stateMachineArn"], folder)
+        finally:
+            process.stdin.close()
+            process.wait(30)
