@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+from orchestration.aws import pinned
 from orchestration.errors import QueueRejected, QueueUnavailable
 from orchestration.queues.base import Message
 
@@ -20,7 +20,7 @@ MOST: Final = 10
 """Messages in one answer: SQS gives no more."""
 SERVER_ERROR: Final = 500
 COUNT: Final = "ApproximateReceiveCount"
-CONFIG: Final = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "max_attempts": 3})
+CONFIG: Final = pinned(connect_s=5, read_s=30, attempts=4)
 
 
 class SqsQueue:

@@ -11,6 +11,7 @@ from boto3 import Session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError
 
+from orchestration.aws import pinned
 from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
 
 if TYPE_CHECKING:
@@ -82,11 +83,10 @@ def client_config(*, addressing_style: str, accelerate: bool = False) -> Config:
     return Config(signature_version="s3v4", s3=options)
 
 
-_PINNED: Final = Config(
-    connect_timeout=CONNECT_S,
-    read_timeout=READ_S,
-    # Standard mode has a budget for retries, so that an outage is not answered by a storm.
-    retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+_PINNED: Final = pinned(
+    connect_s=CONNECT_S,
+    read_s=READ_S,
+    attempts=ATTEMPTS,
     max_pool_connections=CONNECTIONS,
     # We say which checksum is meant; one that botocore adds by itself is one that compatibles may not know.
     request_checksum_calculation="when_required",

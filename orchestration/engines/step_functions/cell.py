@@ -1,0 +1,49 @@
+"""One account and region where executions run, and what was made for us there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestration.errors import EngineRejected
+
+if TYPE_CHECKING:
+    from orchestration.spec.model import StepSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """`prefix` begins the names of what is made at run time, so that policies can name it."""
+
+    state_machine: str
+    queue: str
+    image: str
+    log_group: str
+    server: str
+    gpu_queue: str = ""
+    manifests: str = ""
+    """Folder for the lists of a fan-out's items, as s3://bucket/folder."""
+    execution_role: str = ""
+    """What the machine itself may do to pull an image and to write its log; no step gets it."""
+    endpoint: str = ""
+    prefix: str = "esteira"
+    name: str = "default"
+
+    @property
+    def region(self) -> str:
+        return self.state_machine.split(":")[3]
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        return tuple(queue for queue in (self.queue, self.gpu_queue) if queue)
+
+    def queue_for(self, step: StepSpec) -> str:
+        if not step.resources.gpu:
+            return self.queue
+        if not self.gpu_queue:
+            raise EngineRejected(f"Step {step.name} needs a GPU, and no queue here has any.")
+        return self.gpu_queue
+
+    def execution(self, name: str) -> str:
+        """What Step Functions calls the execution of this name."""
+        return f"{self.state_machine.replace(':stateMachine:', ':execution:')}:{name}"
