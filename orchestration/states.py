@@ -37,6 +37,17 @@ class AttemptState(StrEnum):
     TIMED_OUT = "TIMED_OUT"
 
 
+class ExecutionState(StrEnum):
+    """What an engine says of an execution. UNKNOWN: it has none of that name, or has forgotten it."""
+
+    UNKNOWN = "UNKNOWN"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    TIMED_OUT = "TIMED_OUT"
+
+
 class UploadState(StrEnum):
     OPEN = "open"
     COMPLETING = "completing"

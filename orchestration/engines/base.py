@@ -1,19 +1,29 @@
 """The engine port. No vendor's type, model or address form crosses it."""
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
-from uuid import UUID
+from __future__ import annotations
 
-from orchestration.states import AttemptState
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from orchestration.states import AttemptState, ExecutionState, FailureKind, WaitingReason
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutionSpec:
-    """What to start. The engine must adopt an execution that already has this name."""
+    """What to start. The engine must adopt an execution that already has this name.
+
+    `pieces` are those of its pieces, by `Piece.ref`, that the caller knows of and asks about.
+    """
 
     name: str
     job_id: UUID
     run: int
+    pieces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +54,91 @@ class AttemptReport:
     usage: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """Where the engine keeps what a runner itself has said; the step's own log is the platform's."""
+
+    group: str
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One start of a piece, as the engine saw it: the only witness when no runner had time to report."""
+
+    number: int
+    state: AttemptState
+    exit_code: int | None = None
+    failure_kind: FailureKind | None = None
+    detail: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    log: LogPlace | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What an engine runs by itself for one step of an execution; several of them where the step fans out.
+
+    `state` None: the engine has forgotten it. `tries` are those that have begun, the one under way included.
+    """
+
+    ref: str
+    state: AttemptState | None
+    execution: str = ""
+    step: str = ""
+    index: int | None = None
+    """Its number among the step's pieces; None for a piece alone, and for the whole of several."""
+    size: int = 0
+    """Of the whole of several pieces: their number."""
+    failure_kind: FailureKind | None = None
+    detail: str = ""
+    waiting: WaitingReason | None = None
+    tries: tuple[Try, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionReport:
+    name: str
+    state: ExecutionState
+    detail: str = ""
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`attempts` are ends that the engine vouches for; `executions` are those that were looked at, in order."""
+
+    attempts: tuple[AttemptReport, ...] = ()
+    pieces: tuple[Piece, ...] = ()
+    executions: tuple[ExecutionReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What the engine may use at once; what does not fit waits. `memory_bytes` None: it does not say.
+
+    `closed` is a sentence where nothing is started at all just now.
+    """
+
+    vcpus: float
+    memory_bytes: int | None = None
+    closed: str = ""
+
+
 class Engine(Protocol):
     """Raises only EngineUnavailable (later) or EngineRejected (never)."""
 
     def start(self, spec: ExecutionSpec) -> str:
         """The engine's own name for the execution."""
 
-    def stop(self, spec: ExecutionSpec, *, reason: str) -> None:
-        """Ask for the end. What became of it arrives by reports."""
+    def stop(self, spec: ExecutionSpec, *, reason: str) -> bool:
+        """Ask for the end; repeat it until the answer is true: nothing of it runs or waits any more."""
 
-    def report(self, specs: list[ExecutionSpec]) -> list[AttemptReport]:
-        """What the engine knows of these, in bulk: the reconciler's question."""
+    def report(self, specs: Sequence[ExecutionSpec], *, looks: int = 0) -> Report:
+        """What the engine knows of these and of their pieces, in bulk: the reconciler's question.
 
-    def capacity(self) -> tuple[float, int]:
-        """VCPUs and bytes of memory the engine may use at once; what does not fit waits."""
+        `looks` is how many executions may be looked at one by one; the first ones are, as such looks are scarce.
+        """
+
+    def capacity(self) -> Capacity: ...

@@ -28,7 +28,7 @@ def reconcile() -> int:
     repairs = 0
     for group in batched(jobs.only("pk", "run"), BATCH, strict=False):
         specs = [ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run) for job in group]
-        for report in get_engine(settings.ENGINE).report(specs):
+        for report in get_engine(settings.ENGINE).report(specs).attempts:
             with one_at_a_time(report.attempt_id):
                 repairs += record(report)
     return repairs + advance_stalled()

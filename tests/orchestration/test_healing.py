@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from orchestration.engines.base import ExecutionSpec
+from orchestration.engines.base import ExecutionSpec, Report
 from orchestration.engines.local import leases
 from orchestration.engines.local.adapter import LocalEngine, lost_report
 from orchestration.errors import AttemptFenced, Conflict, JobNotFinished, OrchestrationError
@@ -196,7 +196,7 @@ def test_lease_renewed_between_look_and_record_is_kept(owner: User, lab: Workspa
     (attempt,) = lease()
     runner.begin(holder=holder(attempt))
     expire(attempt, timedelta(minutes=5))
-    reports = LocalEngine().report([ExecutionSpec(name=job.execution_name, job_id=job.pk, run=1)])
+    reports = LocalEngine().report([ExecutionSpec(name=job.execution_name, job_id=job.pk, run=1)]).attempts
     assert len(reports) == 1
     runner.heartbeat(holder=holder(attempt))
     assert not recording.record(reports[0])
@@ -210,7 +210,7 @@ def test_reconciler_leaves_a_lease_alone_that_ran_out_just_now(owner: User, lab:
     dispatch()
     (attempt,) = lease()
     expire(attempt)
-    assert LocalEngine().report([ExecutionSpec(name=job.execution_name, job_id=job.pk, run=1)]) == []
+    assert LocalEngine().report([ExecutionSpec(name=job.execution_name, job_id=job.pk, run=1)]) == Report()
 
 
 @pytest.mark.django_db

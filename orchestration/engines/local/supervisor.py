@@ -25,7 +25,7 @@ from django.db import OperationalError, close_old_connections
 
 from orchestration.engines.base import AttemptReport
 from orchestration.engines.local import leases, processes
-from orchestration.engines.local.adapter import LocalEngine, lost_report
+from orchestration.engines.local.adapter import limits, lost_report
 from orchestration.points import point
 from orchestration.states import AttemptState, FailureKind
 from orchestration.wake import ENGINE_CHANNEL
@@ -74,7 +74,7 @@ class Supervisor:
         self._listener: psycopg.Connection | None = None
         self._listens_on = -1
         self._adopted = False
-        self._limits = LocalEngine().capacity()
+        self._limits = limits()
         self._renewed = self._looked = 0.0
         self._stop = False
         self._wake_r, self._wake_w = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
