@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from project import env, object_storage
+from project import aws_cell, env, object_storage
 from project.embedded.location import embedded_database_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -195,13 +195,17 @@ if EVENTS_QUEUE:
         raise env.BadSetting("ESTEIRA_EVENTS_QUEUE", EVENTS_QUEUE, "https://sqs.REGION.amazonaws.com/ACCOUNT/NAME")
     AWS_ACCOUNT = _queue[1]
 
-ENGINE = env.choice("ESTEIRA_ENGINE", "local", allowed=("local",))
-ENGINES = {"local": "orchestration.engines.local.adapter.LocalEngine"}
+ENGINE = env.choice("ESTEIRA_ENGINE", "local", allowed=("local", "aws"))
+ENGINES = {
+    "local": "orchestration.engines.local.adapter.LocalEngine",
+    "aws": "orchestration.engines.step_functions.adapter.StepFunctionsEngine",
+}
 MAX_ACTIVE_JOBS = env.integer("ESTEIRA_MAX_ACTIVE_JOBS", 5_000, least=1, most=1_000_000)
 LOCAL_VCPUS = env.integer("ESTEIRA_LOCAL_VCPUS", max(4, 2 * (os.cpu_count() or 1)), least=1, most=4_096)
 LOCAL_MEMORY_MIB = env.integer("ESTEIRA_LOCAL_MEMORY_MIB", 0, least=0, most=1 << 24)
 STEP_ISOLATION = env.choice("ESTEIRA_STEP_ISOLATION", "auto", allowed=("auto", "none", "bubblewrap"))
 PUBLIC_URL = env.text("ESTEIRA_PUBLIC_URL", f"http://{ESTEIRA_HOST}:{ESTEIRA_PORT}").rstrip("/")
+AWS_CELL: dict[str, str] = aws_cell.read(PUBLIC_URL) if ENGINE == "aws" else {}
 
 # Without a mail server there is no mailer, nobody is told anything, and that is no reason to warn at every start.
 MAILERS: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 from orchestration.models.account import ApiToken, Membership, User, Workspace
 from orchestration.models.attempt import Attempt
+from orchestration.models.definition import BatchJobDefinition
 from orchestration.models.event import Event
 from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
@@ -11,6 +12,7 @@ from orchestration.models.upload import Upload, UploadPart
 __all__ = [
     "ApiToken",
     "Attempt",
+    "BatchJobDefinition",
     "Event",
     "Examination",
     "Execution",

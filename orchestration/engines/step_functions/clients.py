@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from boto3 import Session
+import boto3
 
 from orchestration.aws import pinned
 from orchestration.engines.step_functions.faults import translated
@@ -18,6 +18,9 @@ READ_S: Final = 15
 ATTEMPTS: Final = 3
 CONNECTIONS: Final = 32
 
+# boto3's session is not made for two threads at once; its clients are.
+_MAKING: Final = threading.Lock()
+
 type Service = Literal["stepfunctions", "batch", "logs", "s3"]
 
 
@@ -25,18 +28,16 @@ class Clients:
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self._made: dict[Service, Any] = {}
-        self._making = threading.Lock()
 
     def __getitem__(self, service: Service) -> Any:
-        # boto3's sessions are not made for two threads at once; its clients are.
-        with self._making:
+        with _MAKING:
             if service not in self._made:
                 self._made[service] = self._make(service)
             return self._made[service]
 
     def _make(self, service: Service) -> Any:
         with translated():
-            return Session().client(
+            return boto3.client(
                 service,
                 region_name=self._cell.region,
                 endpoint_url=self._cell.endpoint or None,

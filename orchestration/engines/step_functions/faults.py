@@ -39,6 +39,7 @@ class Verdict(Enum):
 
 _BUSY: Final = (
     "BandwidthLimitExceeded",
+    "ConditionalRequestConflict",
     "EC2ThrottledException",
     "KmsThrottlingException",
     "LimitExceededException",
@@ -88,7 +89,9 @@ _MENDABLE: Final = (
     "KmsInvalidStateException",
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
+    "NoSuchBucket",
     "NotAuthorized",
+    "PermanentRedirect",
     "OptInRequired",
     "RequestExpired",
     "SignatureDoesNotMatch",
@@ -107,6 +110,7 @@ _NEVER: Final = (
     "InvalidExecutionInput",
     "InvalidName",
     "InvalidParameterException",
+    "PreconditionFailed",
     "ResourceNotFound",
     "ResourceNotFoundException",
     "StateMachineTypeNotSupported",

@@ -1,0 +1,129 @@
+"""A step of a pipeline's version → what Batch is told once about the container that works on it.
+
+The container starts the runner. Which command the step has, its files and its parameters come with the work order, so
+that nothing of a job is in a definition, and a step in any image is worked on in the same way as everywhere.
+
+An image needs Python (`python3`) and the runner, one file: `COPY runner.pyz /opt/esteira/runner.pyz`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from orchestration.engines.step_functions.plan import ExitRule, RetryStrategy, StepPlan
+from orchestration.errors import EngineRejected
+
+if TYPE_CHECKING:
+    from orchestration.engines.step_functions.cell import Cell
+    from orchestration.spec.model import Resources, StepSpec
+
+MOST_BYTES: Final = 24 * 1024
+MOST_ATTEMPTS: Final = 10
+BUILTIN: Final = "builtin"
+NOBODY: Final = "65532:65532"
+WORK: Final = "/tmp"  # noqa: S108  the one folder that anybody may write to in nearly every image
+RUNNER: Final = ("python3", "-I", "-S", "/opt/esteira/runner.pyz", "--batch", "--work", f"{WORK}/esteira")
+TRY_AGAIN: Final = "75"
+"""Exit code of a runner whose platform wants another attempt."""
+_DIGEST_LENGTH: Final = 16
+# A name has 128 characters; the digest tells apart what is cut off.
+_LONGEST_PIPELINE: Final = 56
+_MIB: Final = 1 << 20
+
+
+def register_request(step: StepSpec, *, pipeline: str, version: str, cell: Cell) -> dict[str, Any]:
+    """Arguments of RegisterJobDefinition. The name carries their digest: the same name means the same definition."""
+    retry = retry_strategy(step)
+    plan = StepPlan.of(step, queue=cell.queue_for(step), job_definition="", retry=retry)
+    request: dict[str, Any] = {
+        "type": "container",
+        "platformCapabilities": ["EC2"],
+        "containerProperties": _container(step, cell),
+        "retryStrategy": {"attempts": retry.attempts, "evaluateOnExit": [_rule(rule) for rule in retry.rules]},
+        "timeout": {"attemptDurationSeconds": plan.attempt_s},
+        "propagateTags": True,
+        "tags": {"esteira:pipeline": pipeline, "esteira:version": version, "esteira:step": step.name},
+    }
+    request["jobDefinitionName"] = f"{cell.prefix}-{pipeline[:_LONGEST_PIPELINE]}-{step.name}-{_digest(request)}"
+    if (size := len(_canonical(request))) > MOST_BYTES:
+        raise EngineRejected(f"The job definition of step {step.name} has {size} bytes; {MOST_BYTES} are allowed.")
+    return request
+
+
+def retry_strategy(step: StepSpec) -> RetryStrategy:
+    """What Batch tries again by itself: what a runner has no time to tell. All else the platform decides.
+
+    A timed-out attempt Batch never repeats.
+    """
+    attempts = max(step.retry.attempts, step.spot.attempts if step.spot else 1)
+    return RetryStrategy(
+        attempts=min(attempts, MOST_ATTEMPTS),
+        rules=(
+            ExitRule(_action(step, "INTERRUPTED"), on_status_reason="Host EC2*"),
+            ExitRule(_action(step, "PLATFORM"), on_reason="CannotPullContainerError*"),
+            ExitRule(_action(step, "PLATFORM"), on_reason="DockerTimeoutError*"),
+            ExitRule("RETRY", on_exit_code=TRY_AGAIN),
+            ExitRule("EXIT", on_reason="*"),
+        ),
+    )
+
+
+def _action(step: StepSpec, kind: str) -> Literal["RETRY", "EXIT"]:
+    return "RETRY" if kind in step.retry.on else "EXIT"
+
+
+def _container(step: StepSpec, cell: Cell) -> dict[str, Any]:
+    """No job role: a container without one finds no credentials. The execution role is the machine's own."""
+    return {
+        "image": cell.image if step.image == BUILTIN else step.image,
+        "command": list(RUNNER),
+        "user": NOBODY,
+        "privileged": False,
+        "readonlyRootFilesystem": True,
+        "resourceRequirements": _resources(step.resources),
+        # An empty volume takes over mode and owner of the folder in the image; it is gone with the container.
+        "volumes": [{"name": "work", "host": {}}],
+        "mountPoints": [{"sourceVolume": "work", "containerPath": WORK, "readOnly": False}],
+        # A process 1 that hands signals on and reaps what the step leaves behind.
+        "linuxParameters": {"initProcessEnabled": True},
+        "ulimits": [{"name": "core", "softLimit": 0, "hardLimit": 0}],
+        "environment": [],
+        "secrets": [],
+        "logConfiguration": {
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": cell.log_group,
+                "awslogs-region": cell.region,
+                "awslogs-stream-prefix": cell.prefix,
+            },
+        },
+    } | ({"executionRoleArn": cell.execution_role} if cell.execution_role else {})
+
+
+def _resources(wanted: Resources) -> list[dict[str, str]]:
+    """Whole processors, and memory in MiB."""
+    found = [
+        {"type": "VCPU", "value": str(max(1, math.ceil(wanted.vcpu)))},
+        {"type": "MEMORY", "value": str(max(1, -(-wanted.memory_bytes // _MIB)))},
+    ]
+    return [*found, {"type": "GPU", "value": str(wanted.gpu)}] if wanted.gpu else found
+
+
+def _rule(rule: ExitRule) -> dict[str, str]:
+    patterns = {
+        "onExitCode": rule.on_exit_code,
+        "onReason": rule.on_reason,
+        "onStatusReason": rule.on_status_reason,
+    }
+    return {"action": rule.action} | {key: pattern for key, pattern in patterns.items() if pattern}
+
+
+def _digest(request: dict[str, Any]) -> str:
+    return hashlib.sha256(_canonical(request)).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _canonical(request: dict[str, Any]) -> bytes:
+    return json.dumps(request, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

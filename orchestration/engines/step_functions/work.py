@@ -1,0 +1,59 @@
+"""What a job has left to do → the plan of its execution. Reads rows; a step or an item that has ended is left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from orchestration.engines.step_functions.definition import retry_strategy
+from orchestration.engines.step_functions.manifest import items_per_child
+from orchestration.engines.step_functions.plan import ExecutionPlan, FanOut, StepPlan
+from orchestration.errors import EngineRejected
+from orchestration.models import Item, Job, StepRun
+from orchestration.spec.model import PipelineSpec
+from orchestration.states import FINISHED
+
+if TYPE_CHECKING:
+    from orchestration.engines.base import ExecutionSpec
+    from orchestration.engines.step_functions.cell import Cell
+    from orchestration.engines.step_functions.definitions import Definitions
+    from orchestration.spec.model import StepSpec
+
+
+def plan_of(spec: ExecutionSpec, *, cell: Cell, definitions: Definitions) -> ExecutionPlan:
+    """Registers the job definitions that it names, if nobody has yet."""
+    job = Job.objects.select_related("pipeline_version").filter(pk=spec.job_id, run=spec.run).first()
+    if job is None:
+        raise EngineRejected(f"There is no run {spec.run} of job {spec.job_id} to start.")
+    pipeline = PipelineSpec.from_json(job.pipeline_version.spec)
+    runs: dict[str, StepRun] = {step.name: step for step in job.steps.all()}
+    to_run = [step for step in pipeline.steps if runs[step.name].state not in FINISHED]
+    arns = definitions.arns(to_run, pipeline=pipeline.name, version=pipeline.version)
+    return ExecutionPlan(
+        spec=spec,
+        steps=tuple(_step(step, runs[step.name], arns.get(step.name), cell) for step in pipeline.steps),
+        manifest=f"{cell.manifests}/{spec.name}" if cell.manifests else "",
+        environment={"ESTEIRA_SERVER": cell.server},
+    )
+
+
+def _step(step: StepSpec, run: StepRun, arn: str | None, cell: Cell) -> StepPlan:
+    return StepPlan.of(
+        step,
+        queue=cell.queue_for(step),
+        job_definition=arn or "",
+        retry=retry_strategy(step),
+        fan_out=_fan_out(step, run) if arn and step.fans_out else None,
+        is_done=arn is None,
+    )
+
+
+def _fan_out(step: StepSpec, run: StepRun) -> FanOut:
+    ended = Item.objects.filter(step_run=run, state__in=FINISHED).values_list("index", flat=True)
+    items = sorted(set(range(run.items_total)) - set(ended)) if run.run > 1 else None
+    total = run.items_total if items is None else len(items)
+    return FanOut(
+        total=run.items_total,
+        items=items if items is not None and len(items) < run.items_total else None,
+        per_child=items_per_child(total),
+        tolerate=step.tolerate,
+    )
