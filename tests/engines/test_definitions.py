@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -191,9 +192,10 @@ def test_many_at_once_register_each_step_once(cloud: Cloud, seed: int) -> None:
     def register(_: int) -> dict[str, str]:
         together.wait()
         try:
-            for _again in range(200):
+            for _again in range(500):
                 with suppress(EngineUnavailable):
                     return arns(cloud, CONVERT, REPORT)
+                time.sleep(0.005)
             raise AssertionError("never registered")
         finally:
             connection.close()
