@@ -8,7 +8,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from botocore.exceptions import ParamValidationError
@@ -112,6 +112,32 @@ def test_execution_that_does_other_work_is_not_adopted(cloud: Cloud, job: Job, g
         cloud.engine.start(spec_of(job))
 
     assert caught.value.details == {"reason": "ExecutionAlreadyExists"}
+
+
+@pytest.mark.parametrize("shown", [{"input": None}, None])
+def test_execution_that_aws_does_not_show_is_later_and_is_said_aloud(
+    cloud: Cloud, job: Job, shown: dict[str, None] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its input may be hidden by a key that is not ours; and a list of names may be ahead of the executions."""
+    client = cloud.client("stepfunctions")
+    client.start_execution(stateMachineArn=cloud.cell.state_machine, name=job.execution_name, input="{}")
+
+    def hide(parsed: dict[str, object], **_: object) -> None:
+        if shown is None:
+            parsed["Error"] = {"Code": "ExecutionDoesNotExist", "Message": "Not yet."}
+        parsed.pop("input", None)
+
+    def refuse(http_response: Any, **_: object) -> None:
+        if shown is None:
+            http_response.status_code = 400
+
+    events = cloud.engine.clients["stepfunctions"].meta.events
+    events.register("after-call.stepfunctions.DescribeExecution", hide)
+    events.register("after-call.stepfunctions.DescribeExecution", refuse)
+
+    with pytest.raises(EngineUnavailable, match="does not show it"):
+        cloud.engine.start(spec_of(job))
+    assert "AWS does not show an execution that it has" in caplog.messages
 
 
 def test_next_run_of_the_job_is_another_execution(cloud: Cloud, job: Job) -> None:

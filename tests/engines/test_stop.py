@@ -157,6 +157,14 @@ def test_job_that_must_not_be_ended_is_never(cloud: Cloud, started: ExecutionSpe
     assert cloud.batch.running() == ["one"]
 
 
+def test_one_that_may_end_later_makes_it_later(cloud: Cloud, started: ExecutionSpec) -> None:
+    submit(cloud, started, "one", "two")
+    cloud.batch.errors = {"one": ["ClientException"], "two": ["ServerException"]}
+
+    with pytest.raises(EngineUnavailable, match="end 2 Batch jobs"):
+        cloud.engine.stop(started, reason="r")
+
+
 @pytest.mark.parametrize("fate", [Fate.THROTTLED, Fate.BROKEN, Fate.NO_WAY, Fate.LOST_REPLY, Fate.DENIED])
 def test_stop_that_does_not_get_through_is_later(cloud: Cloud, started: ExecutionSpec, fate: Fate) -> None:
     submit(cloud, started, "one")

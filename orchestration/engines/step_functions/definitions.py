@@ -72,7 +72,7 @@ class Definitions:
                 for page in pages.paginate(jobDefinitionName=name, status="ACTIVE")
                 for definition in page["jobDefinitions"]
             ]
-        first = min(found, key=lambda definition: int(definition["revision"]), default=None)
+        first = min(found, key=lambda definition: definition["revision"], default=None)
         return str(first["jobDefinitionArn"]) if first else ""
 
     def _ask(self, request: dict[str, Any]) -> str:
