@@ -118,7 +118,7 @@ class Report:
 class Capacity:
     """What the engine may use at once; what does not fit waits. `memory_bytes` None: it does not say.
 
-    `closed` is a sentence where nothing is started at all just now.
+    `closed` has a sentence for each place that starts nothing just now.
     """
 
     vcpus: float

@@ -63,15 +63,14 @@ class StepFunctionsEngine:
         point("engine.before_start")
         try:
             with translated():
-                return str(
-                    self.clients["stepfunctions"].start_execution(
-                        stateMachineArn=self.cell.state_machine, name=compiled.name, input=compiled.text
-                    )["executionArn"]
+                answer = self.clients["stepfunctions"].start_execution(
+                    stateMachineArn=self.cell.state_machine, name=compiled.name, input=compiled.text
                 )
         except EngineRejected as refused:
             if refused.details["reason"] != EXISTS:
                 raise
-        return self._adopt(compiled)
+            return self._adopt(compiled)
+        return str(answer["executionArn"])
 
     def _adopt(self, compiled: Compiled) -> str:
         """An earlier start got through and its answer was lost; perhaps the execution has even ended since.
