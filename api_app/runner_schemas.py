@@ -36,6 +36,25 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Progress = Annotated[float | None, AfterValidator(_finite)]
 
 
+class ClaimIn(BaseModel):
+    """What Batch has told the container of itself, and how many items of its slice are done."""
+
+    runner: Annotated[str, Field(max_length=32)] = ""
+    batch_job: Annotated[str, Field(pattern=r"^[A-Za-z0-9_:-]{1,80}$")]
+    batch_attempt: Annotated[int, Field(ge=1, le=1_000)]
+    child: Annotated[int, Field(ge=0, lt=10_000)] = 0
+    done: Annotated[int, Field(ge=0, le=10_000)] = 0
+
+
+class ClaimOut(BaseModel):
+    """A runner token and what `done` is after it, or how the slice has ended."""
+
+    token: str | None
+    done: int
+    end: Literal["succeeded", "failed", "again"] | None
+    detail: str
+
+
 class StartIn(BaseModel):
     runner: Annotated[str, Field(max_length=32)] = ""
     host: Annotated[str, Field(max_length=255)] = ""

@@ -251,6 +251,12 @@ class EngineUnavailable(OrchestrationError):
     code = "engine_unavailable"
 
 
+class WorkNotReady(EngineUnavailable):
+    """The work of this container is not ready yet. Ask again in a moment."""
+
+    code = "work_not_ready"
+
+
 class EngineRejected(OrchestrationError):
     """The engine will never accept this."""
 

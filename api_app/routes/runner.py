@@ -10,6 +10,8 @@ from starlette.responses import Response
 from api_app.database import in_db
 from api_app.gate import credential
 from api_app.runner_schemas import (
+    ClaimIn,
+    ClaimOut,
     FinishIn,
     HeartbeatIn,
     HeartbeatOut,
@@ -19,7 +21,7 @@ from api_app.runner_schemas import (
     SlotsOut,
     StartIn,
 )
-from orchestration.services import runner
+from orchestration.services import claims, runner
 from orchestration.services.work_orders import work_order
 
 router = APIRouter(prefix="/api/runner/v1", tags=["runner"])
@@ -27,6 +29,15 @@ router = APIRouter(prefix="/api/runner/v1", tags=["runner"])
 
 def _holder(request: Request) -> runner.Holder:
     return runner.read_token(credential(request).secret)
+
+
+@router.post("/claim")
+async def claim(request: Request, body: ClaimIn) -> ClaimOut:
+    """By the token of a step, not of an attempt: the next attempt for a container that was started without one."""
+    right = claims.read_step_token(credential(request).secret)
+    container = claims.Container(body.batch_job, body.batch_attempt, body.child)
+    given = await in_db(claims.claim, right=right, container=container, done=body.done)
+    return ClaimOut(token=given.token or None, done=given.done, end=given.end, detail=given.detail)
 
 
 @router.post("/start", response_class=Response)

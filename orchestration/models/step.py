@@ -10,6 +10,7 @@ from orchestration.models.job import Job
 from orchestration.states import FINISHED, WorkState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
 
@@ -42,6 +43,18 @@ class StepRun(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.state})"
+
+    def indexes_of_run(self) -> Sequence[int]:
+        """The items that `run` is about, in order: the same before its attempts are written, meanwhile and after.
+
+        An item that an earlier run settled is not among them; one that is skipped, for want of a source, is.
+        """
+        if self.run == 1:
+            return range(self.items_total)
+        of_run = models.Exists(Item.objects.filter(pk=models.OuterRef("pk"), attempts__run=self.run))
+        settled = self.items.filter(state__in=FINISHED - {WorkState.SKIPPED}).exclude(of_run)
+        kept = set(settled.order_by().values_list("index", flat=True))
+        return [index for index in range(self.items_total) if index not in kept]
 
 
 class ItemQuerySet(models.QuerySet["Item"]):

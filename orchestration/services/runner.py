@@ -17,6 +17,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.engines.base import AttemptReport, Output
+from orchestration.engines.leasing import LEASE
 from orchestration.errors import AttemptFenced, Invalid, LogOffset, StorageRejected
 from orchestration.execution.outputs import STORAGE as RESULTS
 from orchestration.execution.outputs import output_key
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from orchestration.storage.base import Slot
 
-LEASE: Final = timedelta(seconds=30)
 TOKEN_LASTS: Final = timedelta(days=8)
 MAX_LOG_CHUNK: Final = 256 << 10
 PROGRESS_EVENT_EVERY: Final = timedelta(seconds=1)

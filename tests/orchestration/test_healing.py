@@ -14,8 +14,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from orchestration.engines.base import ExecutionSpec, Report
+from orchestration.engines.leasing import lost_report
 from orchestration.engines.local import leases
-from orchestration.engines.local.adapter import LocalEngine, lost_report
+from orchestration.engines.local.adapter import LocalEngine
 from orchestration.errors import AttemptFenced, Conflict, JobNotFinished, OrchestrationError
 from orchestration.execution import dispatch as dispatching
 from orchestration.execution import record as recording

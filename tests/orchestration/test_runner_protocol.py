@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from orchestration.engines.leasing import lost_report
 from orchestration.engines.local import leases
-from orchestration.engines.local.adapter import lost_report
 from orchestration.errors import AttemptFenced, Invalid, LogOffset
 from orchestration.execution.dispatch import dispatch
 from orchestration.execution.outputs import output_key

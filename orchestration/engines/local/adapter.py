@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import os
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db.models.functions import Now
 
-from orchestration.engines.base import AttemptReport, Capacity, ExecutionSpec, Report
+from orchestration.engines.base import Capacity, ExecutionSpec, Report
+from orchestration.engines.leasing import GRACE, lost_report
 from orchestration.models import Attempt
-from orchestration.states import AttemptState, FailureKind
 from orchestration.wake import wake_engine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
-
-
-GRACE: Final = timedelta(seconds=60)
 
 
 class LocalEngine:
@@ -50,14 +45,3 @@ def limits() -> tuple[float, int]:
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     memory = settings.LOCAL_MEMORY_MIB << 20 or int(machine * 0.8)
     return float(settings.LOCAL_VCPUS), memory
-
-
-def lost_report(attempt_id: UUID, fence: int, *, only_if_expired: bool = False) -> AttemptReport:
-    return AttemptReport(
-        attempt_id=attempt_id,
-        fence=fence,
-        only_if_expired=only_if_expired,
-        state=AttemptState.FAILED,
-        failure_kind=FailureKind.INTERRUPTED,
-        detail="The process or the machine that ran this attempt went away.",
-    )

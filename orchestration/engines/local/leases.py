@@ -9,29 +9,23 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from orchestration.engines.leasing import LEASE, lease, tell_job
 from orchestration.models import Attempt
 from orchestration.models.moves import swap_state, write_events
-from orchestration.points import point
-from orchestration.states import ATTEMPT_MOVES, AttemptState, JobState
+from orchestration.states import ATTEMPT_MOVES, AttemptState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-LEASE: Final = timedelta(seconds=30)
 BATCH: Final = 32
 
 
 def take(holder: str, *, vcpus: float, memory_bytes: int, limits: tuple[float, int]) -> list[Attempt]:
-    """Lease queued attempts that fit into what is free, and tell their jobs.
-
-    In two transactions: whoever locks both a job and its attempts takes the job first, and here the
-    attempts come first. Killed in between, the job learns it when its runner begins.
-    """
+    """Lease queued attempts that fit into what is free, and tell their jobs."""
     taken = _take(holder, vcpus=vcpus, memory_bytes=memory_bytes, limits=limits)
     for attempt in taken:
-        if attempt.job.state == JobState.QUEUED:
-            attempt.job.move(JobState.STARTING)
+        tell_job(attempt)
     return taken
 
 
@@ -58,26 +52,9 @@ def _take(holder: str, *, vcpus: float, memory_bytes: int, limits: tuple[float, 
             break  # first come, first served: a large attempt is not starved by small ones behind it
         vcpus -= attempt.vcpu
         memory_bytes -= attempt.memory_bytes
-        _lease(attempt, holder)
-        taken.append(attempt)
+        if lease(attempt, holder):
+            taken.append(attempt)
     return taken
-
-
-def _lease(attempt: Attempt, holder: str) -> None:
-    fence = attempt.fence + 1
-    swap_state(
-        attempt,
-        AttemptState.STARTING,
-        moves=ATTEMPT_MOVES,
-        where={"fence": attempt.fence},
-        fence=fence,
-        leased_by=holder,
-        lease_until=Now() + LEASE,
-        pid=None,
-        pid_started="",
-    )
-    write_events([attempt.event(AttemptState.STARTING, old=AttemptState.QUEUED)])
-    point("lease.taken")
 
 
 def note_process(attempt_id: UUID, fence: int, pid: int, started: str) -> None:

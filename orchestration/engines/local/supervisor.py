@@ -24,8 +24,9 @@ import psycopg
 from django.db import OperationalError, close_old_connections
 
 from orchestration.engines.base import AttemptReport
+from orchestration.engines.leasing import lost_report
 from orchestration.engines.local import leases, processes
-from orchestration.engines.local.adapter import limits, lost_report
+from orchestration.engines.local.adapter import limits
 from orchestration.points import point
 from orchestration.states import AttemptState, FailureKind
 from orchestration.wake import ENGINE_CHANNEL

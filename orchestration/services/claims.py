@@ -1,0 +1,181 @@
+"""Work for a container that was started without any: the next item of its slice of a step, one after the other.
+
+Its token says which step of which run; Batch has told it which child of an array it is, in which attempt. Whoever
+asks again is answered the same, and a later attempt of the same Batch job takes over what the earlier one held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from orchestration.engines.leasing import GRACE, lease, lost_report, tell_job
+from orchestration.engines.step_functions.manifest import child_slice
+from orchestration.engines.step_tokens import StepRight, issue_step_token, read_step_token
+from orchestration.errors import Forbidden, Invalid, WorkNotReady
+from orchestration.execution.advance import advance
+from orchestration.execution.record import record
+from orchestration.models import Attempt, Item, Job, StepRun
+from orchestration.points import point
+from orchestration.services.runner import issue_token
+from orchestration.states import FINISHED, AttemptState, JobState, WorkState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+__all__ = ["Claim", "Container", "StepRight", "claim", "issue_step_token", "read_step_token"]
+
+TRIES: Final = 10
+_LOST: Final = "The container that ran this attempt ended before its work was done."
+
+type End = Literal["succeeded", "failed", "again"]
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """Attempt `attempt`, from 1, of a Batch job: of child `child` of an array, or of child 0 where there is none."""
+
+    batch_job: str
+    attempt: int
+    child: int = 0
+
+    @property
+    def holder(self) -> str:
+        return f"{self._prefix}{self.attempt}"
+
+    @property
+    def _prefix(self) -> str:
+        return f"batch:{self.batch_job}#"
+
+    def attempt_of(self, holder: str) -> int | None:
+        """Which attempt of this same Batch job `holder` is; None for anybody else."""
+        number = holder.removeprefix(self._prefix)
+        return int(number) if number != holder and number.isdigit() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A runner's token and, for the next claim, how many of the slice are done after it; or how the slice ended.
+
+    `again`: an item is to be tried again, by another container.
+    """
+
+    done: int
+    token: str = ""
+    end: End | None = None
+    detail: str = ""
+
+
+def claim(*, right: StepRight, container: Container, done: int = 0) -> Claim:
+    """The first item that is open after the first `done` of the slice. Raises WorkNotReady: ask again.
+
+    Without locks: a lease is compare-and-set, and who loses it looks again.
+    """
+    job = Job.objects.filter(pk=right.job_id).first()
+    if job is None:
+        raise Forbidden("This token is not valid here.")
+    if why := _gone(job, right):
+        return Claim(done, end="failed", detail=why)
+    step = _opened(job, right)
+    if why := _over(job, step):
+        return Claim(done, end="failed", detail=why)
+    mine = _slice(step, right, container)
+    for _ in range(TRIES):
+        attempt = _first_open(step, mine[done:])
+        if attempt is None:
+            return _ended(step, mine, done)
+        answer = _take(attempt, container, position=mine.index(attempt.item_index))
+        if answer is not None:
+            return answer
+    raise WorkNotReady
+
+
+def _gone(job: Job, right: StepRight) -> str:
+    """Why this right is good for nothing any more."""
+    if job.run != right.run:
+        return f"The job has gone on to run {job.run}."
+    return "The job was canceled." if job.cancel_requested_at or job.state == JobState.CANCELED else ""
+
+
+def _opened(job: Job, right: StepRight) -> StepRun:
+    """The step, set going if it can be: whoever should have done it may have died before."""
+    step: StepRun | None = job.steps.filter(name=right.step).first()
+    if step is None:
+        raise Forbidden("This token is not valid here.")
+    if step.state == WorkState.WAITING and not job.is_finished:
+        advance(job.pk)
+        step.refresh_from_db()
+        if step.state == WorkState.WAITING:
+            raise WorkNotReady("The step waits for others, or for its execution to be noted. Ask again in a moment.")
+    return step
+
+
+def _over(job: Job, step: StepRun) -> str:
+    """Why there is no work in this step any more. One that succeeded has its slices' ends to tell."""
+    if step.state not in FINISHED:
+        return f"The job is over: {job.state}." if job.is_finished else ""
+    if step.run == job.run and step.state == WorkState.SUCCEEDED:
+        return ""
+    return f"The step {step.name} is over: {step.state}."
+
+
+def _slice(step: StepRun, right: StepRight, container: Container) -> Sequence[int]:
+    indexes = step.indexes_of_run()
+    try:
+        lines = child_slice(container.child, per_child=right.per_child, total=len(indexes))
+    except ValueError as exc:
+        raise Invalid(f"This step has no such work: {exc}.") from exc
+    return indexes[lines.start : lines.stop]
+
+
+def _first_open(step: StepRun, indexes: Sequence[int]) -> Attempt | None:
+    opened = Attempt.objects.unfinished().filter(item__step_run=step, item__index__in=list(indexes), run=step.run)
+    found: Attempt | None = opened.select_related("job").order_by("item_index").first()
+    return found
+
+
+def _take(attempt: Attempt, container: Container, *, position: int) -> Claim | None:
+    """An answer, or None: things have moved, look again."""
+    if attempt.state == AttemptState.QUEUED:
+        return _lease(attempt, container, position=position)
+    if attempt.leased_by == container.holder:
+        return _given(attempt.pk, attempt.fence, position)
+    other = container.attempt_of(attempt.leased_by)
+    if other is not None and other > container.attempt:
+        return Claim(position, end="failed", detail="A later attempt of this Batch job has taken over.")
+    gone = other is not None
+    if gone or Attempt.objects.filter(pk=attempt.pk, lease_until__lt=Now() - GRACE).exists():
+        record(lost_report(attempt.pk, attempt.fence, detail=_LOST, only_if_expired=not gone))
+        return None
+    raise WorkNotReady("Somebody else is at work on this item. Ask again in a moment.")
+
+
+def _lease(attempt: Attempt, container: Container, *, position: int) -> Claim | None:
+    if not Attempt.objects.filter(pk=attempt.pk, available_at__lte=Now()).exists():
+        raise WorkNotReady("The item is to be tried again, and it is not yet time.")
+    with transaction.atomic(durable=True):
+        taken = lease(attempt, container.holder)
+    if not taken:
+        return None
+    point("claim.leased")
+    tell_job(attempt)
+    return _given(attempt.pk, attempt.fence, position)
+
+
+def _given(attempt_id: UUID, fence: int, position: int) -> Claim:
+    return Claim(position + 1, token=issue_token(attempt_id, fence))
+
+
+def _ended(step: StepRun, mine: Sequence[int], done: int) -> Claim:
+    """What the rows say of the whole slice, whoever worked on it."""
+    items = Item.objects.filter(step_run=step, index__in=list(mine))
+    if left := items.unfinished().count():
+        return Claim(done, end="again", detail=f"{left} of {len(mine)} items are to be tried again.")
+    failed = items.exclude(state__in=[WorkState.SUCCEEDED, WorkState.SKIPPED]).count()
+    if failed:
+        return Claim(done, end="failed", detail=f"{failed} of {len(mine)} items did not succeed.")
+    return Claim(done, end="succeeded")
