@@ -31,9 +31,9 @@ SHORT_PATIENCE_S = 10.0
 
 
 class Attempt:
-    def __init__(self, options: Options, token: str) -> None:
+    def __init__(self, options: Options, token: str, standing: Standing | None = None) -> None:
         self._options = options
-        self._standing = Standing()
+        self._standing = standing or Standing()
         self._folders = Folders(options.work)
         self._platform = Platform(options.server, token, options.patience_s)
         self._result: Result | None = None
@@ -106,7 +106,8 @@ class Attempt:
         body = {"runner": PROTOCOL, "host": os.uname().nodename, "pid": os.getpid()}
         order = Order(self._platform.call("start", body, self._pause_before_start))
         self._platform.patience_s = order.patience_s
-        self._standing.cancel = self._standing.cancel or order.cancel
+        if order.cancel:
+            self._standing.cancel = self._standing.canceled = True
         return order
 
     def _renew(self, order: Order) -> None:

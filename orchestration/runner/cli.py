@@ -1,11 +1,14 @@
 """The command line, with the token on standard input.
 
 runner.pyz --server URL --work DIR [--probe-cache FILE] [--patience SECONDS]
+runner.pyz --claim --work DIR [--probe-cache FILE] [--patience SECONDS]
+                                   address and token from the environment, as a container of AWS Batch
 runner.pyz --sweep ATTEMPT_ID      ends what an attempt has left behind when its runner was killed
 """
 
 from __future__ import annotations
 
+import os
 import sys
 
 from .attempt import Attempt
@@ -17,12 +20,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+    from .container import Container
+
 LONGEST_TOKEN = 8192
 PATIENCE_S = 900.0
 NEEDED = ("--server", "--work")
 KNOWN = (*NEEDED, "--probe-cache", "--patience")
 LEFT = 1
 SWEEP = "--sweep"
+CLAIM = "--claim"
 
 
 class Options:
@@ -37,16 +43,25 @@ class Options:
 
 
 def main(argv: list[str], token_stream: BinaryIO) -> int:
-    """One attempt. May be called in a fork of a process that has this module loaded, from its only thread."""
+    """One attempt, or those of a container. May be called in a fork of a process that has this loaded, one-threaded."""
     if len(argv) == 2 and argv[0] == SWEEP:  # noqa: PLR2004
         return 0 if Tree(argv[1], search=True).kill() else LEFT
     try:
-        options = Options(_parse(argv))
-        attempt = Attempt(options, _token(token_stream))
+        if argv[:1] == [CLAIM]:
+            work: Attempt | Container = _container(argv[1:])
+        else:
+            work = Attempt(Options(_parse(argv)), _token(token_stream))
     except (ValueError, OSError) as wrong:
         print(f"runner: {wrong}", file=sys.stderr)
         return USAGE
-    return attempt.run()
+    return work.run()
+
+
+def _container(argv: list[str]) -> Container:
+    from .container import Container, Given  # noqa: PLC0415  not loaded for the runners of one machine
+
+    given = Given(os.environ)
+    return Container(Options(_parse(["--server", given.server, *argv])), given)
 
 
 def _parse(argv: list[str]) -> dict[str, str]:

@@ -115,8 +115,8 @@ class Reporter:
         self._beat_backoff.worked()
         self._told, self._last_beat = news, now
         self._next_beat = now + TICK_S
-        if answer.get("cancel") is True and not standing.cancel:
-            standing.cancel = True
+        if answer.get("cancel") is True and not standing.canceled:
+            standing.cancel = standing.canceled = True
             standing.bell.ring()
 
     def _send(self, platform: Platform) -> bool:

@@ -21,8 +21,10 @@ class Canceled(Exception):
 
 
 class Standing:
-    def __init__(self) -> None:
+    def __init__(self, signal_grace_s: float | None = None) -> None:
         self.cancel = False
+        self.canceled = False  # the platform wants it, not only whoever sent us a signal
+        self._signal_grace_s = signal_grace_s
         self.over: Exception | None = None  # Fenced, Refused, Silent: there is nobody left to work for
         self.progress: float | None = None
         self.message = ""
@@ -43,6 +45,10 @@ class Standing:
             raise self.over
         if self.cancel:
             raise Canceled
+
+    def grace_s(self, cancel_grace_s: float) -> float:
+        """A machine that goes away may leave a step more time than a person who waits for its end."""
+        return cancel_grace_s if self.canceled or self._signal_grace_s is None else self._signal_grace_s
 
     def pause(self, seconds: float) -> None:
         """Waits, unless the attempt is over first. A cancel does not end it: reporting goes on."""

@@ -123,7 +123,7 @@ class Watch:
         if standing.over is not None:
             self._stop(OVER, "", 0)
         elif standing.cancel:
-            self._stop(CANCEL, "", self._limits.cancel_grace_s)
+            self._stop(CANCEL, "", standing.grace_s(self._limits.cancel_grace_s))
         if now < self._next_look:
             return
         self._look_s = min(2 * self._look_s, LOOK_S)

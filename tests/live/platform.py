@@ -138,9 +138,15 @@ def environment(home: Path, url: str, database_url: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def running(
-    extra: dict[str, str] | None = None, settings: dict[str, str] | None = None, *, relayed: bool = False
+    extra: dict[str, str] | None = None,
+    settings: dict[str, str] | None = None,
+    *,
+    relayed: bool = False,
+    with_engine: bool = True,
 ) -> Iterator[Platform]:
     """The platform, ready. Everything it started is gone afterwards. `relayed`: with every byte to and fro counted.
+
+    Without engine, attempts are written and nobody takes them: whoever is tested plays the engine.
 
     A commit waits for its log here, unlike in the other tests: these kill PostgreSQL, and what was promised
     must be there after. (Run with synchronous_commit=off, the oracle finds lost jobs: it is no ornament.)
@@ -163,7 +169,7 @@ def running(
             platform.relay = relay = Relay(int(url.rpartition(":")[2]))
             relay.start()
             platform.url = relay.url
-        if env.get("ESTEIRA_ENGINE", "local") == "local":
+        if with_engine and env.get("ESTEIRA_ENGINE", "local") == "local":
             engine = [str(ROOT / "manage.py"), "local_engine", "--server", platform.url]
             children.start("engine", engine, stop_s=12)
         keeper.start()
