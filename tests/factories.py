@@ -103,6 +103,8 @@ def make_job(
         fields.setdefault("finished_at", timezone.now())
     if state in {JobState.FAILED, JobState.TIMED_OUT}:
         fields.setdefault("failure_kind", "USER_CODE")
+    if state != JobState.WAITING:
+        fields.setdefault("queued_at", timezone.now())
     job = Job.objects.create(
         workspace=workspace,
         created_by=user,

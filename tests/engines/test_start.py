@@ -70,7 +70,7 @@ def test_execution_has_the_jobs_name_and_an_input_of_the_contract(cloud: Cloud, 
     (step,) = given["stages"][0]["steps"]
     assert step["job_queue"] == cloud.cell.queue
     assert step["job_definition"] == cloud.definitions()[0]["jobDefinitionArn"]
-    assert given["environment"][-1] == {"Name": "ESTEIRA_SERVER", "Value": "https://esteira.example"}
+    assert given["environment"][-1] == {"Name": "ESTEIRA_URL", "Value": "https://esteira.example"}
 
 
 def test_start_repeated_is_the_same_execution(cloud: Cloud, job: Job) -> None:

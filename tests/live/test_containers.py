@@ -1,4 +1,4 @@
-"""A real job in containers that were started without an attempt, as on AWS Batch: the real runner, the real web process.
+"""A real job in containers that were started without an attempt, as on AWS Batch: the real runner and web process.
 
 No local engine runs here, so every attempt is claimed. What Batch does is played: an array of children, a second
 attempt after exit code 75, SIGTERM from a machine that goes away, SIGKILL from one that went.
@@ -131,8 +131,8 @@ def submitted(platform: Platform, folder: Path, items: int, pyz: Path, extra: st
     return job_id, Batch(platform, job_id, pyz, folder)
 
 
-def total_of(platform: Platform, job_id: str) -> int:
-    job = platform.wait(job_id, timeout_s=15)
+def total_of(platform: Platform, job_id: str, *, timeout_s: float = 15) -> int:
+    job = platform.wait(job_id, timeout_s=timeout_s)
     assert job["state"] == "SUCCEEDED", job
     (result,) = [file for file in job["results"] if file["name"].endswith("total.txt")]
     return int(platform.call("GET", f"/files/{result['id']}/content").text)

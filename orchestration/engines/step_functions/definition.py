@@ -25,7 +25,7 @@ MOST_ATTEMPTS: Final = 10
 BUILTIN: Final = "builtin"
 NOBODY: Final = "65532:65532"
 WORK: Final = "/tmp"  # noqa: S108  the one folder that anybody may write to in nearly every image
-RUNNER: Final = ("python3", "-I", "-S", "/opt/esteira/runner.pyz", "--batch", "--work", f"{WORK}/esteira")
+RUNNER: Final = ("python3", "-I", "-S", "/opt/esteira/runner.pyz", "--claim", "--work", f"{WORK}/esteira")
 TRY_AGAIN: Final = "75"
 """Exit code of a runner whose platform wants another attempt."""
 _DIGEST_LENGTH: Final = 16

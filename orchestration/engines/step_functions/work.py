@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from orchestration.engines.step_functions.definition import retry_strategy
 from orchestration.engines.step_functions.manifest import items_per_child
 from orchestration.engines.step_functions.plan import ExecutionPlan, FanOut, StepPlan
+from orchestration.engines.step_tokens import VARIABLE, StepRight, issue_step_token
 from orchestration.errors import EngineRejected
 from orchestration.models import Item, Job, StepRun
 from orchestration.spec.model import PipelineSpec
@@ -30,19 +31,22 @@ def plan_of(spec: ExecutionSpec, *, cell: Cell, definitions: Definitions) -> Exe
     arns = definitions.arns(to_run, pipeline=pipeline.name, version=pipeline.version)
     return ExecutionPlan(
         spec=spec,
-        steps=tuple(_step(step, runs[step.name], arns.get(step.name), cell) for step in pipeline.steps),
+        steps=tuple(_step(job, step, runs[step.name], arns.get(step.name), cell) for step in pipeline.steps),
         manifest=f"{cell.manifests}/{spec.name}" if cell.manifests else "",
-        environment={"ESTEIRA_SERVER": cell.server},
+        environment={"ESTEIRA_URL": cell.server},
     )
 
 
-def _step(step: StepSpec, run: StepRun, arn: str | None, cell: Cell) -> StepPlan:
+def _step(job: Job, step: StepSpec, run: StepRun, arn: str | None, cell: Cell) -> StepPlan:
+    fan_out = _fan_out(step, run) if arn and step.fans_out else None
+    right = StepRight.of(job, step.name, per_child=fan_out.per_child if fan_out else 1)
     return StepPlan.of(
         step,
         queue=cell.queue_for(step),
         job_definition=arn or "",
         retry=retry_strategy(step),
-        fan_out=_fan_out(step, run) if arn and step.fans_out else None,
+        fan_out=fan_out,
+        environment={VARIABLE: issue_step_token(right)},
         is_done=arn is None,
     )
 
