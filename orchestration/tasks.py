@@ -32,6 +32,7 @@ def dispatch() -> None:
 @shared_task(name="esteira.reconcile")
 def reconcile() -> None:
     sweep.reconcile()
+    sweep.stop_ended()
 
 
 @shared_task(name="esteira.expire_files")

@@ -61,3 +61,14 @@ def lost_report(attempt_id: UUID, fence: int, *, detail: str = "", only_if_expir
         failure_kind=FailureKind.INTERRUPTED,
         detail=detail or "The process or the machine that ran this attempt went away.",
     )
+
+
+def container_holder(piece: str, number: int) -> str:
+    """Who holds what the container of this try of a piece has claimed."""
+    return f"batch:{piece}#{number}"
+
+
+def piece_of_holder(holder: str) -> str | None:
+    """The piece whose container holds a lease; None for a supervisor's."""
+    kind, _, rest = holder.partition(":")
+    return rest.rpartition("#")[0] if kind == "batch" else None

@@ -10,7 +10,7 @@ class Execution(models.Model):
     """What an engine was asked to do. `name` makes a repeated start harmless.
 
     Jobs point here, not the other way, so that one execution may carry several of them; `cell` names
-    the account and region (or machine) it was given to.
+    the account and region (or machine) it was given to. `settled_at`: the engine runs nothing of it any more.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -20,6 +20,16 @@ class Execution(models.Model):
     external_ref = models.CharField(max_length=256, blank=True)
     requested_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["requested_at"],
+                condition=models.Q(settled_at__isnull=True) & ~models.Q(engine="local"),
+                name="execution_to_settle",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from orchestration.engines.step_functions.events import BATCH_JOB, EXECUTION
 from orchestration.errors import EventRefused
+from orchestration.services.engine_events import record_batch_job, record_execution
 from orchestration.services.scan_results import SCAN_RESULT, record_scan_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KINDS: Final[dict[str, Callable[..., object]]] = {SCAN_RESULT: record_scan_result}
+KINDS: Final[dict[str, Callable[..., object]]] = {
+    SCAN_RESULT: record_scan_result,
+    BATCH_JOB: record_batch_job,
+    EXECUTION: record_execution,
+}
 
 
 def record_event(*, body: str) -> None:

@@ -37,7 +37,11 @@ class Application:
             "/v1/terminatejobs": batch.terminate,
             "/double/interrupt": lambda asked: {"interrupted": batch.interrupt(asked["name"])},
             "/double/hold": self._hold,
-            "/double/state": lambda _: {"running": batch.running(), "submitted": batch.submitted()},
+            "/double/state": lambda _: {
+                "running": batch.running(),
+                "unfinished": batch.unfinished(),
+                "submitted": batch.submitted(),
+            },
         }
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -10,6 +10,7 @@ import os
 import subprocess
 import threading
 import time
+from copy import deepcopy
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
@@ -67,7 +68,7 @@ class Job:
             "jobDefinition": self.asked["jobDefinition"],
             "status": self.status,
             "createdAt": self.created_at,
-            "attempts": self.tries,
+            "attempts": deepcopy(self.tries),
             "isTerminated": self.is_terminated,
             "container": {"environment": self.environment(), "logStreamName": f"esteira/{self.id}"},
         }
@@ -85,7 +86,8 @@ class Job:
 
     def environment(self) -> list[dict[str, str]]:
         given: list[dict[str, str]] = self.definition["containerProperties"].get("environment", [])
-        return [*given, *self.asked.get("containerOverrides", {}).get("environment", [])]
+        # Copies: who is answered may change what he was given.
+        return [dict(one) for one in (*given, *self.asked.get("containerOverrides", {}).get("environment", []))]
 
 
 class Batch:
@@ -149,6 +151,11 @@ class Batch:
     def running(self) -> int:
         with self._changing:
             return sum(job.process is not None for job in self._jobs.values())
+
+    def unfinished(self) -> int:
+        """Running, or in the queue."""
+        with self._changing:
+            return sum(job.status not in OVER for job in self._jobs.values())
 
     def submitted(self) -> list[str]:
         with self._changing:

@@ -31,11 +31,11 @@ def platform(aws: AwsDouble) -> Iterator[Platform]:
         yield platform
 
 
-def submitted(platform: Platform, items: int, extra: str = "pass", key: str = "") -> str:
+def submitted(platform: Platform, items: int, extra: str = "pass", pipeline: str = FAN_OUT) -> str:
     name = f"lines-{uuid4().hex[:8]}"
-    platform.publish(FAN_OUT.format(name=name, extra=extra))
+    platform.publish(pipeline.format(name=name, extra=extra))
     files = [platform.upload(f"{n}.txt", b"line\n" * (n + 1))["id"] for n in range(items)]
-    return str(platform.submit(name, files, key=key or uuid4().hex)["id"])
+    return str(platform.submit(name, files, key=uuid4().hex)["id"])
 
 
 def test_job_runs_to_its_end_on_aws(aws: AwsDouble, platform: Platform) -> None:
@@ -62,12 +62,47 @@ def test_machine_that_goes_away_costs_an_attempt_and_no_result(
         assert attempts(platform, job_id, item) == [(1, "FAILED", "INTERRUPTED"), (2, "SUCCEEDED", "")]
 
 
-def test_cancel_leaves_nothing_running_on_aws(aws: AwsDouble, platform: Platform, tmp_path: Path) -> None:
-    job_id = submitted(platform, 2, SLOW_AT_FIRST.format(folder=tmp_path))
+def reconcile(platform: Platform) -> None:
+    """As the worker does every half a minute."""
+    platform.manage("shell", "-v", "0", "-c", "from orchestration.tasks import reconcile; reconcile()")
+
+
+def settled(platform: Platform, *job_ids: str) -> bool:
+    query = "SELECT count(*) FROM orchestration_execution WHERE settled_at IS NULL AND name LIKE ANY (%s)"
+    return not platform.sql(query, [f"{job_id}%" for job_id in job_ids])[0][0]
+
+
+def test_machine_that_goes_away_for_good_fails_the_job_and_says_so(
+    aws: AwsDouble, platform: Platform, tmp_path: Path
+) -> None:
+    text = SLOW_AT_FIRST.format(folder=tmp_path)
+    job_id = submitted(platform, 1, text, pipeline=FAN_OUT.replace("attempts: 3", "attempts: 1"))
     until_busy(tmp_path, 0)
-    assert platform.call("POST", f"/jobs/{job_id}/cancel").status_code == 202
-    assert platform.wait(job_id, timeout_s=60)["state"] == "CANCELED"
-    deadline = time.monotonic() + 60
-    while aws.running() and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert aws.running() == 0
+    assert aws.interrupt(job_id) == 1
+    reconcile(platform)
+    job = platform.wait(job_id, timeout_s=90)
+    assert (job["state"], job["failure_kind"]) == ("FAILED", "INTERRUPTED")
+    assert attempts(platform, job_id) == [(1, "FAILED", "INTERRUPTED")]
+
+
+def test_cancel_ends_what_runs_and_what_is_in_the_queue(aws: AwsDouble, platform: Platform, tmp_path: Path) -> None:
+    running = submitted(platform, 1, SLOW_AT_FIRST.format(folder=tmp_path))
+    until_busy(tmp_path, 0)
+    aws.hold(is_held=True)
+    try:
+        waiting = submitted(platform, 2)
+        deadline = time.monotonic() + 60
+        while not any(waiting in name for name in aws.submitted()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        for job_id in (running, waiting):
+            assert platform.call("POST", f"/jobs/{job_id}/cancel").status_code == 202
+            assert platform.wait(job_id, timeout_s=60)["state"] == "CANCELED"
+        deadline = time.monotonic() + 90
+        while not settled(platform, running, waiting):
+            assert time.monotonic() < deadline
+            time.sleep(1)
+            reconcile(platform)
+        assert aws.unfinished() == 0
+    finally:
+        aws.hold(is_held=False)

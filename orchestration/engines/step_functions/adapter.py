@@ -15,6 +15,7 @@ from orchestration.engines.step_functions.cell import Cell
 from orchestration.engines.step_functions.clients import Clients
 from orchestration.engines.step_functions.compile import compile_plan, job_name_prefix, manifests
 from orchestration.engines.step_functions.definitions import Definitions
+from orchestration.engines.step_functions.events import ENDS
 from orchestration.engines.step_functions.faults import Verdict, by_code, translated
 from orchestration.engines.step_functions.pieces import OVER, forgotten, piece_of
 from orchestration.engines.step_functions.work import plan_of
@@ -36,14 +37,6 @@ MOST_REASON: Final = 1024
 EXISTS: Final = "ExecutionAlreadyExists"
 NOT_THERE: Final = "ExecutionDoesNotExist"
 IN_THE_WAY: Final = "PreconditionFailed"
-STATES: Final = {
-    "RUNNING": ExecutionState.RUNNING,
-    "PENDING_REDRIVE": ExecutionState.RUNNING,
-    "SUCCEEDED": ExecutionState.SUCCEEDED,
-    "FAILED": ExecutionState.FAILED,
-    "ABORTED": ExecutionState.CANCELED,
-    "TIMED_OUT": ExecutionState.TIMED_OUT,
-}
 _WHOSE: Final = ("execution", "job_id", "run")
 
 
@@ -166,7 +159,7 @@ class StepFunctionsEngine:
         if said is None:
             return ExecutionReport(spec.name, ExecutionState.UNKNOWN)
         detail = ": ".join(word for word in (said.get("error"), said.get("cause")) if word)
-        return ExecutionReport(spec.name, STATES[said["status"]], detail, said.get("stopDate"))
+        return ExecutionReport(spec.name, ENDS[said["status"]], detail, said.get("stopDate"))
 
     def _describe(self, name: str) -> dict[str, Any] | None:
         try:

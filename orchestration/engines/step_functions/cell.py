@@ -34,6 +34,10 @@ class Cell:
         return self.state_machine.split(":")[3]
 
     @property
+    def account(self) -> str:
+        return self.state_machine.split(":")[4]
+
+    @property
     def queues(self) -> tuple[str, ...]:
         return tuple(queue for queue in (self.queue, self.gpu_queue) if queue)
 
