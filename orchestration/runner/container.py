@@ -14,7 +14,7 @@ from .attempt import PROTOCOL, Attempt
 from .protocol import Fenced, Platform, Refused, Silent
 from .quick import loads, signal
 from .standing import Canceled, Standing
-from .tree import PR_SET_DUMPABLE, PR_SET_PDEATHSIG, prctl
+from .tree import PR_SET_DUMPABLE, PR_SET_PDEATHSIG, Tree, prctl
 from .work import fresh
 
 TYPE_CHECKING = False
@@ -60,6 +60,7 @@ class Container:
         self._given = given
         self._standing = Standing()
         self._platform = Platform(options.server, given.token, options.patience_s)
+        self._tree = Tree("")
         self._running: int | None = None
 
     def run(self) -> int:
@@ -117,9 +118,9 @@ class Container:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         status = _waited_for(pid)
         self._running = None
-        code = _exit_code(os.path.join(work, "exit.json"))
-        fresh(work)
-        return code if os.WIFEXITED(status) else None
+        # What a runner that was killed has left of its step; usually nothing is there.
+        self._tree.kill()
+        return _exit_code(os.path.join(work, "exit.json")) if os.WIFEXITED(status) else None
 
     def _become(self, token: str, work: str) -> None:
         """The fork, which never returns."""

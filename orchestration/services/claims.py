@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final, Literal
 from django.db import transaction
 from django.db.models.functions import Now
 
-from orchestration.engines.leasing import GRACE, lease, lost_report, tell_job
+from orchestration.engines.leasing import (
+    GRACE,
+    container_holder,
+    lease,
+    lost_report,
+    piece_of_holder,
+    tell_job,
+)
 from orchestration.engines.step_functions.manifest import child_slice
 from orchestration.engines.step_tokens import StepRight, issue_step_token, read_step_token
 from orchestration.errors import Forbidden, Invalid, WorkNotReady
@@ -45,16 +52,11 @@ class Container:
 
     @property
     def holder(self) -> str:
-        return f"{self._prefix}{self.attempt}"
-
-    @property
-    def _prefix(self) -> str:
-        return f"batch:{self.batch_job}#"
+        return container_holder(self.batch_job, self.attempt)
 
     def attempt_of(self, holder: str) -> int | None:
         """Which attempt of this same Batch job `holder` is; None for anybody else."""
-        number = holder.removeprefix(self._prefix)
-        return int(number) if number != holder and number.isdigit() else None
+        return int(holder.rpartition("#")[2]) if piece_of_holder(holder) == self.batch_job else None
 
 
 @dataclass(frozen=True, slots=True)

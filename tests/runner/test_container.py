@@ -88,16 +88,17 @@ def over(end: str, detail: str = "", done: int = 0) -> tuple[int, dict[str, Any]
 
 
 def orders(platform: Platform, *commands: list[str]) -> None:
-    """One work order after the other, each of an attempt of its own."""
+    """One work order after the other, each of an attempt of its own; the first is the one that a Runner knows."""
+    names = [platform.order["attempt_id"], *(str(uuid.uuid4()) for _ in commands)]
     platform.script["start"] = [
-        (200, platform.order | {"attempt_id": str(uuid.uuid4()), "item": item, "command": command})
-        for item, command in enumerate(commands)
+        (200, platform.order | {"attempt_id": name, "item": item, "command": command})
+        for item, (name, command) in enumerate(zip(names, commands, strict=False))
     ]
 
 
 def test_container_works_off_its_slice_and_ends_well(platform: Platform, start: Launch) -> None:
     platform.script["claim"] = [given(3), given(4), over("succeeded", done=4)]
-    script = 'echo item $ESTEIRA_ITEM; ls "$ESTEIRA_OUTPUTS"; echo $ESTEIRA_ITEM > "$ESTEIRA_OUTPUTS/x"'
+    script = 'echo item $ESTEIRA_ITEM; ls "$HOME/.."; echo $ESTEIRA_ITEM | tee "$HOME/../mine" > "$ESTEIRA_OUTPUTS/x"'
     orders(platform, ["sh", "-c", script], ["sh", "-c", script])
     assert start().ended() == (0, "")
     asked = [call.body for call in platform.named("claim")]
@@ -106,7 +107,8 @@ def test_container_works_off_its_slice_and_ends_well(platform: Platform, start: 
     assert platform.names.count("start") == platform.names.count("finish") == 2
     assert {call.body["outcome"] for call in platform.named("finish")} == {"succeeded"}
     assert b"item 1\n" in platform.log
-    assert b"x" not in platform.log, "the second finds nothing of the first"
+    assert b"inputs\n" in platform.log
+    assert b"mine" not in platform.log, "the second finds nothing of the first"
     assert (platform.store / "out" / "0").read_bytes() == b"0\n"
 
 
@@ -284,6 +286,16 @@ def test_sigterm_while_nothing_runs_ends_at_once(platform: Platform, start: Laun
     assert container.ended(5) == (75, "runner: This machine goes away.\n")
 
 
+def test_sigterm_while_a_claim_hangs_ends_at_once(platform: Platform, start: Launch) -> None:
+    platform.script["claim"] = [(503, {})] * 1000
+    container = start()
+    platform.wait_for("claim")
+    platform.delay_s = 8
+    time.sleep(1.5)
+    container.process.send_signal(signal.SIGTERM)
+    assert container.ended(5) == (75, "runner: This machine goes away.\n")
+
+
 def test_runner_of_an_attempt_that_is_killed_is_for_batch_to_try_again(platform: Platform, start: Launch) -> None:
     platform.script["claim"] = [given(1)]
     orders(platform, STUBBORN)
@@ -294,6 +306,17 @@ def test_runner_of_an_attempt_that_is_killed_is_for_batch_to_try_again(platform:
         os.kill(int(found.read().split()[0]), signal.SIGKILL)
     assert container.ended(10)[0] == 75
     assert container.gone()
+
+
+def test_container_that_is_killed_takes_its_step_along(platform: Platform, start: Launch) -> None:
+    platform.script["claim"] = [given(1)]
+    orders(platform, ["sh", "-c", "echo ready; exec sleep 60"])
+    container = start()
+    platform.wait_for_log(b"ready")
+    assert container.leftovers()
+    container.process.kill()
+    assert container.ended(10)[0] == -signal.SIGKILL
+    assert container.gone(5)
 
 
 @pytest.mark.parametrize(
