@@ -62,6 +62,7 @@ class Container:
         self._platform = Platform(options.server, given.token, options.patience_s)
         self._tree = Tree("")
         self._running: int | None = None
+        self._claiming = False
 
     def run(self) -> int:
         # The right to a whole step is in this process's environment; no step may read it there.
@@ -87,7 +88,7 @@ class Container:
     def _slice(self) -> tuple[int, str]:
         done = 0
         while True:
-            claim = self._platform.call("claim", {**self._given.body, "done": done}, self._pause)
+            claim = self._claim(done)
             token, done = claim.get("token"), claim.get("done")
             if not isinstance(token, str) or not isinstance(done, int):
                 return CODES.get(str(claim.get("end")), FAILED), str(claim.get("detail") or "Nothing is left to do.")
@@ -98,9 +99,13 @@ class Container:
             if ended in (ends.FENCED, ends.SILENT, None):
                 return AGAIN, "An attempt is out of this runner's hands."
 
-    def _pause(self, seconds: float) -> None:
-        self._standing.bell.wait(seconds)
-        self._standing.check()
+    def _claim(self, done: int) -> Any:
+        self._claiming = True
+        try:
+            self._standing.check()
+            return self._platform.call("claim", {**self._given.body, "done": done}, self._standing.bell.wait)
+        finally:
+            self._claiming = False
 
     def _attempt(self, token: str) -> int | None:
         """How its runner ended; None when it was killed."""
@@ -139,10 +144,10 @@ class Container:
         if not self._standing.cancel:
             signal.setitimer(signal.ITIMER_REAL, LAST_MOMENT_S)
         self._standing.cancel = True
-        if self._running is None:
-            self._platform.abort()
-        else:
+        if self._running is not None:
             os.kill(self._running, signal.SIGTERM)
+        if self._claiming:
+            raise Canceled
 
     def _on_last_moment(self, _number: int, _frame: object) -> None:
         """Whatever hangs, a network or a disk, Batch shall hear that this was no failure."""

@@ -106,3 +106,20 @@ def test_cancel_ends_what_runs_and_what_is_in_the_queue(aws: AwsDouble, platform
         assert aws.unfinished() == 0
     finally:
         aws.hold(is_held=False)
+
+
+FAILS_AT_FIRST = (
+    "import os, pathlib, sys; mark = pathlib.Path('{folder}', os.environ['ESTEIRA_ITEM']); first = not mark.exists(); "
+    "mark.touch(); first and os.environ['ESTEIRA_ITEM'] != '0' and sys.exit(3)"
+)
+
+
+def test_retry_submits_the_items_that_failed_and_no_others(aws: AwsDouble, platform: Platform, tmp_path: Path) -> None:
+    job_id = submitted(platform, 3, FAILS_AT_FIRST.format(folder=tmp_path))
+    job = platform.wait(job_id, timeout_s=90)
+    assert (job["state"], job["failure_kind"]) == ("FAILED", "USER_CODE")
+    assert not any(name == f"{job_id}-r1-total" for name in aws.submitted())
+    assert platform.call("POST", f"/jobs/{job_id}/retry").status_code == 202
+    assert total_of(platform, job_id, timeout_s=90) == 1 + 2 + 3
+    assert [len(attempts(platform, job_id, item)) for item in range(3)] == [1, 2, 2]
+    assert {f"{job_id}-r2-count", f"{job_id}-r2-total"} <= set(aws.submitted())

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -99,8 +98,8 @@ class Batch:
 
     def array(self, step: str, children: int, **options: int) -> list[int]:
         """All children at once; their exit codes."""
-        with ThreadPoolExecutor(children) as pool:
-            return list(pool.map(lambda child: ended(self.start(step, child, **options)), range(children)))
+        started = [self.start(step, child, **options) for child in range(children)]
+        return [ended(container) for container in started]
 
 
 def signed(right: StepRight) -> str:

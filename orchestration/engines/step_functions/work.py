@@ -9,7 +9,7 @@ from orchestration.engines.step_functions.manifest import items_per_child
 from orchestration.engines.step_functions.plan import ExecutionPlan, FanOut, StepPlan
 from orchestration.engines.step_tokens import VARIABLE, StepRight, issue_step_token
 from orchestration.errors import EngineRejected
-from orchestration.models import Item, Job, StepRun
+from orchestration.models import Job, StepRun
 from orchestration.spec.model import PipelineSpec
 from orchestration.states import FINISHED
 
@@ -52,12 +52,11 @@ def _step(job: Job, step: StepSpec, run: StepRun, arn: str | None, cell: Cell) -
 
 
 def _fan_out(step: StepSpec, run: StepRun) -> FanOut:
-    ended = Item.objects.filter(step_run=run, state__in=FINISHED).values_list("index", flat=True)
-    items = sorted(set(range(run.items_total)) - set(ended)) if run.run > 1 else None
-    total = run.items_total if items is None else len(items)
+    """Over the items that a container's claim will find, or their places in the array would be others'."""
+    indexes = run.indexes_of_run()
     return FanOut(
         total=run.items_total,
-        items=items if items is not None and len(items) < run.items_total else None,
-        per_child=items_per_child(total),
+        items=None if len(indexes) == run.items_total else indexes,
+        per_child=items_per_child(len(indexes)),
         tolerate=step.tolerate,
     )
