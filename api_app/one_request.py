@@ -1,6 +1,5 @@
 """One file in one request: the body is the bytes. Also what tells such a body from the JSON that begins an upload."""
 
-import asyncio
 import base64
 import binascii
 import re
@@ -16,17 +15,16 @@ from starlette.responses import Response
 from api_app.auth import scope_of
 from api_app.callers import sender
 from api_app.content import repr_digest
-from api_app.database import in_db, in_files, in_pours, to_the_end
+from api_app.database import in_db, in_files, in_pours
 from api_app.errors import FormInsteadOfFile
 from api_app.gate import Credential, credential
-from api_app.receiving import pour_of
+from api_app.receiving import pour_of, written
 from api_app.upload_answers import upload_out
 from api_app.upload_schemas import UploadIn, UploadOut
 from orchestration.errors import Invalid, TooLarge
 from orchestration.services.receiving import Announced, Receiving, receive
 
 JSON_BODY: Final = 1 << 20
-BATCH: Final = 1 << 20
 SHA256_BYTES: Final = 32
 _SHA256: Final = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _EXTENDED: Final = re.compile(r"""(?:^|;)\s*filename\*\s*=\s*UTF-8'[^']*'([^;\s]+)""", re.IGNORECASE)
@@ -112,28 +110,10 @@ def _begin(given: Credential, scope: str, announced: Announced, workspace: str) 
 
 
 async def _pour(request: Request, receiving: Receiving) -> None:
-    """While one batch is written the next one is read, and no more than that: memory stays flat."""
     if pour := pour_of(request.scope):
         await pour(receiving.write, in_pours)
-        return
-    batch: list[bytes] = []
-    held = 0
-    writing: asyncio.Task[None] | None = None
-    try:
-        async for chunk in request.stream():
-            batch.append(chunk)
-            held += len(chunk)
-            if held >= BATCH:
-                if writing is not None:
-                    await writing
-                writing = asyncio.ensure_future(in_pours(receiving.write, b"".join(batch)))
-                batch, held = [], 0
-        if writing is not None:
-            await writing
-        await in_pours(receiving.write, b"".join(batch))
-    finally:
-        if writing is not None:
-            await to_the_end(writing)
+    else:
+        await written(request.stream(), receiving.write)
 
 
 def _commit(receiving: Receiving) -> UploadOut:

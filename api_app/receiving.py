@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
-from api_app.database import in_pours
+from api_app.database import in_pours, to_the_end
 from orchestration import crc64
 from orchestration.errors import WrongLength
 from orchestration.storage.local import write_at
@@ -59,15 +60,30 @@ async def held(receive: Receive, length: int) -> bytes:
 
 
 async def _stream(receive: Receive, landing: Landing, length: int) -> None:
-    batch = bytearray()
-    async for piece in _pieces(receive, length):
-        batch += piece
-        if len(batch) >= BATCH:
-            data = bytes(batch)
-            batch.clear()
-            await in_pours(landing.write, data)
-    if batch:
-        await in_pours(landing.write, bytes(batch))
+    await written(_pieces(receive, length), landing.write)
+
+
+async def written(pieces: AsyncIterator[bytes], write: Callable[[bytes], object]) -> None:
+    """While one batch is written the next one is read, and no more than that: memory stays flat."""
+    batch: list[bytes] = []
+    held = 0
+    writing: asyncio.Task[object] | None = None
+    try:
+        async for piece in pieces:
+            batch.append(piece)
+            held += len(piece)
+            if held >= BATCH:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(in_pours(write, b"".join(batch)))
+                batch, held = [], 0
+        if writing is not None:
+            await writing
+        if held:
+            await in_pours(write, b"".join(batch))
+    finally:
+        if writing is not None:
+            await to_the_end(writing)
 
 
 async def _pieces(receive: Receive, length: int) -> AsyncIterator[bytes]:
