@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jsonschema import Draft202012Validator
 
 from orchestration.engines.step_functions.manifest import MOST_CHILDREN, lines
-from orchestration.engines.step_functions.plan import SHORTEST_ATTEMPT_S, RetryStrategy, StepPlan
+from orchestration.engines.step_functions.plan import SHORTEST_ATTEMPT_S, RetryStrategy, StepPlan, amounts, canonical
 from orchestration.errors import EngineRejected
 from orchestration.spec import graph
 from orchestration.spec.problems import key_of
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from orchestration.engines.base import ExecutionSpec
     from orchestration.engines.step_functions.plan import ExecutionPlan, ExitRule
-    from orchestration.spec.model import Resources
 
 SCHEMA_VERSION: Final = 1
 # Step Functions takes 256 KiB; what its own states add must fit too.
@@ -34,7 +32,6 @@ MOST_SUBMIT_BYTES: Final = 30 * 1024
 INPUT_SCHEMA: Final[dict[str, Any]] = json.loads(
     Path(__file__).with_name("input.schema.json").read_text(encoding="utf-8")
 )
-_MIB: Final = 1 << 20
 _VALIDATOR: Final = Draft202012Validator(INPUT_SCHEMA)
 
 
@@ -56,7 +53,7 @@ def compile_plan(plan: ExecutionPlan) -> Compiled:
     data = _input(plan)
     if error := next(_VALIDATOR.iter_errors(data), None):
         raise EngineRejected(_complaint(error, data))
-    text = _canonical(data)
+    text = canonical(data)
     if len(text) > MOST_INPUT_BYTES:
         raise EngineRejected(f"The execution's input has {len(text)} bytes; {MOST_INPUT_BYTES} are allowed.")
     _check_requests(data)
@@ -101,10 +98,6 @@ def job_name(spec: ExecutionSpec, step: str) -> str:
 def job_name_prefix(spec: ExecutionSpec) -> str:
     """Of every Batch job of this execution and of no other: run 1 is no prefix of run 10."""
     return f"{spec.name}-"
-
-
-def _canonical(data: Any) -> str:
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _input(plan: ExecutionPlan) -> dict[str, Any]:
@@ -192,7 +185,7 @@ def _step(spec: ExecutionSpec, step: StepPlan, running: Mapping[str, int], *, is
         "job_definition": step.job_definition,
         "parameters": dict(step.parameters),
         "environment": _environment(step.environment, own),
-        "resources": _resources(step.resources),
+        "resources": [{"Type": kind, "Value": value} for kind, value in amounts(step.resources)],
         "retry_strategy": _retry_strategy(step),
         "attempt_seconds": max(step.attempt_s, SHORTEST_ATTEMPT_S),
         "task_timeout_seconds": max(step.task_s, step.attempt_s, SHORTEST_ATTEMPT_S),
@@ -219,15 +212,6 @@ def _environment(given: Mapping[str, str], ours: Mapping[str, str]) -> list[dict
     if taken := sorted(given.keys() & ours.keys()):
         raise EngineRejected(f"The environment may not say {taken[0]}: the engine does.")
     return [{"Name": name, "Value": value} for name, value in sorted([*given.items(), *ours.items()])]
-
-
-def _resources(wanted: Resources) -> list[dict[str, str]]:
-    """Batch on EC2 gives whole processors, and memory in MiB."""
-    found = [
-        {"Type": "VCPU", "Value": str(max(1, math.ceil(wanted.vcpu)))},
-        {"Type": "MEMORY", "Value": str(max(1, -(-wanted.memory_bytes // _MIB)))},
-    ]
-    return [*found, {"Type": "GPU", "Value": str(wanted.gpu)}] if wanted.gpu else found
 
 
 def _retry_strategy(step: StepPlan) -> dict[str, Any]:
@@ -260,7 +244,7 @@ def _check_requests(data: dict[str, Any]) -> None:
         names = Counter(entry["Name"] for entry in arguments["ContainerOverrides"]["Environment"])
         if twice := [name for name, count in names.items() if count > 1]:
             raise EngineRejected(f"The environment of step {step['name']} says {twice[0]} twice.")
-        size = len(_canonical(arguments))
+        size = len(canonical(arguments))
         if size > MOST_SUBMIT_BYTES:
             asked = f"The request to Batch for step {step['name']}"
             raise EngineRejected(f"{asked} has {size} bytes; {MOST_SUBMIT_BYTES} are allowed.")

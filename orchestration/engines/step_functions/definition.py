@@ -9,16 +9,14 @@ An image needs Python (`python3`) and the runner, one file: `COPY runner.pyz /op
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from orchestration.engines.step_functions.plan import ExitRule, RetryStrategy, StepPlan
+from orchestration.engines.step_functions.plan import ExitRule, RetryStrategy, StepPlan, amounts, canonical
 from orchestration.errors import EngineRejected
 
 if TYPE_CHECKING:
     from orchestration.engines.step_functions.cell import Cell
-    from orchestration.spec.model import Resources, StepSpec
+    from orchestration.spec.model import StepSpec
 
 MOST_BYTES: Final = 24 * 1024
 MOST_ATTEMPTS: Final = 10
@@ -31,7 +29,6 @@ TRY_AGAIN: Final = "75"
 _DIGEST_LENGTH: Final = 16
 # A name has 128 characters; the digest tells apart what is cut off.
 _LONGEST_PIPELINE: Final = 56
-_MIB: Final = 1 << 20
 
 
 def register_request(step: StepSpec, *, pipeline: str, version: str, cell: Cell) -> dict[str, Any]:
@@ -48,7 +45,7 @@ def register_request(step: StepSpec, *, pipeline: str, version: str, cell: Cell)
         "tags": {"esteira:pipeline": pipeline, "esteira:version": version, "esteira:step": step.name},
     }
     request["jobDefinitionName"] = f"{cell.prefix}-{pipeline[:_LONGEST_PIPELINE]}-{step.name}-{_digest(request)}"
-    if (size := len(_canonical(request))) > MOST_BYTES:
+    if (size := len(canonical(request).encode())) > MOST_BYTES:
         raise EngineRejected(f"The job definition of step {step.name} has {size} bytes; {MOST_BYTES} are allowed.")
     return request
 
@@ -83,7 +80,7 @@ def _container(step: StepSpec, cell: Cell) -> dict[str, Any]:
         "user": NOBODY,
         "privileged": False,
         "readonlyRootFilesystem": True,
-        "resourceRequirements": _resources(step.resources),
+        "resourceRequirements": [{"type": kind, "value": value} for kind, value in amounts(step.resources)],
         # An empty volume takes over mode and owner of the folder in the image; it is gone with the container.
         "volumes": [{"name": "work", "host": {}}],
         "mountPoints": [{"sourceVolume": "work", "containerPath": WORK, "readOnly": False}],
@@ -103,15 +100,6 @@ def _container(step: StepSpec, cell: Cell) -> dict[str, Any]:
     } | ({"executionRoleArn": cell.execution_role} if cell.execution_role else {})
 
 
-def _resources(wanted: Resources) -> list[dict[str, str]]:
-    """Whole processors, and memory in MiB."""
-    found = [
-        {"type": "VCPU", "value": str(max(1, math.ceil(wanted.vcpu)))},
-        {"type": "MEMORY", "value": str(max(1, -(-wanted.memory_bytes // _MIB)))},
-    ]
-    return [*found, {"type": "GPU", "value": str(wanted.gpu)}] if wanted.gpu else found
-
-
 def _rule(rule: ExitRule) -> dict[str, str]:
     patterns = {
         "onExitCode": rule.on_exit_code,
@@ -122,8 +110,4 @@ def _rule(rule: ExitRule) -> dict[str, str]:
 
 
 def _digest(request: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical(request)).hexdigest()[:_DIGEST_LENGTH]
-
-
-def _canonical(request: dict[str, Any]) -> bytes:
-    return json.dumps(request, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return hashlib.sha256(canonical(request).encode()).hexdigest()[:_DIGEST_LENGTH]

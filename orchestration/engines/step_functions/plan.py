@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -23,6 +25,21 @@ PATIENCE_S: Final = 900
 IN_QUEUE_S: Final = 86_400
 # Step Functions ends any execution after a year.
 LONGEST_S: Final = 31_536_000
+_MIB: Final = 1 << 20
+
+
+def canonical(data: Any) -> str:
+    """JSON that is the same text whenever it is made: what AWS, or a name, is to know again."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def amounts(wanted: Resources) -> list[tuple[str, str]]:
+    """By Batch's types. On EC2 it gives whole processors, and memory in MiB."""
+    found = [
+        ("VCPU", str(max(1, math.ceil(wanted.vcpu)))),
+        ("MEMORY", str(max(1, -(-wanted.memory_bytes // _MIB)))),
+    ]
+    return [*found, ("GPU", str(wanted.gpu))] if wanted.gpu else found
 
 
 @dataclass(frozen=True, slots=True)
