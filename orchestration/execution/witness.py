@@ -5,9 +5,7 @@ News from a queue and answers to the reconciler's questions come here alike, in 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from orchestration.engines.base import AttemptReport
 from orchestration.engines.leasing import container_holder
@@ -17,12 +15,13 @@ from orchestration.models import Attempt, Job
 from orchestration.states import ATTEMPT_FINISHED, AttemptState, ExecutionState, FailureKind, JobState
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from orchestration.engines.base import ExecutionReport, Piece, Try
     from orchestration.models.attempt import AttemptQuerySet
 
 SILENT: Final = "The container ended, and its runner had not reported."
 UNTAKEN: Final = "No container took it up."
-_NAME: Final = re.compile(r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-r(?P<run>[0-9]{1,9})")
 _LEFT: Final = {
     ExecutionState.CANCELED: AttemptState.CANCELED,
     ExecutionState.TIMED_OUT: AttemptState.TIMED_OUT,
@@ -31,12 +30,12 @@ _LEFT: Final = {
 
 def witness(piece: Piece) -> int:
     """Attempts whose container has ended end with it; those that nobody took up, with the whole of their step."""
-    found = _NAME.fullmatch(piece.execution)
+    found = Job.run_of(piece.execution)
     if found is None:
         return 0
-    job_id = UUID(found["job"])
+    job_id, run = found
     _explain(piece, job_id)
-    of_run = Attempt.objects.filter(job=job_id, run=int(found["run"]), step=piece.step)
+    of_run = Attempt.objects.filter(job=job_id, run=run, step=piece.step)
     repairs = sum(_ended(of_run, piece, one) for one in piece.tries if one.ended_at)
     if piece.index is None and piece.state in ATTEMPT_FINISHED:
         repairs += _untaken(of_run, piece.state, piece.failure_kind, piece.detail)
@@ -45,10 +44,11 @@ def witness(piece: Piece) -> int:
 
 def settle(report: ExecutionReport) -> int:
     """An execution that is over starts nothing more."""
-    found = _NAME.fullmatch(report.name)
+    found = Job.run_of(report.name)
     if found is None or report.state in {ExecutionState.RUNNING, ExecutionState.UNKNOWN}:
         return 0
-    of_run = Attempt.objects.filter(job=UUID(found["job"]), run=int(found["run"]))
+    job_id, run = found
+    of_run = Attempt.objects.filter(job=job_id, run=run)
     return _untaken(of_run, _LEFT.get(report.state, AttemptState.FAILED), None, report.detail)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+import re
+from typing import Any, ClassVar, Final, Self
+from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -23,6 +25,8 @@ from orchestration.states import (
     JobState,
     WaitingReason,
 )
+
+_EXECUTION_NAME: Final = re.compile(r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-r(?P<run>[0-9]{1,9})")
 
 
 class JobQuerySet(InWorkspaceQuerySet["Job"]):
@@ -127,6 +131,12 @@ class Job(models.Model):
     @property
     def execution_name(self) -> str:
         return f"{self.pk}-r{self.run}"
+
+    @staticmethod
+    def run_of(execution_name: str) -> tuple[UUID, int] | None:
+        """The job's id and its run, by a name of ours; None for anybody else's."""
+        found = _EXECUTION_NAME.fullmatch(execution_name)
+        return (UUID(found["job"]), int(found["run"])) if found else None
 
     def event(self, kind: EventKind, **fields: Any) -> Event:
         """An unsaved event of this job."""
