@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TOKENS: Final = "/api/v1/tokens"
 UPLOADS: Final = "/api/v1/uploads"
+BUNDLE: Final = "/api/v1/uploads:put"
 FILES: Final = "/api/v1/files/"
 RUNNER: Final = "/api/runner/v1/"
 RUNNER_LOG: Final = "/api/runner/v1/log"

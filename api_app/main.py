@@ -11,7 +11,7 @@ from starlette.middleware import Middleware
 
 from api_app import errors
 from api_app.database import close_lanes
-from api_app.gate import PART, Gate
+from api_app.gate import BUNDLE, PART, Gate
 from api_app.routes import (
     account,
     attempts,
@@ -49,6 +49,8 @@ class Api(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "PUT" and (found := PART.fullmatch(scope["path"])):
             await parts.put_part(UUID(found[1]), int(found[2]), scope, receive, send)
+        elif scope["type"] == "http" and (scope["method"], scope["path"]) == ("POST", BUNDLE):
+            await parts.put_bundle(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 

@@ -42,9 +42,14 @@ class Landing:
 async def land(scope: Scope, receive: Receive, fd: int, offset: int, length: int) -> Landing:
     """Write the body to `fd` from `offset` on. Raises WrongLength, ClientDisconnect, OSError."""
     landing = Landing(fd, offset)
-    pour = pour_of(scope, length)
-    await (pour(landing.write, in_pours) if pour else _stream(receive, landing, length))
+    await pass_on(scope, receive, length, landing.write)
     return landing
+
+
+async def pass_on(scope: Scope, receive: Receive, length: int, write: Callable[[Buffer], None]) -> None:
+    """The body to `write`, piece by piece, in threads. Raises WrongLength, ClientDisconnect and what `write` does."""
+    pour = pour_of(scope, length)
+    await (pour(write, in_pours) if pour else written(_pieces(receive, length), write))
 
 
 def pour_of(scope: Scope, length: int | None = None) -> Callable[..., Awaitable[None]] | None:
@@ -57,10 +62,6 @@ def pour_of(scope: Scope, length: int | None = None) -> Callable[..., Awaitable[
 async def held(receive: Receive, length: int) -> bytes:
     """A short body, whole. Raises WrongLength, ClientDisconnect."""
     return b"".join([piece async for piece in _pieces(receive, length)])
-
-
-async def _stream(receive: Receive, landing: Landing, length: int) -> None:
-    await written(_pieces(receive, length), landing.write)
 
 
 async def written(pieces: AsyncIterator[bytes], write: Callable[[bytes], object]) -> None:

@@ -137,6 +137,7 @@ class ConfigOut(BaseModel):
     batch_max: int
     sign_max: int
     inline_max: int
+    bundle_max: int
     transport: str
     tus: TusOut | None
     ttl_s: int

@@ -1,27 +1,31 @@
-"""PUT of one part: the address is the permission, so nobody is asked who he is."""
+"""PUT of one part, or of many small files at once: an address is the permission, so nobody is asked who he is."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from api_app.database import Together, in_db, in_files
 from api_app.errors import STATUS, answer
 from api_app.flights import Flights, settled
-from api_app.receiving import Landing, drain, held, land
+from api_app.receiving import Landing, drain, held, land, pass_on
+from api_app.upload_answers import problem_of
 from orchestration.errors import LengthRequired, PartBusy, WrongLength
+from orchestration.services.uploads.bundle import Bundle
 from orchestration.services.uploads.parts import check_crc, open_part, open_whole, put_whole, record_part
 from orchestration.services.uploads.signing import Grant, read_grant
 from orchestration.storage.local import full_disk_named
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
+
+    from orchestration.errors import OrchestrationError
 
 CHECKSUM: Final = "x-amz-checksum-crc64nvme"
 HELD: Final = 256 << 10
@@ -42,15 +46,37 @@ async def put_part(upload: UUID, number: int, scope: Scope, receive: Receive, se
     await response(scope, receive, send)
 
 
+async def put_bundle(scope: Scope, receive: Receive, send: Send) -> None:
+    """For each file of the body, in order, null or what is wrong with it."""
+    bundle = Bundle()
+    try:
+        await pass_on(scope, receive, _length(Headers(scope=scope)), bundle.write)
+        bundle.close()
+    except tuple(STATUS) as exc:
+        response = answer(exc)
+    else:
+        response = JSONResponse({"results": [_result(*outcome) for outcome in enumerate(bundle.outcomes)]})
+    await response(scope, receive, send)
+
+
+def _result(index: int, fault: OrchestrationError | None) -> dict[str, Any]:
+    return {"index": index, "problem": problem_of(fault) if fault else None}
+
+
+def _length(headers: Headers) -> int:
+    length = headers.get("content-length")
+    if length is None:
+        raise LengthRequired
+    return int(length)
+
+
 def _granted(upload: UUID, number: int, scope: Scope) -> Grant:
     """Everything that can be known before a byte of the body is read."""
     headers = Headers(scope=scope)
     query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
     grant = read_grant(upload, number, query)
-    length = headers.get("content-length")
-    if length is None:
-        raise LengthRequired
-    if int(length) != grant.length:
+    length = _length(headers)
+    if length != grant.length:
         raise WrongLength(f"This URL is for {grant.length} bytes; Content-Length says {length}.")
     if headers.get(CHECKSUM, grant.crc64nvme) != grant.crc64nvme:
         raise WrongLength("This URL was signed for another checksum. Sign the part again with the one it has now.")

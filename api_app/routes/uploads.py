@@ -64,6 +64,7 @@ def _config(_sender: Sender) -> ConfigOut:
         batch_max=limits.BATCH_MAX,
         sign_max=limits.SIGN_MAX,
         inline_max=0 if is_direct else limits.INLINE_MAX,
+        bundle_max=0 if is_direct else limits.BUNDLE_MAX,
         transport="direct" if is_direct else "app",
         tus=tus_out(),
         ttl_s=int(TTL.total_seconds()),

@@ -17,7 +17,7 @@ from orchestration.execution.arrival import arrived, first_state
 from orchestration.execution.isolation import alone
 from orchestration.media_types import HEAD_BYTES, detect
 from orchestration.models import File, Upload, UploadPart
-from orchestration.models.bulk import database_now, fill_defaults
+from orchestration.models.bulk import database_now, fill_defaults, insert
 from orchestration.points import point
 from orchestration.states import FileKind, UploadState
 from orchestration.storage.local import LocalStorage
@@ -144,24 +144,19 @@ def _version_of(upload: Upload, place: DirectStorage) -> str:
 @transaction.atomic(durable=True)
 def _record(finished: Sequence[tuple[Upload, str]]) -> dict[UUID, File]:
     """The rows. Who lost the race to another finisher writes nothing."""
-    locked = Upload.objects.select_for_update(of=("self",)).filter(
-        pk__in=[upload.pk for upload, _ in finished], state=UploadState.COMPLETING
-    )
-    ids = list(locked.order_by("pk").values_list("pk", flat=True))
-    mine = set(ids)
     now = database_now()
+    uploads = [upload for upload, _ in finished]
+    ids = [upload.pk for upload in uploads]
+    mine = Upload.objects.move_many(ids, UploadState.COMPLETING, UploadState.COMPLETE, completed_at=now)
     files = [
         file_of(upload, _first_look(upload), version=version, now=now)
         for upload, version in finished
         if upload.pk in mine
     ]
     fill_defaults(files, now)
-    File.objects.bulk_create(files)
+    insert(files)
     arrived(files)
-    Upload.objects.filter(pk__in=ids).update(
-        state=UploadState.COMPLETE, completed_at=now, touched_at=now, expires_at=None
-    )
-    UploadPart.objects.filter(upload__in=ids).delete()
+    UploadPart.objects.filter(upload__in=[upload for upload in uploads if not upload.is_single]).delete()
     point("upload.before_commit")
     return {file.upload_id: file for file in files if file.upload_id}
 
@@ -202,8 +197,7 @@ def _first_look(upload: Upload) -> Look:
     if not isinstance(storage, LocalStorage):
         return Look(b"", "")
     is_small = (upload.size or 0) <= SMALL
-    with storage.open(upload.key) as file:
-        data = file.read(SMALL if is_small else HEAD_BYTES)
+    data = storage.head(upload.key, SMALL if is_small else HEAD_BYTES)
     is_sound = is_small and upload.crc64nvme == crc64.to_text(crc64.update(data))
     return Look(data[:HEAD_BYTES], hashlib.sha256(data).hexdigest() if is_sound else "")
 

@@ -15,6 +15,7 @@ import os
 import struct
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from orchestration.errors import PartBusy
@@ -24,7 +25,6 @@ from orchestration.storage.local import full_disk_named, make_folder, sync_folde
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
     from uuid import UUID
 
     from orchestration.storage.local import LocalStorage
@@ -37,6 +37,7 @@ _NO_COPY: Final = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPN
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 LOCK_TRIES: Final = 50
 LOCK_PAUSE_S: Final = 0.02
+SEALED: Final = 0o444
 WHOLE: Final = 0
 """As a length: to the end, wherever that is."""
 
@@ -74,6 +75,17 @@ def _sync_file_system(fd: int) -> None:
         raise OSError(ctypes.get_errno(), "syncfs")
 
 
+def _link(part: str, target: str) -> None:
+    try:
+        os.link(part, target)
+    except FileExistsError:
+        # An earlier try's, durable before its own name went. What has that name now came after, and goes.
+        return
+    except FileNotFoundError:
+        # Somebody else finished it while this one waited for the lock.
+        os.stat(target)
+
+
 def _copy(source: int, target: int, size: int) -> None:
     """At the end of `target`, inside of the kernel. Where the file system can share blocks, nothing is copied."""
     done = 0
@@ -93,9 +105,13 @@ class LocalParts:
     def __init__(self, storage: LocalStorage) -> None:
         self._storage = storage
         self._folder = storage.top / "incoming"
+        self._incoming = str(self._folder)
 
     def path(self, upload: UUID) -> Path:
-        return self._folder / f"{upload}.part"
+        return Path(self._name(upload))
+
+    def _name(self, upload: UUID) -> str:
+        return f"{self._incoming}/{upload}.part"
 
     def open_part(self, upload: UUID, offset: int, length: int) -> int:
         """A descriptor that holds the lock of these bytes until it is closed. Raises PartBusy, StorageFull."""
@@ -131,9 +147,8 @@ class LocalParts:
     def put_whole(self, upload: UUID, data: bytes) -> None:
         """All the bytes in one write under the upload's own name. Only a name with all of its bytes is proof."""
         with full_disk_named():
-            self._make_room(len(data))
             try:
-                fd = os.open(self.path(upload), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                fd = self._fresh(self._name(upload))
             except FileExistsError:
                 self._replace(upload, data)
                 return
@@ -145,6 +160,13 @@ class LocalParts:
                 raise
             finally:
                 os.close(fd)
+
+    def _fresh(self, name: str) -> int:
+        try:
+            return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileNotFoundError:
+            make_folder(self._folder, top=self._storage.top)
+            return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
 
     def _replace(self, upload: UUID, data: bytes) -> None:
         """What an earlier request left there, whole or not."""
@@ -177,7 +199,7 @@ class LocalParts:
 
     def size(self, upload: UUID) -> int | None:
         try:
-            return self.path(upload).stat().st_size
+            return os.stat(self._name(upload)).st_size
         except FileNotFoundError:
             return None
 
@@ -202,7 +224,8 @@ class LocalParts:
                 self._seal(fd)
                 os.fdatasync(fd)
                 point("storage.before_link")
-                self._link(upload, target)
+                make_folder(target.parent, top=self._storage.top)
+                _link(self._name(upload), str(target))
             finally:
                 os.close(fd)
             point("storage.before_folder_fsync")
@@ -214,39 +237,30 @@ class LocalParts:
         """As `finish`, for whole files, with one sync for all of them."""
         if not uploads:
             return
+        names = [(self._name(upload), self._storage.name(key)) for upload, key in uploads]
         with full_disk_named():
-            for upload, key in uploads:
+            for folder in {target.rpartition("/")[0] for _, target in names}:
+                make_folder(Path(folder), top=self._storage.top)
+            for part, target in names:
                 with suppress(FileNotFoundError):
-                    self.path(upload).chmod(0o444)
-                    self._link(upload, self._storage.path(key))
+                    os.chmod(part, SEALED)
+                    _link(part, target)
             point("storage.before_fsync")
             fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 _sync_file_system(fd)
             finally:
                 os.close(fd)
-            for upload, key in uploads:
-                if not self._storage.path(key).exists():
-                    raise FileNotFoundError(key)
-                self.path(upload).unlink(missing_ok=True)
+            for part, target in names:
+                os.stat(target)  # FileNotFoundError: there are no bytes
+                with suppress(FileNotFoundError):
+                    os.unlink(part)
         point("storage.committed")
 
     @staticmethod
     def _seal(fd: int) -> None:
         # Nobody writes to it again, and only then may a runner hard-link it instead of copying.
-        os.fchmod(fd, 0o444)
-
-    def _link(self, upload: UUID, target: Path) -> None:
-        make_folder(target.parent, top=self._storage.top)
-        try:
-            os.link(self.path(upload), target)
-        except FileExistsError:
-            # An earlier try's, durable before its own name went. What has that name now came after, and goes.
-            return
-        except FileNotFoundError:
-            # Somebody else finished it while this one waited for the lock.
-            if not target.exists():
-                raise
+        os.fchmod(fd, SEALED)
 
     def drop(self, upload: UUID) -> None:
         self.path(upload).unlink(missing_ok=True)

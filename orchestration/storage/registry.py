@@ -40,7 +40,12 @@ def get_storage(alias: str) -> Storage:
 def get_place(alias: str) -> LocalParts | DirectStorage:
     """Where an upload grows: in a folder of ours, or in a storage that clients send to themselves."""
     storage = get_storage(alias)
-    return LocalParts(storage) if isinstance(storage, LocalStorage) else cast("DirectStorage", storage)
+    return _parts(storage) if isinstance(storage, LocalStorage) else cast("DirectStorage", storage)
+
+
+@cache
+def _parts(storage: LocalStorage) -> LocalParts:
+    return LocalParts(storage)
 
 
 def get_direct(alias: str) -> DirectStorage | None:

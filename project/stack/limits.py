@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
+from api_app.gate import BUNDLE
 from api_app.receiving import EXTENSION
+from orchestration.services.uploads.limits import BUNDLE_MAX
 from project.stack.answers import is_api, refusal
 from project.stack.request_log import ClientStalled
 from project.stack.sockets import BoundedSocket
@@ -41,6 +43,7 @@ BODIES: Final[Mapping[str, int]] = {
     "/api/runner/v1/log": 260 * KIB,
     "/api/runner/v1/outputs": 8 * MIB,
     "/api/runner/v1/finish": 8 * MIB,
+    BUNDLE: BUNDLE_MAX,
 }
 UPLOADS: Final = "/api/v1/uploads"
 TUS: Final = "/api/v1/tus"
@@ -123,15 +126,15 @@ class Limits:
         path = scope["path"]
         if not is_api(scope):
             return FORM_BODY
-        return self._max_upload if takes_files(scope) else BODIES.get(path, API_BODY)
+        return BODIES.get(path) or (self._max_upload if takes_files(scope) else API_BODY)
 
 
 def takes_files(scope: Scope) -> bool:
-    """Whether the body is a file, which may be as large and take as long as it does."""
+    """Whether the body is a file, or many, which may be as large and take as long as it does."""
     path: str = scope["path"]
     if path.startswith(TUS) and scope["method"] in {"POST", "PATCH"}:
         return True
-    return path == UPLOADS or (scope["method"] == "PUT" and _BYTES.fullmatch(path) is not None)
+    return path in {UPLOADS, BUNDLE} or (scope["method"] == "PUT" and _BYTES.fullmatch(path) is not None)
 
 
 def too_large(limit: int) -> Refused:

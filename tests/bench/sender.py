@@ -1,8 +1,9 @@
 """The client of every server that is measured: blocking sockets and sendfile, in a process of its own.
 
 One JSON object on stdin: `port`, `file`, `lanes`: for each connection its requests, one after the other. A request is
-`{head, offset, length}`, the head without its end; a `then` is sent after the answer, with {location} filled in.
-Answers with `{seconds, failed}` on stdout.
+`{head, offset, length}`, the head without its end; a `then` is sent after the answer, with {location} filled in. One
+with `pieces` has a body of several: for each `[line, offset, length]` the line and the bytes of the file.
+Says `ready` on stdout, and in the end `{seconds, failed}`.
 """
 
 from __future__ import annotations
@@ -37,15 +38,22 @@ class Lane(threading.Thread):
         self._line.close()
 
     def _exchange(self, request: dict[str, Any], location: str) -> str:
-        head = request["head"].replace("{location}", location).encode() + b"\r\n"
-        offset, left = request["offset"], request["length"]
-        self._line.sendall(head, socket.MSG_MORE if left else 0)
-        while left:
-            sent = os.sendfile(self._line.fileno(), self._fd, offset, left)
-            offset, left = offset + sent, left - sent
+        head = request["head"].replace("{location}", location) + "\r\n"
+        if "pieces" in request:
+            self._send(head, 0, 0)
+            for piece in request["pieces"]:
+                self._send(*piece)
+        else:
+            self._send(head, request["offset"], request["length"])
         answer = self._answer()
         self.failed += int(answer.split(" ", 2)[1]) >= BAD
         return answer
+
+    def _send(self, text: str, offset: int, left: int) -> None:
+        self._line.sendall(text.encode(), socket.MSG_MORE if left else 0)
+        while left:
+            sent = os.sendfile(self._line.fileno(), self._fd, offset, left)
+            offset, left = offset + sent, left - sent
 
     def _answer(self) -> str:
         head = self._until(b"\r\n\r\n").decode("latin-1")
@@ -79,6 +87,7 @@ def _field(head: str, name: str) -> str:
 
 
 def main() -> None:
+    print("ready", flush=True)
     job = json.load(sys.stdin)
     fd = os.open(Path(job["file"]), os.O_RDONLY)
     lanes = [Lane(job["port"], fd, requests) for requests in job["lanes"]]

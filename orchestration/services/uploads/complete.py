@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from orchestration import crc64
 from orchestration.errors import (
@@ -18,7 +17,7 @@ from orchestration.errors import (
     UploadNotOpen,
 )
 from orchestration.execution.finishing import DAMAGED, drop_bytes, fail, finish, finish_whole, takes_time
-from orchestration.models import Upload
+from orchestration.models import Upload, Workspace
 from orchestration.points import point
 from orchestration.services.access import require_role
 from orchestration.services.uploads.limits import BATCH_FOLDER, BATCH_MAX
@@ -26,7 +25,7 @@ from orchestration.services.uploads.lookups import list_uploads
 from orchestration.services.uploads.received import received, require_whole
 from orchestration.services.uploads.rooms import check_room
 from orchestration.services.uploads.signing import require_open
-from orchestration.states import Role, UploadDoor, UploadState
+from orchestration.states import Role, UploadDoor, UploadMode, UploadState
 from orchestration.storage.local_parts import LocalParts
 from orchestration.storage.registry import get_place
 from orchestration.tasks import nudge_examine, nudge_finish
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from orchestration.models import User, Workspace
+    from orchestration.models import User
 
 MISMATCH: Final = "checksum_mismatch"
 UNSUMMED: Final = (
@@ -124,10 +123,11 @@ def complete_many(*, user: User, ids: Sequence[UUID], workspace: str = "") -> li
     """For each, in order, the upload or what is wrong with it. Small files share one sync and one transaction."""
     if len(ids) > BATCH_MAX:
         raise Invalid(f"A batch takes at most {BATCH_MAX} uploads; this one has {len(ids)}.")
-    mine = list_uploads(user=user, workspace=workspace).filter(pk__in=set(ids))
-    uploads = {upload.pk: upload for upload in mine}
-    together = [upload for upload in uploads.values() if upload.is_single and upload.state == UploadState.OPEN]
-    done = _together(user, together)
+    mine = list_uploads(user=user, workspace=workspace)
+    asked = mine.open().filter(pk__in=set(ids), mode=UploadMode.SINGLE)
+    # Most have no file yet and all of them one workspace: joined to each row, both would cost more than the rest.
+    done = _together(user, list(asked.select_related(None)))
+    uploads = mine.filter(pk__in=set(ids) - done.keys()).in_bulk()
     results: list[Upload | OrchestrationError] = []
     for upload_id in ids:
         upload = done.get(upload_id) or uploads.get(upload_id)
@@ -149,7 +149,9 @@ def _one(user: User, upload: Upload) -> Upload | OrchestrationError:
 
 def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
     """Those that could be completed, as they are now. For any other, asking for it alone says what is wrong."""
-    places = {upload.workspace_id: upload.workspace for upload in uploads}
+    places = Workspace.objects.in_bulk({upload.workspace_id for upload in uploads})
+    for upload in uploads:
+        upload.workspace = places[upload.workspace_id]
     allowed = {pk for pk, place in places.items() if place.lets(user, Role.SUBMITTER)}
     there = _arrived([u for u in uploads if u.workspace_id in allowed and u.door == UploadDoor.API])
     workspaces = {upload.pk: upload.workspace_id for upload, _ in there}
@@ -159,18 +161,15 @@ def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
         for place in {upload.workspace for upload, _ in there}:
             if not _has_room(place):
                 ids = [pk for pk in ids if workspaces[pk] != place.pk]
-        moving = Upload.objects.open().filter(pk__in=ids).select_for_update(of=("self",))
-        ids = list(moving.order_by("pk").values_list("pk", flat=True))
-        Upload.objects.filter(pk__in=ids).update(state=UploadState.COMPLETING, touched_at=Now(), expires_at=None)
+        moved = Upload.objects.move_many(ids, UploadState.OPEN, UploadState.COMPLETING)
     point("upload.completing")
-    moved = set(ids)
     mine = {upload.pk: upload for upload, _ in there if upload.pk in moved}
     made = finish_whole([(upload, version) for upload, version in there if upload.pk in moved])
     nudge_examine()
     for pk, file in made.items():
         mine[pk].become(file)
     others = Upload.objects.filter(pk__in=moved - made.keys()).select_related("file", "workspace")
-    return mine | {upload.pk: upload for upload in others}
+    return mine | others.in_bulk()
 
 
 def _has_room(place: Workspace) -> bool:

@@ -20,7 +20,7 @@ from orchestration.errors import (
 from orchestration.execution.finishing import local_parts
 from orchestration.ids import new_id
 from orchestration.models import Upload, Workspace
-from orchestration.models.bulk import database_now, fill_defaults
+from orchestration.models.bulk import database_now, fill_defaults, insert
 from orchestration.models.upload import STORAGE, TTL
 from orchestration.services.access import find_workspace
 from orchestration.services.uploads.complete import complete_empty
@@ -161,7 +161,7 @@ def _enter(user: User, place: Workspace, uploads: Sequence[Upload]) -> None:
     for upload in uploads:
         upload.expires_at = now + TTL
     fill_defaults(uploads, now)
-    Upload.objects.bulk_create(uploads)
+    insert(uploads)
 
 
 def _ready(uploads: Sequence[Upload]) -> dict[UUID, Upload]:

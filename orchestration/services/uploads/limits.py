@@ -16,6 +16,10 @@ BATCH_FOLDER: Final = "/b/"
 SIGN_MAX: Final = 100
 INLINE_MAX: Final = 8 * MIB
 """Up to here one request with the bytes as its body is the better way."""
+BUNDLE_MAX: Final = 8 * MIB
+"""Of one body with many small files."""
+BUNDLED_MAX: Final = 256 << 10
+"""Of a file in it: a larger one gains nothing."""
 MAX_FINGERPRINT: Final = 255
 
 

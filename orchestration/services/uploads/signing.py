@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -36,12 +38,15 @@ from orchestration.storage.registry import get_direct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from uuid import UUID
 
     from orchestration.models import User
 
 LIVES: Final = timedelta(minutes=15)
 SALT: Final = "esteira.part"
+_ADDRESS: Final = re.compile(
+    r"/api/v1/uploads/([0-9a-f-]{36})/parts/([0-9]{1,5})"
+    r"\?e=(?P<e>[0-9]{1,12})&k=(?P<k>[sp])&o=(?P<o>[0-9]{1,18})&l=(?P<l>[0-9]{1,18})&c=(?P<c>[^&]{1,40})&s=(?P<s>[0-9a-f]{64})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,14 @@ def _signature(*fields: object, secret: str | None = None) -> str:
 def _signing_key(secret: str) -> bytes:
     """Derived once, and not for each part."""
     return salted_hmac(SALT, "", secret=secret, algorithm="sha256").digest()
+
+
+def grant_of(address: str) -> Grant:
+    """What an address allows that was made here, in the form that it was made in. Raises as `read_grant`."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise SignatureInvalid("This is not the address of a part as it was signed here. Sign the part again.")
+    return read_grant(UUID(found[1]), int(found[2]), found.groupdict() | {"c": unquote(found["c"])})
 
 
 def read_grant(upload: UUID, number: int, query: dict[str, str]) -> Grant:
