@@ -74,6 +74,7 @@ class UploadConfig(TypedDict):
     max_parallel: int
     batch_max: int
     sign_max: int
+    bundle_max: NotRequired[int]
 
 
 class Step(TypedDict):

@@ -36,7 +36,7 @@ from orchestration.models import Upload
 from orchestration.models.upload import TTL
 from orchestration.services.uploads import limits
 from orchestration.services.uploads.complete import abort, complete, complete_many
-from orchestration.services.uploads.create import Wanted, create_upload, create_uploads
+from orchestration.services.uploads.create import Begun, Wanted, create_upload, create_uploads
 from orchestration.services.uploads.redirect import sends_elsewhere
 from orchestration.services.uploads.signing import WantedPart, sign_many, sign_parts
 from orchestration.states import UploadState
@@ -105,15 +105,15 @@ async def create_upload_batch(request: Request, body: UploadBatchIn) -> UploadRe
 def _create_batch(sender: Sender, body: UploadBatchIn) -> UploadResults:
     place = sender.place(body.workspace)
     wanted = [_wanted(one) for one in body.uploads]
-    return _results(create_uploads(user=sender.user, wanted=wanted, workspace=place, atomic=body.atomic), is_new=True)
+    return _results(create_uploads(user=sender.user, wanted=wanted, workspace=place, atomic=body.atomic))
 
 
-def _results(found: Sequence[Upload | OrchestrationError], *, is_new: bool = False) -> UploadResults:
+def _results(found: Sequence[Begun | OrchestrationError]) -> UploadResults:
     return UploadResults(
         results=[
             UploadResult(index=index, problem=problem_of(one))
             if isinstance(one, OrchestrationError)
-            else UploadResult(index=index, upload=upload_out(one, is_new=is_new and one.touched_at == one.created_at))
+            else UploadResult(index=index, upload=upload_out(one.upload, is_new=one.is_new))
             for index, one in enumerate(found)
         ]
     )
@@ -199,7 +199,8 @@ async def complete_upload_batch(request: Request, body: CompleteBatchIn) -> Uplo
 
 
 def _complete_batch(sender: Sender, ids: list[UUID]) -> UploadResults:
-    return _results(complete_many(user=sender.user, ids=ids, workspace=sender.only))
+    done = complete_many(user=sender.user, ids=ids, workspace=sender.only)
+    return _results([Begun(one, is_new=False) if isinstance(one, Upload) else one for one in done])
 
 
 @router.delete("/uploads/{upload_id}", status_code=204)

@@ -251,3 +251,12 @@ def test_token_needs_the_scope_to_upload(door: Door, owner: User) -> None:
     reader = token_of(owner, ("read",))
     answer = door.send("POST", "/api/v1/uploads", reader, json={"name": "a", "size": 1})
     assert answer.status_code == 403
+
+
+def test_batch_that_goes_on_with_an_upload_says_what_is_there(ana: Visitor) -> None:
+    data = b"hello"
+    wanted = {"name": "a.txt", "size": len(data), "fingerprint": "a", "crc64nvme": crc(data), "resume": True}
+    for expected in ("", "1"):
+        (one,) = ana.json("POST", "/uploads:batch", json={"uploads": [wanted]})["results"]
+        assert one["upload"]["received"] == expected
+        put(ana.door, one["upload"]["put"], data)

@@ -16,7 +16,7 @@ from tests.client.fake_faults import Fault, hang_up
 from tests.client.fake_routes import ROUTES
 from tests.client.fake_shapes import END, Json, attempt, file, job, pipeline, table_pipeline
 from tests.client.fake_upload_rows import Uploads
-from tests.client.fake_uploads import put_part
+from tests.client.fake_uploads import put_bundle, put_part
 
 TOKEN = "est_test"
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
@@ -96,6 +96,9 @@ class Handler(BaseHTTPRequestHandler):
                 put_part(self, query, int(headers["content-length"]))
             return
         body = self.rfile.read(int(headers.get("content-length", 0)))
+        if (self.command, path) == ("POST", "/uploads:put"):
+            put_bundle(self, body)
+            return
         if not self._is_known(headers):
             self.problem(401, "not_authenticated", "Who are you?")
             return

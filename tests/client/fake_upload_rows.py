@@ -79,6 +79,9 @@ class Uploads:
     ahead: list[int] = field(default_factory=list)
     # Checks parts and keeps only a byte of each: for those too large to keep.
     forgets: bool = False
+    # Bytes of one body with many small files, and how many files each had; 0: none are taken.
+    bundle_max: int = 0
+    bundles: list[int] = field(default_factory=list)
     # Polls that a completion takes before it is done.
     slow_completions: int = 0
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 from orchestration import crc64
 from tests.client.fake_shapes import Json, file
@@ -56,6 +57,7 @@ def config(handler: "Handler", _query: Query, _body: bytes) -> None:
     limits = {"max_size": 5 << 40, "max_parts": MAX_PARTS, "batch_max": 1000, "sign_max": 100, "inline_max": 8 * MIB}
     transport = "direct" if handler.platform.uploads.direct else "app"
     most = handler.platform.uploads.max_parallel
+    limits["bundle_max"] = handler.platform.uploads.bundle_max
     handler.json(200, limits | {"max_parallel": most, "checksums": ["crc64nvme"], "transport": transport})
 
 
@@ -173,6 +175,24 @@ def put_part(handler: "Handler", query: Query, length: int) -> None:
         handler.problem(trouble[0], trouble[1], "This part was not taken.")
 
 
+def put_bundle(handler: "Handler", body: bytes) -> None:
+    """Of each file the line and the bytes, as strictly as the platform reads them."""
+    assert handler.headers.get("Authorization") is None
+    store, results, at = handler.platform.uploads, list[Json](), 0
+    assert 0 < len(body) <= store.bundle_max
+    while at < len(body):
+        end = body.index(b"\n", at)
+        length, _, address = body[at:end].decode().partition(" ")
+        at = end + 1 + int(length)
+        parts = urlsplit(address)
+        query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        trouble = take(handler, parts.path, query, body[end + 1 : at])
+        problem = {"status": trouble[0], "code": trouble[1], "detail": "Not taken."} if trouble else None
+        results.append({"index": len(results), "problem": problem})
+    store.bundles.append(len(results))
+    handler.json(200, {"results": results})
+
+
 def _swallow(handler: "Handler", query: Query, length: int) -> None:
     crc, left = crc64.EMPTY, length
     while left and (block := handler.rfile.read(min(MIB, left))):
@@ -185,14 +205,20 @@ def _swallow(handler: "Handler", query: Query, length: int) -> None:
 
 def receive(handler: "Handler", query: Query, body: bytes) -> tuple[int, str] | None:
     """Keep the part, or (status, code) of why not. Strict: exactly what was signed, and no token."""
-    place = re.search(r"/uploads/([^/]+)/parts/(\d+)", handler.path)
-    assert place, handler.path
-    upload_id, number, store = place[1], int(place[2]), handler.platform.uploads
     assert handler.headers.get("Authorization") is None, "a signed address needs no token, and S3 refuses one"
     assert handler.headers.get("Transfer-Encoding") is None
+    told = (handler.headers["Content-Length"], handler.headers["x-amz-checksum-crc64nvme"])
+    trouble = take(handler, handler.path, query, body)
+    assert (trouble or ("",))[-1] == "signature_invalid" or told == (query["l"], query["c"])
+    return trouble
+
+
+def take(handler: "Handler", path: str, query: Query, body: bytes) -> tuple[int, str] | None:
+    place = re.search(r"/uploads/([^/]+)/parts/(\d+)", path)
+    assert place, path
+    upload_id, number, store = place[1], int(place[2]), handler.platform.uploads
     if (upload_id, number, int(query["l"]), query["c"]) not in store.signed:
         return 403, "signature_invalid"
-    assert (handler.headers["Content-Length"], handler.headers["x-amz-checksum-crc64nvme"]) == (query["l"], query["c"])
     upload = store.all.get(upload_id)
     if upload is None or upload.state != "open":
         return (410, "upload_expired") if upload and upload.state == "expired" else (409, "upload_not_open")

@@ -108,6 +108,21 @@ def test_chosen_folder_keeps_its_structure(page: Page, platform: Platform, tmp_p
     assert shown == sorted(shown)
 
 
+@pytest.mark.parametrize("fails", [True, False], ids=["request-fails", "request-arrives"])
+def test_small_files_share_a_request_and_go_alone_where_that_fails(
+    page: Page, platform: Platform, tmp_path: Path, *, fails: bool
+) -> None:
+    alone: list[str] = []
+    page.on("request", lambda request: alone.append(request.url) if request.method == "PUT" else None)
+    if fails:
+        page.route("**/uploads:put", lambda route: route.abort())
+    made = make_folder(tmp_path / "shared", 30)
+    page.set_input_files("#folder-input", str(tmp_path / "shared"))
+    expect_all_sent(page, 30)
+    assert arrived(platform, "shared") == made
+    assert (len(alone) > 20) if fails else (len(alone) < 5)
+
+
 def test_rows_keep_their_place_when_their_files_are_sent(page: Page, tmp_path: Path) -> None:
     names = [tmp_path / f"{n}.txt" for n in range(4)]
     for path in names:

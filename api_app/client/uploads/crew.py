@@ -1,13 +1,14 @@
 """What all files of one call share: the threads that send, and how much may be signed before it is sent."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Final, Self
 
 from api_app.client.errors import EsteiraError
 from api_app.client.shapes import File
+from api_app.client.uploads.bundles import bundles, send_bundle
 from api_app.client.uploads.calls import Calls, StoppedError, new_key
 from api_app.client.uploads.known import Known
 from api_app.client.uploads.outgoing import Outcome, Outgoing, Watch
@@ -18,11 +19,12 @@ FILES_AT_ONCE: Final = 4
 
 
 class Crew:
-    def __init__(self, calls: Calls, *, max_parallel: int, watch: Watch, known: Known) -> None:
+    def __init__(self, calls: Calls, *, max_parallel: int, watch: Watch, known: Known, bundle_max: int = 0) -> None:
         self.calls = calls
         self.known = known
         self.watch = watch
         self.max_parallel = max_parallel
+        self._bundle_max = bundle_max
         self._sender = PartSender(calls)
         # Signed far ahead, addresses would expire on a slow line before their turn comes.
         self._slots = threading.BoundedSemaphore(2 * max_parallel)
@@ -57,6 +59,12 @@ class Crew:
 
     def send(self, part: Part) -> Future[None]:
         return self._parts.submit(self._sender.send, part)
+
+    def send_together(self, parts: Sequence[Part]) -> set[str]:
+        """What arrived of whole small files that go in few requests: ids of uploads. The rest goes alone."""
+        groups = bundles(parts, self._bundle_max)
+        sending = [self._parts.submit(send_bundle, self.calls, group) for group in groups]
+        return set().union(*(one.result() for one in sending))
 
     def send_in_slot(self, part: Part) -> Future[None]:
         sending = self.send(part)

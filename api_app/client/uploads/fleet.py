@@ -30,7 +30,13 @@ def upload_many(
         config = calls.config()
         most = config["max_parallel"]
         parallel, known = min(max_parallel or most, most), Known(calls, is_asked=not again)
-        with Crew(calls, max_parallel=parallel, watch=watch or Watch(), known=known) as crew:
+        with Crew(
+            calls,
+            max_parallel=parallel,
+            watch=watch or Watch(),
+            known=known,
+            bundle_max=config.get("bundle_max", 0),
+        ) as crew:
             outcomes, files, streams = _sorted(crew, items)
             large = [crew.start(send_large, crew, *pair) for pair in files if pair[1].size > SMALL]
             small = [crew.start(send_small, crew, group) for group in groups(p for p in files if p[1].size <= SMALL)]

@@ -20,11 +20,11 @@ class Lines:
         self._sockets = weakref.WeakSet[socket.socket]()
         self._lock = threading.Lock()
 
-    def put(self, url: str, headers: Mapping[str, str], body: Iterable[bytes]) -> httpx.Response:
-        """One try."""
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: Iterable[bytes]) -> httpx.Response:
+        """One try. Raises httpx.TransportError."""
         url = f"{self._platform}{url}" if url.startswith("/") else url
         traced = {"trace": self._remember}
-        return self._client(url).put(url, headers=dict(headers), content=iter(body), extensions=traced)
+        return self._client(url).request(method, url, headers=dict(headers), content=iter(body), extensions=traced)
 
     def cut(self) -> None:
         """Whoever hangs on a slow line wakes up with an error, so that Ctrl-C is answered at once."""

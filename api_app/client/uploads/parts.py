@@ -104,7 +104,7 @@ class PartSender:
         signed = self._fresh(part)
         sent = _Counted(self._calls.stopped, part)
         try:
-            response = self._calls.lines.put(signed["url"], signed["headers"], sent)
+            response = self._calls.lines.send("PUT", signed["url"], signed["headers"], sent)
         except httpx.TransportError as fault:
             sent.take_back()
             return Answer(Verdict.WAIT, told=str(fault) or type(fault).__name__)

@@ -36,6 +36,7 @@ class _One:
     fingerprint: str
     crc: int = crc64.EMPTY
     upload: Upload | None = None
+    part: Part | None = None
     sending: Future[None] | None = None
     is_sent: bool = False
     outcome: Outcome | None = None
@@ -97,25 +98,31 @@ class _Group:
     def _put(self, ones: Sequence[_One]) -> None:
         for one in ones:
             if one.upload:
-                self._put_one(one, one.upload)
+                one.part = self._part(one, one.upload)
+        arrived = self._crew.send_together([one.part for one in ones if one.part])
+        for one in ones:
+            if one.part and one.part.upload_id in arrived:
+                one.is_sent = True
+            elif one.part:
+                one.sending = self._crew.send(one.part)
         for one in ones:
             with self._told(one):
                 if one.sending:
                     one.sending.result()
                     one.is_sent = True
 
-    def _put_one(self, one: _One, upload: Upload) -> None:
+    def _part(self, one: _One, upload: Upload) -> Part | None:
         put = upload["put"]
         if put is None:
-            return  # not as simple as one PUT: it goes alone
+            return None  # not as simple as one PUT: it goes alone
         if put["headers"].get(CHECKSUM) != crc64.to_text(one.crc):
             # Begun before with other bytes of the same size and date.
             self._crew.calls.abort(upload["id"])
-            return
+            return None
         part = Part(upload["id"], 1, 0, one.file.size, one.file, one.file.path, self._crew.meter(one.item))
         part.crc, part.is_bound = one.crc, True
         part.sign(put)
-        one.sending = self._crew.send(part)
+        return part
 
     def _complete(self, ones: Sequence[_One]) -> None:
         sent = [(one, one.upload["id"]) for one in ones if one.is_sent and one.upload]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -55,6 +55,11 @@ class Wanted:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True, default=str).encode()).hexdigest()
 
 
+class Begun(NamedTuple):
+    upload: Upload
+    is_new: bool
+
+
 def create_upload(
     *,
     user: User,
@@ -89,14 +94,14 @@ def create_upload(
 
 def create_uploads(
     *, user: User, wanted: Sequence[Wanted], workspace: str = "", atomic: bool = False
-) -> list[Upload | OrchestrationError]:
+) -> list[Begun | OrchestrationError]:
     """For each, in order, the upload or what is wrong with it; `atomic`: a wrong one raises and nothing is made."""
     if len(wanted) > BATCH_MAX:
         raise Invalid(f"A batch takes at most {BATCH_MAX} uploads; this one has {len(wanted)}.")
     place = find_workspace(user=user, slug=workspace, role=Role.SUBMITTER)
     resumable = _all_to_resume(user, place, wanted)
     batch = new_id()
-    results: list[Upload | OrchestrationError] = []
+    results: list[Begun | OrchestrationError] = []
     fresh: list[Upload] = []
     for one in wanted:
         found = resumable.get((one.fingerprint, one.size)) if one.resume else None
@@ -107,12 +112,14 @@ def create_uploads(
                 raise
             results.append(exc)
             continue
-        results.append(upload)
+        results.append(Begun(upload, is_new=found is None))
         if found is None:
             fresh.append(upload)
     _enter(user, place, fresh)
     made = _ready(fresh)
-    return [made.get(result.pk, result) if isinstance(result, Upload) else result for result in results]
+    return [
+        Begun(made.get(one.upload.pk, one.upload), one.is_new) if isinstance(one, Begun) else one for one in results
+    ]
 
 
 def checked_upload(user: User, place: Workspace, wanted: Wanted, door: UploadDoor, *, folder: str = "") -> Upload:

@@ -27,6 +27,11 @@ export class Queue {
     Object.assign(this, { api, patience, hasher, changed, begun });
   }
 
+  // Bytes of a body with many small files; 0: the server takes none.
+  get bundleMax() {
+    return this.#config?.bundle_max ?? 0;
+  }
+
   // The item, or null for a file that is in the list already.
   add(found) {
     const item = new Item(found);

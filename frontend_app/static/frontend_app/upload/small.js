@@ -1,11 +1,12 @@
-// Files that fit into one part: begun and completed by the hundred, each sent by a PUT of its own.
+// Files that fit into one part: begun and completed by the hundred, sent together where the server takes that.
 
 import { Problem } from "./api.js";
+import { together, fits } from "./bundle.js";
 import { deliver, Unreadable } from "./deliver.js";
 
 const MOST_FILES = 500;
 const MOST_BYTES = 64 << 20;
-const FEW_READY = 80; // then the next batch is begun
+const FEW_READY = 250; // then the next batch is begun
 const TOGETHER = 100; // worth completing at once
 const GATHER_MS = 200;
 
@@ -28,11 +29,20 @@ export class SmallFiles {
   // A job to run, or null while there is none.
   next() {
     if (this.#ready.length < FEW_READY) this.#prepare();
-    while (this.#ready.length) {
-      const one = this.#ready.shift();
-      if (!one.signal.aborted) return () => this.#send(one);
-    }
-    return null;
+    this.#ready = this.#ready.filter(({ signal }) => !signal.aborted);
+    const some = this.#ready.splice(0, fits(this.#ready, this.queue.bundleMax));
+    if (some.length > 1) return () => this.#sendTogether(some);
+    return some.length ? () => this.#send(some[0]) : null;
+  }
+
+  // What does not arrive in one request goes alone.
+  async #sendTogether(ones) {
+    for (const { item } of ones) item.state = "sending";
+    const arrived = await together(this.queue, ones);
+    ones.forEach((one, at) => {
+      if (arrived[at]) this.#arrived(one);
+      else this.#ready.push({ ...one, isAlone: true });
+    });
   }
 
   async #prepare() {
@@ -115,6 +125,7 @@ export class SmallFiles {
   }
 
   #arrived({ item, signal }) {
+    if (signal.aborted) return; // paused or removed meanwhile: what arrived is found again, or deleted
     item.state = "storing";
     item.arrived = item.size;
     item.flying.clear();

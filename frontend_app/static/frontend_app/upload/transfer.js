@@ -1,10 +1,18 @@
-// One signed PUT, with progress. Resolves to {status, code, detail}; status 0 is no answer.
+// One body on its way, with progress. Resolves to {status, code, detail}, of a bundle with its results; status 0 is no answer.
 
 const STALLED_MS = 60_000;
 const LOOK_MS = 5_000;
 const OURS_TO_SET = new Set(["content-length", "host"]); // the browser sets these itself and refuses them from a page
 
-export function put({ url, headers }, blob, { signal, onProgress }) {
+export function put({ url, headers }, blob, options) {
+  return transmit("PUT", url, headers, blob, options);
+}
+
+export function post(url, blob, options) {
+  return transmit("POST", url, { "content-type": "application/octet-stream" }, blob, options);
+}
+
+function transmit(method, url, headers, blob, { signal, onProgress }) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     let heard = Date.now();
@@ -12,7 +20,7 @@ export function put({ url, headers }, blob, { signal, onProgress }) {
     const watch = setInterval(() => { if (Date.now() - heard > STALLED_MS) request.abort(); }, LOOK_MS);
     const stop = () => request.abort();
     const settle = (done, value) => { clearInterval(watch); signal.removeEventListener("abort", stop); done(value); };
-    request.open("PUT", url);
+    request.open(method, url);
     for (const [name, value] of Object.entries(headers)) {
       if (!OURS_TO_SET.has(name.toLowerCase())) request.setRequestHeader(name, value);
     }
@@ -32,8 +40,8 @@ export function put({ url, headers }, blob, { signal, onProgress }) {
 // Ours is problem+json, object storage answers in XML.
 function said(text) {
   try {
-    const { code, detail } = JSON.parse(text);
-    return { code, detail };
+    const { code, detail, results } = JSON.parse(text);
+    return { code, detail, results };
   } catch {
     const code = /<Code>([^<]*)<\/Code>/.exec(text)?.[1] ?? "";
     const detail = /<Message>([^<]*)<\/Message>/.exec(text)?.[1] ?? "";
