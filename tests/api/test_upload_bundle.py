@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from orchestration.errors import Invalid, SignatureInvalid
 from orchestration.models import File, Upload
 from orchestration.services.uploads.bundle import LINE_MAX, Bundle
-from orchestration.services.uploads.limits import BUNDLED_MAX, MIB
+from orchestration.services.uploads.limits import BATCH_MAX, BUNDLED_MAX, MIB
 from orchestration.storage import local_parts as local_parts_module
 from tests.api.door import HOST
 from tests.api.test_uploads import leftovers
@@ -184,6 +184,14 @@ def test_body_may_be_cut_anywhere(lengths: list[int], cut: int) -> None:
         bundle.write(bytes(piece))
     bundle.close()
     assert [type(outcome) for outcome in bundle.outcomes] == [SignatureInvalid] * len(lengths)
+
+
+def test_number_of_files_has_a_bound() -> None:
+    """Who may send nothing must not be answered a million times."""
+    bundle = Bundle()
+    bundle.write(b"0 /x\n" * BATCH_MAX)
+    with pytest.raises(Invalid, match="at most 1,000 files"):
+        bundle.write(b"0 /x\n")
 
 
 def test_memory_is_one_file_and_no_more() -> None:

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from orchestration.errors import Invalid, OrchestrationError, WrongLength
-from orchestration.services.uploads.limits import BUNDLED_MAX
+from orchestration.services.uploads.limits import BATCH_MAX, BUNDLED_MAX
 from orchestration.services.uploads.parts import put_whole
 from orchestration.services.uploads.signing import grant_of
 
@@ -54,6 +54,8 @@ class Bundle:
         found = _LINE.fullmatch(self._held[at : max(at, end)].decode("latin-1"))
         if found is None:
             raise Invalid(f"File {len(self.outcomes) + 1} does not begin with a line `LENGTH ADDRESS`.")
+        if len(self.outcomes) == BATCH_MAX:
+            raise Invalid(f"A body has at most {BATCH_MAX:,} files. Send the rest in another.")
         if (length := int(found[1])) > BUNDLED_MAX:
             raise Invalid(f"File {len(self.outcomes) + 1} is larger than {BUNDLED_MAX:,} bytes: send it alone.")
         return length, found[2], end + 1
