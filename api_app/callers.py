@@ -39,7 +39,8 @@ class Sender:
 
     def find(self, upload_id: UUID) -> Upload:
         upload = find_upload(user=self.user, upload_id=upload_id)
-        self.place(upload.workspace.slug)
+        if self.only:
+            self.place(upload.workspace.slug)
         return upload
 
     def uploads(self, workspace: str, state: str, fingerprint: str) -> UploadQuerySet:

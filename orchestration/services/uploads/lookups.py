@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def find_upload(*, user: User, upload_id: UUID) -> Upload:
-    found: Upload | None = list_uploads(user=user).filter(pk=upload_id).first()
+    # Whoever signs parts needs neither the workspace nor a file; who needs them asks for the one row.
+    found: Upload | None = list_uploads(user=user).select_related(None).filter(pk=upload_id).first()
     if found is None:
         raise NotFound("There is no such upload of yours.")
     return found

@@ -131,7 +131,7 @@ def sign_unrecorded(upload: Upload, parts: Sequence[WantedPart]) -> list[SignedP
     spans = [_span(upload, part) for part in parts]
     direct = get_direct(upload.storage)
     if direct is None:
-        return [_local(upload, part, *span) for part, span in zip(parts, spans, strict=True)]
+        return _sign_local(upload, zip(parts, spans, strict=True))
     if not upload.is_single:
         _begin(direct, upload)
     return [_direct(direct, upload, part, length) for part, (_, length) in zip(parts, spans, strict=True)]
@@ -173,21 +173,27 @@ def _direct(direct: DirectStorage, upload: Upload, part: WantedPart, length: int
     )
 
 
-def _local(upload: Upload, part: WantedPart, offset: int, length: int) -> SignedPut:
+def _sign_local(upload: Upload, spans: Iterable[tuple[WantedPart, tuple[int, int]]]) -> list[SignedPut]:
     expires = int(time.time() + LIVES.total_seconds())
-    kind = "s" if upload.is_single else "p"
-    signature = _signature(str(upload.pk), part.number, offset, length, part.crc64nvme, kind, expires)
-    query = f"e={expires}&k={kind}&o={offset}&l={length}&c={quote(part.crc64nvme, safe='')}&s={signature}"
-    return SignedPut(
-        url=f"/api/v1/uploads/{upload.pk}/parts/{part.number}?{query}",
-        headers={"content-length": str(length), "x-amz-checksum-crc64nvme": part.crc64nvme},
-        expires_at=datetime.fromtimestamp(expires, UTC),
-    )
+    until, kind, pk = datetime.fromtimestamp(expires, UTC), "s" if upload.is_single else "p", str(upload.pk)
+    key = _signing_key(settings.SECRET_KEY)
+    signed = []
+    for part, (offset, length) in spans:
+        crc = part.crc64nvme
+        signature = _signature(key, pk, part.number, offset, length, crc, kind, expires)
+        query = f"e={expires}&k={kind}&o={offset}&l={length}&c={quote(crc, safe='')}&s={signature}"
+        signed.append(
+            SignedPut(
+                url=f"/api/v1/uploads/{pk}/parts/{part.number}?{query}",
+                headers={"content-length": str(length), "x-amz-checksum-crc64nvme": crc},
+                expires_at=until,
+            )
+        )
+    return signed
 
 
-def _signature(*fields: object, secret: str | None = None) -> str:
-    said = "|".join(str(field) for field in fields)
-    return hmac.digest(_signing_key(secret or settings.SECRET_KEY), said.encode(), "sha256").hex()
+def _signature(key: bytes, *fields: object) -> str:
+    return hmac.digest(key, "|".join(map(str, fields)).encode(), "sha256").hex()
 
 
 @cache
@@ -213,7 +219,7 @@ def read_grant(upload: UUID, number: int, query: dict[str, str]) -> Grant:
         raise SignatureInvalid("This URL is not one of ours, or parts of it are missing. Sign the part again.") from exc
     fields = (str(upload), number, offset, length, crc, kind, expires)
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
-    if not any(hmac.compare_digest(_signature(*fields, secret=secret), given) for secret in secrets):
+    if not any(hmac.compare_digest(_signature(_signing_key(secret), *fields), given) for secret in secrets):
         raise SignatureInvalid
     if expires < time.time():
         raise SignatureExpired
