@@ -251,6 +251,12 @@ class EngineUnavailable(OrchestrationError):
     code = "engine_unavailable"
 
 
+class EngineBusy(EngineUnavailable):
+    """The engine is asked too often just now. Try later."""
+
+    code = "engine_busy"
+
+
 class WorkNotReady(EngineUnavailable):
     """The work of this container is not ready yet. Ask again in a moment."""
 

@@ -26,7 +26,8 @@ PAUSE_S: Final = 0.02
 
 @shared_task(name="esteira.dispatch")
 def dispatch() -> None:
-    dispatching.dispatch()
+    if dispatching.dispatch():
+        nudge_dispatch()
 
 
 @shared_task(name="esteira.reconcile")

@@ -205,6 +205,8 @@ LOCAL_VCPUS = env.integer("ESTEIRA_LOCAL_VCPUS", max(4, 2 * (os.cpu_count() or 1
 LOCAL_MEMORY_MIB = env.integer("ESTEIRA_LOCAL_MEMORY_MIB", 0, least=0, most=1 << 24)
 STEP_ISOLATION = env.choice("ESTEIRA_STEP_ISOLATION", "auto", allowed=("auto", "none", "bubblewrap"))
 PUBLIC_URL = env.text("ESTEIRA_PUBLIC_URL", f"http://{ESTEIRA_HOST}:{ESTEIRA_PORT}").rstrip("/")
+# Starts that one dispatcher has under way on AWS, each with a connection to the database.
+HAND_OVERS_AT_ONCE = env.integer("ESTEIRA_HAND_OVERS_AT_ONCE", min(8, DB_POOL_SIZE - 2), least=1, most=DB_POOL_SIZE - 2)
 AWS_CELL: dict[str, str] = aws_cell.read(PUBLIC_URL) if ENGINE == "aws" else {}
 
 # Without a mail server there is no mailer, nobody is told anything, and that is no reason to warn at every start.

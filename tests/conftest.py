@@ -20,6 +20,8 @@ def pytest_configure() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # Argon2 is slow on purpose; here it would be most of the run. One test checks the real setting.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # In the test's own thread, which alone sees what its transaction has written.
+    settings.HAND_OVERS_AT_ONCE = 1
 
 
 @dataclass(frozen=True, slots=True)

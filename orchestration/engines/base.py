@@ -126,8 +126,39 @@ class Capacity:
     closed: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How often something may be asked of the engine, by all processes together: a bucket of tokens, by its `scope`.
+
+    It holds `burst` and gets `per_second`. A start takes `each_start`, and `each_step` for each step it is to run.
+    `says` is for whoever waits for it.
+    """
+
+    scope: str
+    per_second: float
+    burst: float
+    each_start: int = 0
+    each_step: int = 0
+    says: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How starts may follow each other. As it stands: at any rate, one after the other, by any number of dispatchers.
+
+    Where there are allowances one dispatcher acts, with `at_once` starts under way, and shares them out.
+    """
+
+    allowances: tuple[Allowance, ...] = ()
+    at_once: int = 1
+
+
 class Engine(Protocol):
     """Raises only EngineUnavailable (later) or EngineRejected (never)."""
+
+    @property
+    def pace(self) -> Pace:
+        """Known without asking anybody."""
 
     def start(self, spec: ExecutionSpec) -> str:
         """The engine's own name for the execution."""

@@ -1,6 +1,7 @@
 from orchestration.models.account import ApiToken, Membership, User, Workspace
 from orchestration.models.attempt import Attempt
 from orchestration.models.definition import BatchJobDefinition
+from orchestration.models.dispatching import Leadership, TokenBucket
 from orchestration.models.event import Event
 from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
@@ -21,10 +22,12 @@ __all__ = [
     "Item",
     "Job",
     "JobInput",
+    "Leadership",
     "Membership",
     "Pipeline",
     "PipelineVersion",
     "StepRun",
+    "TokenBucket",
     "Upload",
     "UploadPart",
     "User",

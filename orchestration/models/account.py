@@ -52,6 +52,8 @@ class Workspace(models.Model):
     result_retention_days = models.PositiveIntegerField(default=1_826)
     # Bytes of files and of open uploads together; null: no limit but the disk.
     quota_bytes = models.BigIntegerField(null=True, blank=True)
+    # When one of its jobs was last taken in hand: whoever waits longest is next.
+    handed_over_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar = WorkspaceQuerySet.as_manager()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
@@ -26,6 +27,7 @@ from orchestration.states import (
     WaitingReason,
 )
 
+CLAIM_LASTS: Final = timedelta(seconds=15)
 _EXECUTION_NAME: Final = re.compile(r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-r(?P<run>[0-9]{1,9})")
 
 
@@ -36,6 +38,18 @@ class JobQuerySet(InWorkspaceQuerySet["Job"]):
     def active(self) -> Self:
         """Jobs that take a slot of their workspace: counted from rows, never kept in a counter."""
         return self.filter(state__in=JOB_UNFINISHED - {JobState.WAITING})
+
+    def not_handed_over(self) -> Self:
+        """Admitted, and no engine has it."""
+        return self.filter(state=JobState.QUEUED, execution__isnull=True)
+
+    def to_hand_over(self) -> Self:
+        """Jobs that no dispatcher has in hand, or whose dispatcher died, and whose next try has come."""
+        due = (
+            Q(claimed_at=None) | Q(claimed_at__lt=Now() - CLAIM_LASTS),
+            Q(next_try_at=None) | Q(next_try_at__lte=Now()),
+        )
+        return self.not_handed_over().filter(*due, cancel_requested_at__isnull=True)
 
     def untold(self) -> Self:
         """Jobs whose end nobody was mailed yet, that of this run at least."""
@@ -60,6 +74,8 @@ class Job(models.Model):
     run = models.PositiveIntegerField(default=1)
     waiting_reason = models.CharField(max_length=16, blank=True)
     waiting_detail = models.CharField(max_length=500, blank=True)
+    # When an engine said so, by its own clock: what it said before that is old news.
+    waiting_at = models.DateTimeField(null=True, blank=True)
     failure_kind = models.CharField(max_length=12, blank=True)
     failure_detail = models.CharField(max_length=2000, blank=True)
     # A wish, not a state: the job keeps running until its engine says otherwise.
@@ -68,6 +84,9 @@ class Job(models.Model):
     execution = models.ForeignKey(Execution, models.PROTECT, null=True, blank=True, related_name="jobs")
     # When a dispatcher last took the job in hand; a claim that led nowhere is taken again.
     claimed_at = models.DateTimeField(null=True, blank=True)
+    # Of this run: how often an engine said "later", and when it is asked again.
+    hand_over_tries = models.PositiveIntegerField(default=0, db_default=0)
+    next_try_at = models.DateTimeField(null=True, blank=True)
     progress_event_at = models.DateTimeField(null=True, blank=True)
 
     idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  unique, so "" will not do
@@ -106,6 +125,11 @@ class Job(models.Model):
         indexes = [
             models.Index(fields=["-priority", "id"], condition=Q(state=JobState.WAITING), name="job_to_admit"),
             models.Index(fields=["-priority", "id"], condition=Q(state=JobState.QUEUED), name="job_to_dispatch"),
+            models.Index(
+                fields=["workspace", "-priority", "id"],
+                condition=Q(state=JobState.QUEUED, execution__isnull=True),
+                name="job_to_hand_over",
+            ),
             models.Index(fields=["workspace", "state"], condition=Q(state__in=JOB_UNFINISHED), name="job_unfinished"),
             models.Index(fields=["workspace", "-id"], name="job_by_workspace"),
             models.Index(fields=["pipeline_version", "-id"], name="job_by_pipeline"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db.models.functions import Now
 
-from orchestration.engines.base import Capacity, ExecutionSpec, Report
+from orchestration.engines.base import Capacity, ExecutionSpec, Pace, Report
 from orchestration.engines.leasing import GRACE, lost_report
 from orchestration.models import Attempt
 from orchestration.wake import wake_engine
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class LocalEngine:
+    pace: Final = Pace()
+
     def start(self, spec: ExecutionSpec) -> str:
         """Nothing to do yet: the attempts that `advance` writes are what the supervisor takes."""
         return spec.name

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from orchestration.engines.base import Capacity, ExecutionReport, Report
+from orchestration.engines.base import Capacity, ExecutionReport, Pace, Report
 from orchestration.engines.step_functions.cell import Cell
 from orchestration.engines.step_functions.clients import Clients
 from orchestration.engines.step_functions.compile import compile_plan, job_name_prefix, manifests
@@ -18,6 +18,7 @@ from orchestration.engines.step_functions.definitions import Definitions
 from orchestration.engines.step_functions.events import ENDS
 from orchestration.engines.step_functions.faults import Verdict, by_code, translated
 from orchestration.engines.step_functions.pieces import OVER, forgotten, piece_of
+from orchestration.engines.step_functions.quotas import allowances
 from orchestration.engines.step_functions.work import plan_of
 from orchestration.errors import EngineRejected, EngineUnavailable
 from orchestration.points import point
@@ -44,6 +45,7 @@ class StepFunctionsEngine:
     def __init__(self, cell: Cell | None = None) -> None:
         self.cell = cell or Cell(**settings.AWS_CELL)
         self.clients = Clients(self.cell)
+        self.pace = Pace(allowances(self.cell), at_once=settings.HAND_OVERS_AT_ONCE)
         self._definitions = Definitions(self.cell, self.clients)
 
     # -- start -----------------------------------------------------------------------------------------------------

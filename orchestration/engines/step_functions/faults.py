@@ -23,7 +23,7 @@ from botocore.exceptions import (
     ValidationError,
 )
 
-from orchestration.errors import EngineRejected, EngineUnavailable
+from orchestration.errors import EngineBusy, EngineRejected, EngineUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -182,7 +182,8 @@ def translate(error: ClientError | BotoCoreError) -> EngineUnavailable | EngineR
             return EngineUnavailable(f"AWS refuses this server. {said}", reason=code)
         case Verdict.LATER:
             log.warning("AWS cannot be used just now", extra={"reason": code, "error": said})
-            return EngineUnavailable(f"Waiting for AWS. {said}", reason=code)
+            kind = EngineBusy if code in _BUSY or "throttl" in code.lower() else EngineUnavailable
+            return kind(f"Waiting for AWS. {said}", reason=code)
 
 
 @contextmanager

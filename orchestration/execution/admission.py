@@ -1,0 +1,76 @@
+"""From WAITING to QUEUED: what the workspaces and the platform have slots for, and why the rest waits."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models import Count, Exists, OuterRef
+from django.db.models.functions import Now
+
+from orchestration.execution.unfit import end_unfit, held_for_checks, suspicious, unscanned, why_unfit
+from orchestration.models import Job, Workspace
+from orchestration.states import JobState, WaitingReason
+
+BATCH: Final = 100
+ADMISSION: Final = 0x61646D69
+
+
+@transaction.atomic
+def admit() -> int:
+    """Move jobs from WAITING to QUEUED while their workspace and the platform have slots.
+
+    One dispatcher at a time: two that count and then admit would together admit too many.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ADMISSION])
+        if not cursor.fetchone()[0]:
+            return 0
+    active = dict(
+        Job.objects.active().order_by().values_list("workspace").annotate(n=Count("pk")).values_list("workspace", "n")
+    )
+    room = settings.MAX_ACTIVE_JOBS - sum(active.values())
+    waiting = Workspace.objects.filter(Exists(Job.objects.filter(workspace=OuterRef("pk"), state=JobState.WAITING)))
+    admitted = 0
+    for workspace in waiting:
+        slots = max(0, min(room, workspace.max_active_jobs - active.get(workspace.pk, 0)))
+        moved = _admit_from(workspace, min(slots, BATCH)) if slots else 0
+        admitted += moved
+        room -= moved
+        if moved == slots:
+            _explain(workspace)
+    return admitted
+
+
+def _admit_from(workspace: Workspace, free: int) -> int:
+    ready = _waiting(workspace).filter(~Exists(unscanned())).annotate(is_suspicious=Exists(suspicious()))[:free]
+    moved = 0
+    for job in ready:
+        if job.is_suspicious and (why := why_unfit(job)):
+            end_unfit(job, why)
+        else:
+            moved += job.move(JobState.QUEUED, queued_at=Now())
+    for held, sentence in held_for_checks(_waiting(workspace), BATCH):
+        if (held.waiting_reason, held.waiting_detail) != (WaitingReason.SCAN, sentence):
+            _wait(held, WaitingReason.SCAN, sentence)
+    return moved
+
+
+def _waiting(workspace: Workspace) -> models.QuerySet[Job]:
+    return (
+        Job.objects.filter(workspace=workspace, state=JobState.WAITING, cancel_requested_at__isnull=True)
+        .order_by("-priority", "id")
+        .select_for_update(skip_locked=True, no_key=True, of=("self",))
+    )
+
+
+def _explain(workspace: Workspace) -> None:
+    """Tell the jobs at the head of the line why they wait; the rest learn it when they get there."""
+    sentence = f"The workspace already has {workspace.max_active_jobs} active jobs, its limit."
+    for job in _waiting(workspace).filter(waiting_reason="")[:BATCH]:
+        _wait(job, WaitingReason.CONCURRENCY, sentence)
+
+
+def _wait(job: Job, reason: WaitingReason, detail: str) -> None:
+    Job.objects.filter(pk=job.pk, state=job.state).update(waiting_reason=reason, waiting_detail=detail)
