@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import random
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Subquery
+from django.db.models import F, Subquery
 from django.db.models.functions import Now
 
 from orchestration.engines.base import ExecutionSpec
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ["CLAIM_LASTS", "dispatch"]
 
 log = logging.getLogger(__name__)
+
+FIRST_S: Final = 1.0
+LONGEST_S: Final = 60.0
 
 
 def dispatch(**options: Callable[[float], None]) -> bool:
@@ -71,10 +76,10 @@ def _start(job_id: UUID) -> Outcome:
         external_ref = get_engine(settings.ENGINE).start(spec)
     except EngineUnavailable as exc:
         log.warning("engine unavailable", extra={"job_id": str(job_id), "error": str(exc)})
-        _wait(job, WaitingReason.PLATFORM, str(exc)[:500])
+        _later(job, str(exc))
         return Outcome.BUSY if isinstance(exc, EngineBusy) else Outcome.LATER
     except EngineRejected as exc:
-        finish_job(job, JobState.FAILED, kind=FailureKind.PLATFORM, detail=str(exc))
+        _never(job, str(exc))
         return Outcome.SETTLED
     point("dispatch.started")
     with transaction.atomic():
@@ -82,6 +87,8 @@ def _start(job_id: UUID) -> Outcome:
         Execution.objects.bulk_create([execution], ignore_conflicts=True)
         Job.objects.filter(pk=job_id, run=job.run, execution__isnull=True).update(
             execution=Subquery(Execution.objects.filter(name=spec.name).values("pk")),
+            hand_over_tries=0,
+            next_try_at=None,
             waiting_reason=WaitingReason.CAPACITY,
             waiting_detail="Waiting for room on the engine.",
         )
@@ -90,5 +97,22 @@ def _start(job_id: UUID) -> Outcome:
     return Outcome.SETTLED
 
 
-def _wait(job: Job, reason: WaitingReason, detail: str) -> None:
-    Job.objects.filter(pk=job.pk, state=job.state).update(waiting_reason=reason, waiting_detail=detail)
+def _later(job: Job, detail: str) -> None:
+    """Another try, after a pause that is longer each time and anything between nothing and that: not all at once."""
+    most_s = min(LONGEST_S, FIRST_S * 2 ** min(job.hand_over_tries, 16))
+    pause = timedelta(seconds=most_s * random.random())  # noqa: S311  spreads tries, guards nothing
+    Job.objects.not_handed_over().filter(pk=job.pk, run=job.run).update(
+        claimed_at=None,
+        hand_over_tries=F("hand_over_tries") + 1,
+        next_try_at=Now() + pause,
+        waiting_reason=WaitingReason.PLATFORM,
+        waiting_detail=detail[:500],
+    )
+
+
+@transaction.atomic
+def _never(job: Job, detail: str) -> None:
+    """Of the run that was asked for: whoever was away for long may hear it when the job has gone on without him."""
+    asked_for = Job.objects.not_handed_over().filter(pk=job.pk, run=job.run)
+    if mine := asked_for.select_for_update(no_key=True).first():
+        finish_job(mine, JobState.FAILED, kind=FailureKind.PLATFORM, detail=detail)

@@ -86,13 +86,10 @@ class _Shift:
                 return self._work()
             finally:
                 while self._hands.jobs:
-                    self._hands.wait(LOOK_S)
-                    self._leader.stay()
+                    self._wait()
 
     def _work(self) -> bool:
         while time.monotonic() < self._end:
-            if not self._leader.stay():
-                return False
             admit()
             due = pick(PICK, but=self._hands.jobs)
             for one in due:
@@ -100,17 +97,19 @@ class _Shift:
                     return is_more
             if due:
                 continue
-            if self._hands.jobs:
-                self._hands.wait(LOOK_S)
-            elif self._leader.leave():
+            if not self._hands.jobs:
+                if self._leader.leave():
+                    return False
+            elif not self._wait():
                 return False
         return True
 
     def _give(self, due: Due) -> bool | None:
         """None: go on. Otherwise it is over, and whether there is more to be done at once."""
+        if not self._leader.stay():
+            return False
         while self._hands.are_full:
-            self._hands.wait(LOOK_S)
-            if not self._leader.stay():
+            if not self._wait():
                 return False
         while wait := TokenBucket.objects.take(self._draws(due.steps)):
             self._tell(wait)
@@ -121,6 +120,10 @@ class _Shift:
         if claim(due):
             self._hands.give(due.job_id)
         return None
+
+    def _wait(self) -> bool:
+        self._hands.wait(LOOK_S)
+        return self._leader.stay()
 
     def _rest(self, seconds: float) -> bool:
         """At least a millisecond: what is short of a whole token by less is nothing that a clock can tell."""

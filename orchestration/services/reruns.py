@@ -75,6 +75,8 @@ def _go_again(
         run=F("run") + 1,
         execution=None,
         claimed_at=None,
+        hand_over_tries=0,
+        next_try_at=None,
         cancel_requested_at=None,
         waiting_reason="",
         waiting_detail="",

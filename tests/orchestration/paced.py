@@ -51,7 +51,7 @@ class PacedEngine:
     order: list[str] = field(default_factory=list)
     throttled: int = 0
     faults: Iterator[Exception | None] = field(default_factory=lambda: iter(()))
-    meanwhile: Callable[[ExecutionSpec], None] = lambda _: None
+    meanwhile: Callable[[ExecutionSpec], object] = lambda _: None
 
     def start(self, spec: ExecutionSpec) -> str:
         self.meanwhile(spec)

@@ -123,6 +123,13 @@ def test_one_bucket_that_has_too_little_leaves_the_others_whole(paced: PacedEngi
     assert TokenBucket.objects.get(scope="a").tokens == 9
 
 
+def test_bucket_that_is_new_does_not_let_the_others_give_twice(paced: PacedEngine) -> None:
+    known, new = Draw("a", rate=1, burst=10, amount=1), Draw("b", rate=1, burst=10, amount=1)
+    TokenBucket.objects.take([known])
+    TokenBucket.objects.take([known, new])
+    assert dict(TokenBucket.objects.values_list("scope", "tokens")) == {"a": 8, "b": 9}
+
+
 def test_bucket_of_an_earlier_clock_is_not_closed_for_long(paced: PacedEngine) -> None:
     """After a failover the database's clock may be behind."""
     draw = Draw("a", rate=1, burst=10, amount=1)
