@@ -18,7 +18,7 @@ from orchestration.errors import EngineBusy, EngineRejected, EngineUnavailable
 from orchestration.execution.admission import BATCH, admit
 from orchestration.execution.advance import advance, finish_job
 from orchestration.execution.isolation import one_at_a_time
-from orchestration.execution.pacing import Outcome, hand_over_at_pace
+from orchestration.execution.pacing import Answer, Outcome, hand_over_at_pace
 from orchestration.models import Execution, Job
 from orchestration.models.job import CLAIM_LASTS
 from orchestration.points import point
@@ -59,7 +59,7 @@ def _claim() -> list[UUID]:
 
 
 def _hand_over(job_id: UUID) -> Outcome:
-    outcomes = [Outcome.LATER]
+    outcomes = [Outcome(Answer.LATER)]
     with one_at_a_time(job_id):
         outcomes.append(_start(job_id))
     return outcomes[-1]
@@ -70,17 +70,18 @@ def _start(job_id: UUID) -> Outcome:
     point("dispatch.claimed")
     job = Job.objects.get(pk=job_id)
     if job.state != JobState.QUEUED or job.execution_id or job.cancel_requested_at:
-        return Outcome.SETTLED
+        return Outcome(Answer.SETTLED)
     spec = ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run)
     try:
         external_ref = get_engine(settings.ENGINE).start(spec)
     except EngineUnavailable as exc:
         log.warning("engine unavailable", extra={"job_id": str(job_id), "error": str(exc)})
-        _later(job, str(exc))
-        return Outcome.BUSY if isinstance(exc, EngineBusy) else Outcome.LATER
+        detail = str(exc)[:500]
+        _later(job, detail)
+        return Outcome(Answer.BUSY if isinstance(exc, EngineBusy) else Answer.LATER, detail)
     except EngineRejected as exc:
         _never(job, str(exc))
-        return Outcome.SETTLED
+        return Outcome(Answer.SETTLED)
     point("dispatch.started")
     with transaction.atomic():
         execution = Execution(name=spec.name, engine=settings.ENGINE, external_ref=external_ref)
@@ -94,7 +95,7 @@ def _start(job_id: UUID) -> Outcome:
         )
     point("dispatch.recorded")
     advance(job_id)
-    return Outcome.SETTLED
+    return Outcome(Answer.SETTLED)
 
 
 def _later(job: Job, detail: str) -> None:
@@ -106,7 +107,7 @@ def _later(job: Job, detail: str) -> None:
         hand_over_tries=F("hand_over_tries") + 1,
         next_try_at=Now() + pause,
         waiting_reason=WaitingReason.PLATFORM,
-        waiting_detail=detail[:500],
+        waiting_detail=detail,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import random
 import time
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +16,7 @@ from orchestration.execution.admission import admit
 from orchestration.execution.hands import Hands
 from orchestration.execution.leader import leading
 from orchestration.models import Job, TokenBucket, Workspace
-from orchestration.models.dispatching import Draw
+from orchestration.models.dispatching import LONGEST_CLOSED, Draw
 from orchestration.models.job import CLAIM_LASTS
 from orchestration.states import FINISHED, WaitingReason
 
@@ -22,15 +24,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from orchestration.engines.base import Pace
     from orchestration.execution.leader import Leader
     from orchestration.models.dispatching import Wait
+
+log = logging.getLogger(__name__)
 
 DUTY: Final = "dispatch"
 STAY_S: Final = 5.0
 """After which a dispatcher goes, whatever is left: its message comes again at once."""
 LOOK_S: Final = 1.0
 PICK: Final = 16
+LATERS: Final = 5
+"""One after the other, and it is not the jobs': nobody is handed over for a while, longer than a dispatcher stays."""
 # The first of every workspace, then the second of every one …; whoever was served longest ago comes first.
 # What is due is decided when the job is claimed (`JobQuerySet.to_hand_over`); this only proposes.
 _PICK: Final = """
@@ -50,10 +58,16 @@ ORDER BY due.turn, w.handed_over_at NULLS FIRST, due.id LIMIT %(number)s
 """
 
 
-class Outcome(Enum):
+class Answer(Enum):
     SETTLED = "It is handed over, or never will be."
     BUSY = "The engine is asked too often."
     LATER = "The engine did not answer, or cannot take anything."
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    answer: Answer
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +92,7 @@ class _Shift:
         self._leader, self._pace, self._pause = leader, pace, pause
         self._hands = Hands(pace.at_once, hand_over, self._heed)
         self._end = time.monotonic() + STAY_S
+        self._laters = 0
         self._says = {one.scope: one.says for one in pace.allowances}
 
     def work(self) -> bool:
@@ -137,12 +152,24 @@ class _Shift:
         ]
 
     def _tell(self, wait: Wait) -> None:
-        Job.objects.not_handed_over().filter(waiting_reason="").update(
-            waiting_reason=WaitingReason.PLATFORM, waiting_detail=self._says[wait.scope]
-        )
+        """Those that have no reason yet."""
+        _explain(Job.objects.not_handed_over().filter(waiting_reason=""), self._says[wait.scope])
 
     def _heed(self, outcome: Outcome) -> None:
-        pass
+        """Of an engine that takes nothing at all, not every job need find that out. One that is busy is there."""
+        self._laters = self._laters + 1 if outcome.answer is Answer.LATER else 0
+        if self._laters < LATERS:
+            return
+        self._laters = 0
+        log.warning("the engine takes nothing: hand-overs pause", extra={"error": outcome.detail})
+        pause = LONGEST_CLOSED.total_seconds() * (1 + random.random()) / 2  # noqa: S311  spreads tries, guards nothing
+        TokenBucket.objects.close(list(self._says), pause)
+        if outcome.detail:
+            _explain(Job.objects.not_handed_over().exclude(waiting_detail=outcome.detail), outcome.detail)
+
+
+def _explain(jobs: QuerySet[Job], detail: str) -> None:
+    jobs.update(waiting_reason=WaitingReason.PLATFORM, waiting_detail=detail)
 
 
 def pick(number: int, *, but: Collection[UUID] = ()) -> list[Due]:

@@ -49,6 +49,7 @@ class PacedEngine:
     bucket: Bucket | None = None
     starts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     order: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
     throttled: int = 0
     faults: Iterator[Exception | None] = field(default_factory=lambda: iter(()))
     meanwhile: Callable[[ExecutionSpec], object] = lambda _: None
@@ -62,6 +63,7 @@ class PacedEngine:
             raise EngineBusy("Waiting for the test. It is asked too often.")
         self.starts[spec.name] += 1
         self.order.append(spec.name)
+        self.times.append(self.clock.ahead.total_seconds())
         return spec.name
 
     def stop(self, spec: ExecutionSpec, *, reason: str) -> bool:

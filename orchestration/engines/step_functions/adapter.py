@@ -78,7 +78,9 @@ class StepFunctionsEngine:
             raise EngineUnavailable(f"Waiting for AWS. It has an execution {compiled.name} and does not show it.")
         if there["input"] != compiled.text:
             if _whose(there["input"]) != _whose(compiled.text):
-                raise EngineRejected(f"AWS has an execution {compiled.name} that does other work.", reason=EXISTS)
+                raise EngineRejected(
+                    f"AWS has an execution {compiled.name} that does other work ({EXISTS}).", reason=EXISTS
+                )
             log.warning("adopted an execution of another input", extra={"execution": compiled.name})
         return str(there["executionArn"])
 
