@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import connection, models, transaction
@@ -12,6 +12,9 @@ from django.db.models.functions import Now
 from orchestration.execution.unfit import end_unfit, held_for_checks, suspicious, unscanned, why_unfit
 from orchestration.models import Job, Workspace
 from orchestration.states import JobState, WaitingReason
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 BATCH: Final = 100
 ADMISSION: Final = 0x61646D69
@@ -30,16 +33,32 @@ def admit() -> int:
     active = dict(
         Job.objects.active().order_by().values_list("workspace").annotate(n=Count("pk")).values_list("workspace", "n")
     )
-    room = settings.MAX_ACTIVE_JOBS - sum(active.values())
-    waiting = Workspace.objects.filter(Exists(Job.objects.filter(workspace=OuterRef("pk"), state=JobState.WAITING)))
+    room = max(0, settings.MAX_ACTIVE_JOBS - sum(active.values()))
     admitted = 0
-    for workspace in waiting:
-        slots = max(0, min(room, workspace.max_active_jobs - active.get(workspace.pk, 0)))
-        moved = _admit_from(workspace, min(slots, BATCH)) if slots else 0
+    while moved := _share_out(room, active):
         admitted += moved
         room -= moved
-        if moved == slots:
-            _explain(workspace)
+        if not room or admitted >= BATCH:
+            break
+    return admitted
+
+
+def _share_out(room: int, active: dict[UUID, int]) -> int:
+    """Whoever has the fewest comes first, and nobody takes the share of those who come after."""
+    with_jobs = Exists(Job.objects.filter(workspace=OuterRef("pk"), state=JobState.WAITING))
+    waiting = sorted(Workspace.objects.filter(with_jobs), key=lambda workspace: active.get(workspace.pk, 0))
+    admitted = 0
+    for place, workspace in enumerate(waiting):
+        own = max(0, workspace.max_active_jobs - active.get(workspace.pk, 0))
+        left = room - admitted
+        slots = min(own, -(-left // (len(waiting) - place)))
+        moved = _admit_from(workspace, min(slots, BATCH)) if slots else 0
+        active[workspace.pk] = active.get(workspace.pk, 0) + moved
+        admitted += moved
+        if moved == own:
+            _explain(workspace, f"The workspace already has {workspace.max_active_jobs} active jobs, its limit.")
+        elif left == moved:
+            _explain(workspace, f"The platform already has {settings.MAX_ACTIVE_JOBS} active jobs, its limit.")
     return admitted
 
 
@@ -65,9 +84,8 @@ def _waiting(workspace: Workspace) -> models.QuerySet[Job]:
     )
 
 
-def _explain(workspace: Workspace) -> None:
+def _explain(workspace: Workspace, sentence: str) -> None:
     """Tell the jobs at the head of the line why they wait; the rest learn it when they get there."""
-    sentence = f"The workspace already has {workspace.max_active_jobs} active jobs, its limit."
     for job in _waiting(workspace).filter(waiting_reason="")[:BATCH]:
         _wait(job, WaitingReason.CONCURRENCY, sentence)
 
