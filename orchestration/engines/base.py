@@ -94,6 +94,9 @@ class Piece:
     failure_kind: FailureKind | None = None
     detail: str = ""
     waiting: WaitingReason | None = None
+    """Why it stands in a queue, with a sentence as `detail`."""
+    said_at: datetime | None = None
+    """By the engine's clock; None for an answer, which is of now."""
     tries: tuple[Try, ...] = ()
 
 

@@ -70,5 +70,12 @@ def container_holder(piece: str, number: int) -> str:
 
 def piece_of_holder(holder: str) -> str | None:
     """The piece whose container holds a lease; None for a supervisor's."""
+    found = try_of_holder(holder)
+    return found[0] if found else None
+
+
+def try_of_holder(holder: str) -> tuple[str, int] | None:
+    """The piece, and which try of it."""
     kind, _, rest = holder.partition(":")
-    return rest.rpartition("#")[0] if kind == "batch" else None
+    piece, _, number = rest.rpartition("#")
+    return (piece, int(number)) if kind == "batch" else None

@@ -11,12 +11,11 @@ from orchestration.engines.base import AttemptReport
 from orchestration.engines.leasing import container_holder
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.record import record
+from orchestration.execution.waiting import explain
 from orchestration.models import Attempt, Job
-from orchestration.states import ATTEMPT_FINISHED, AttemptState, ExecutionState, FailureKind, JobState
+from orchestration.states import ATTEMPT_FINISHED, AttemptState, ExecutionState, FailureKind
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from orchestration.engines.base import ExecutionReport, Piece, Try
     from orchestration.models.attempt import AttemptQuerySet
 
@@ -34,11 +33,11 @@ def witness(piece: Piece) -> int:
     if found is None:
         return 0
     job_id, run = found
-    _explain(piece, job_id)
     of_run = Attempt.objects.filter(job=job_id, run=run, step=piece.step)
     repairs = sum(_ended(of_run, piece, one) for one in piece.tries if one.ended_at)
     if piece.index is None and piece.state in ATTEMPT_FINISHED:
         repairs += _untaken(of_run, piece.state, piece.failure_kind, piece.detail)
+    explain(piece, job_id, run)
     return repairs
 
 
@@ -94,10 +93,3 @@ def _kind(state: AttemptState, kind: FailureKind | None) -> str:
 def _recorded(report: AttemptReport) -> bool:
     with one_at_a_time(report.attempt_id):
         return record(report)
-
-
-def _explain(piece: Piece, job_id: UUID) -> None:
-    """Why it stands in the queue, where the engine says so."""
-    if piece.waiting:
-        waiting = Job.objects.filter(pk=job_id, state__in=[JobState.QUEUED, JobState.STARTING])
-        waiting.update(waiting_reason=piece.waiting, waiting_detail=piece.detail[:500])

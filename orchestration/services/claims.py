@@ -25,6 +25,7 @@ from orchestration.engines.step_tokens import StepRight, issue_step_token, read_
 from orchestration.errors import Forbidden, Invalid, WorkNotReady
 from orchestration.execution.advance import advance
 from orchestration.execution.record import record
+from orchestration.execution.waiting import begun
 from orchestration.models import Attempt, Item, Job, StepRun
 from orchestration.points import point
 from orchestration.services.runner import issue_token
@@ -165,6 +166,7 @@ def _lease(attempt: Attempt, container: Container, *, position: int) -> Claim | 
         return None
     point("claim.leased")
     tell_job(attempt)
+    begun(attempt.job_id)
     return _given(attempt.pk, attempt.fence, position)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 
 from orchestration.engines.step_functions.cell import Cell
-from orchestration.engines.step_functions.events import execution_in, piece_in
+from orchestration.engines.step_functions.events import blocked_piece_in, execution_in, piece_in
 from orchestration.errors import EventRefused
 from orchestration.execution.witness import settle, witness
 from orchestration.points import point
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 def record_batch_job(*, event: Mapping[str, Any]) -> int:
     """What ended with it, recorded; any number of times. Raises EventRefused."""
     repairs = witness(piece_in(event, cell=_cell()))
+    point("events.recorded")
+    return repairs
+
+
+def record_blocked_queue(*, event: Mapping[str, Any]) -> int:
+    """Why the job at its head waits, shown on that job; any number of times. Raises EventRefused."""
+    repairs = witness(blocked_piece_in(event, cell=_cell()))
     point("events.recorded")
     return repairs
 

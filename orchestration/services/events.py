@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from orchestration.engines.step_functions.events import BATCH_JOB, EXECUTION
+from orchestration.engines.step_functions.events import BATCH_JOB, EXECUTION, QUEUE_BLOCKED
 from orchestration.errors import EventRefused
-from orchestration.services.engine_events import record_batch_job, record_execution
+from orchestration.services.engine_events import record_batch_job, record_blocked_queue, record_execution
 from orchestration.services.scan_results import SCAN_RESULT, record_scan_result
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KINDS: Final[dict[str, Callable[..., object]]] = {
     SCAN_RESULT: record_scan_result,
     BATCH_JOB: record_batch_job,
+    QUEUE_BLOCKED: record_blocked_queue,
     EXECUTION: record_execution,
 }
 

@@ -128,7 +128,7 @@ def test_reason_for_waiting_is_shown(owner: User, lab: Workspace) -> None:
     said = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - no machine is to be had"
     witness(piece(job, None, state=AttemptState.QUEUED, waiting=WaitingReason.CAPACITY, detail=said))
     job.refresh_from_db()
-    assert (job.waiting_reason, job.waiting_detail) == (WaitingReason.CAPACITY, said)
+    assert (job.waiting_reason, job.waiting_detail) == (WaitingReason.CAPACITY, f"Step convert: {said}")
 
 
 @pytest.mark.parametrize(

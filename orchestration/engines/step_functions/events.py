@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from jsonschema import Draft202012Validator
 
 from orchestration.engines.base import ExecutionReport
+from orchestration.engines.step_functions.blocked import blocked_by
 from orchestration.engines.step_functions.pieces import STATES, piece_of
 from orchestration.errors import EventRefused
 from orchestration.states import ExecutionState
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from orchestration.engines.step_functions.cell import Cell
 
 BATCH_JOB: Final = "Batch Job State Change"
+QUEUE_BLOCKED: Final = "Batch Job Queue Blocked"
 EXECUTION: Final = "Step Functions Execution Status Change"
 ENDS: Final = {
     "RUNNING": ExecutionState.RUNNING,
@@ -28,6 +31,7 @@ ENDS: Final = {
     "ABORTED": ExecutionState.CANCELED,
     "TIMED_OUT": ExecutionState.TIMED_OUT,
 }
+_MOMENT: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])(:[0-5][0-9]){2}Z$"
 _TEXT: Final = {"type": "string", "minLength": 1, "maxLength": 2048}
 _SAID: Final = {"type": ["string", "null"], "maxLength": 1 << 15}
 _TIME: Final = {"type": ["integer", "null"], "minimum": 0, "maximum": 1 << 48}
@@ -57,27 +61,31 @@ def _form(source: str, kind: str, required: list[str], properties: dict[str, Any
                 "detail-type": {"const": kind},
                 "account": {"type": "string"},
                 "region": {"type": "string"},
+                "time": {"type": "string", "pattern": _MOMENT},
                 "detail": detail,
             },
         }
     )
 
 
-_BATCH_FORM: Final = _form(
+_JOB: Final = {
+    "jobId": _TEXT,
+    "jobName": _TEXT,
+    "jobQueue": _TEXT,
+    "status": {"enum": list(STATES)},
+    "statusReason": _SAID,
+    "attempts": {"type": ["array", "null"], "maxItems": 100, "items": _TRY},
+    "container": _CONTAINER,
+    "arrayProperties": _ARRAY,
+    "startedAt": _TIME,
+}
+_BATCH_FORM: Final = _form("aws.batch", BATCH_JOB, ["jobId", "jobName", "jobQueue", "status"], _JOB)
+# Its detail is the job at the head of the queue, which keeps those behind it waiting.
+_BLOCKED_FORM: Final = _form(
     "aws.batch",
-    BATCH_JOB,
-    ["jobId", "jobName", "jobQueue", "status"],
-    {
-        "jobId": _TEXT,
-        "jobName": _TEXT,
-        "jobQueue": _TEXT,
-        "status": {"enum": list(STATES)},
-        "statusReason": _SAID,
-        "attempts": {"type": ["array", "null"], "maxItems": 100, "items": _TRY},
-        "container": _CONTAINER,
-        "arrayProperties": _ARRAY,
-        "startedAt": _TIME,
-    },
+    QUEUE_BLOCKED,
+    ["jobId", "jobName", "jobQueue", "status", "statusReason"],
+    _JOB | {"status": {"const": "RUNNABLE"}, "statusReason": _TEXT},
 )
 _EXECUTION_FORM: Final = _form(
     "aws.states",
@@ -96,10 +104,25 @@ _EXECUTION_FORM: Final = _form(
 
 def piece_in(event: Mapping[str, Any], *, cell: Cell) -> Piece:
     """Raises EventRefused for what is no such event, or one of another account, region or queue."""
-    detail = _checked(event, _BATCH_FORM, cell)
+    return _piece(event, _BATCH_FORM, cell)
+
+
+def blocked_piece_in(event: Mapping[str, Any], *, cell: Cell) -> Piece:
+    """The one that cannot start, with the reason. Raises EventRefused."""
+    piece = _piece(event, _BLOCKED_FORM, cell)
+    reason, sentence = blocked_by(event["detail"]["statusReason"])
+    return replace(piece, waiting=reason, detail=sentence)
+
+
+def _piece(event: Mapping[str, Any], form: Draft202012Validator, cell: Cell) -> Piece:
+    detail = _checked(event, form, cell)
     if detail["jobQueue"] not in cell.queues:
         raise EventRefused(f"A job of {detail['jobQueue']}, which is no queue of ours.")
-    return piece_of(detail, log_group=cell.log_group)
+    try:
+        said_at = datetime.fromisoformat(event["time"]) if "time" in event else None
+    except ValueError as exc:  # the 31st of February has the form of a time
+        raise EventRefused(f"Not a time: {event['time']}.") from exc
+    return replace(piece_of(detail, log_group=cell.log_group), said_at=said_at)
 
 
 def execution_in(event: Mapping[str, Any], *, cell: Cell) -> ExecutionReport:

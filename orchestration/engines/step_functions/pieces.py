@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestration.engines.base import LogPlace, Piece, Try
-from orchestration.states import AttemptState, FailureKind, WaitingReason
+from orchestration.engines.step_functions.blocked import waiting_for
+from orchestration.states import AttemptState, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,10 +41,6 @@ _KINDS: Final = (
     ("TaskFailedToStart", FailureKind.PLATFORM),
     ("Task failed to start", FailureKind.PLATFORM),
 )
-_WAITING: Final = (
-    ("CAPACITY:", WaitingReason.CAPACITY),
-    ("MISCONFIGURATION:", WaitingReason.MISCONFIGURED),
-)
 
 
 class _End(NamedTuple):
@@ -59,6 +56,7 @@ def piece_of(described: Mapping[str, Any], *, log_group: str) -> Piece:
     tries = _tries(described, log_group)
     end = _end(described, tries)
     said = str(described.get("statusReason") or "")
+    waiting = waiting_for(said) if state == AttemptState.QUEUED else None
     return Piece(
         ref=described["jobId"],
         state=end.state if end else state,
@@ -67,8 +65,8 @@ def piece_of(described: Mapping[str, Any], *, log_group: str) -> Piece:
         index=array.get("index"),
         size=int(array.get("size") or 0),
         failure_kind=end.failure_kind if end else None,
-        detail=end.detail if end else said,
-        waiting=_waiting(said) if state == AttemptState.QUEUED else None,
+        detail=end.detail if end else waiting[1] if waiting else said,
+        waiting=waiting[0] if waiting else None,
         tries=tries,
     )
 
@@ -157,10 +155,6 @@ def _kind_of(exit_code: int | None) -> FailureKind:
     if exit_code is None or exit_code in OF_THE_RUNNER:
         return FailureKind.PLATFORM
     return FailureKind.INPUT if exit_code == BAD_INPUT else FailureKind.USER_CODE
-
-
-def _waiting(status_reason: str) -> WaitingReason | None:
-    return next((reason for begin, reason in _WAITING if status_reason.startswith(begin)), None)
 
 
 def _log(container: Mapping[str, Any], group: str) -> LogPlace | None:

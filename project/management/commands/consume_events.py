@@ -27,7 +27,7 @@ PAUSE_S: Final = 5.0
 
 
 class Command(BaseCommand):
-    help = "Take the events of the cloud (results of malware scans) from ESTEIRA_EVENTS_QUEUE until told to stop."
+    help = "Take the events of the cloud (malware scans, jobs on AWS) from ESTEIRA_EVENTS_QUEUE until told to stop."
 
     def handle(self, **_: Any) -> None:
         if not settings.EVENTS_QUEUE:
