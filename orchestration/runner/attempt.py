@@ -7,7 +7,7 @@ import os
 from . import ends
 from .ends import Result
 from .log import Lines, Log
-from .order import Order, PlatformFault
+from .order import CONTAINER, Order, PlatformFault
 from .process import NotStarted, OomScore, Start, resolve, start
 from .protocol import Again, Backoff, Fenced, Platform, Refused, Silent
 from .quick import dumps
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 PROTOCOL = "1"
+# Of a container's environment: whoever started it has said these.
+NOT_THE_IMAGES = ("ESTEIRA_", "AWS_", "ECS_")
 # After a cancel without a work order there is little to report, and somebody is waiting.
 SHORT_PATIENCE_S = 10.0
 
@@ -124,7 +126,10 @@ class Attempt:
 
     def _walls(self, order: Order) -> str | None:
         """The sandbox's program when there is one to be used."""
-        if order.isolation != "none":
+        note = "isolation: plain subprocess, for trusted code only"
+        if order.isolation == CONTAINER:
+            note = "isolation: the step's own container"
+        elif order.isolation != "none":
             from . import sandbox  # noqa: PLC0415
 
             bwrap = sandbox.find()
@@ -133,7 +138,7 @@ class Attempt:
             if order.isolation == "bubblewrap":
                 raise PlatformFault("This step needs bubblewrap, which does not work on this machine.")
         if self._log is not None:
-            self._log.note("isolation: plain subprocess, for trusted code only")
+            self._log.note(note)
         return None
 
     def _fetch(self, order: Order, *, may_link: bool) -> None:
@@ -187,14 +192,16 @@ class Attempt:
 
     def _environment(self, order: Order) -> dict[str, str]:
         folders = self._folders
+        own = self._image(order)
         env = {
+            **own,
             **order.env,
             "ESTEIRA_INPUTS": folders.inputs,
             "ESTEIRA_PARAMS": folders.params,
             "ESTEIRA_OUTPUTS": folders.outputs,
             "ESTEIRA_ITEM": str(order.item),
             "ESTEIRA_ATTEMPT_ID": order.attempt_id,
-            "PATH": f"{os.path.dirname(order.python)}:{PATH}" if order.python else PATH,
+            "PATH": f"{os.path.dirname(order.python)}:{PATH}" if order.python else own.get("PATH", PATH),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
             "HOME": folders.scratch,
@@ -203,6 +210,13 @@ class Attempt:
         if order.code is not None:
             env["PYTHONPATH"] = folders.code
         return env
+
+    @staticmethod
+    def _image(order: Order) -> dict[str, str]:
+        """What the step's own image says to its programs, without what this container was told about us and AWS."""
+        if order.isolation != CONTAINER or order.python is not None:
+            return {}
+        return {name: value for name, value in os.environ.items() if not name.startswith(NOT_THE_IMAGES)}
 
     def _hand_over(self, order: Order, result: Result) -> None:
         """Turns `result` into a failure when the outputs are unfit."""

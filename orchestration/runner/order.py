@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 INDEX = "index.json"
 LONGEST_PATH = 4096
+CONTAINER = "container"
+"""An isolation that is there already: this container, and nobody else is in it."""
 
 
 class PlatformFault(Exception):
@@ -65,7 +67,7 @@ class Order:
         self.heartbeat_s = _number(order, "heartbeat_s")
         self.patience_s = _number(order, "patience_s")
         self.cancel = order.get("cancel") is True
-        if self.isolation not in ("auto", "none", "bubblewrap"):
+        if self.isolation not in ("auto", "none", "bubblewrap", CONTAINER):
             raise PlatformFault(f"The work order asks for an unknown isolation, `{self.isolation}`.")
 
 

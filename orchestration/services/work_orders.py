@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.db.models import Q
 
+from orchestration.engines.leasing import piece_of_holder
 from orchestration.models import Attempt, File, Item, JobInput
 from orchestration.services.pipelines import STORAGE as CODE
 from orchestration.services.pipelines import bundle_key
@@ -29,6 +30,7 @@ CANCEL_GRACE_S: Final = 5
 MAX_PROCESSES: Final = 512
 MAX_OUTPUT_FILES: Final = 20_000
 MAX_LOG_BYTES: Final = 2 << 30
+IN_CONTAINER: Final = "container"
 _SHOWN: Final = [FileKind.RESULT, FileKind.INTERMEDIATE]
 
 
@@ -50,14 +52,23 @@ def work_order(attempt: Attempt) -> dict[str, Any]:
         "code": _code(version),
         "inputs": [*_job_inputs(attempt, step), *_step_inputs(attempt, step, spec, names)],
         "failed_items": _failed_items(attempt, step, names),
-        "python": sys.executable,
+        **_place(attempt, step),
         "limits": _limits(step),
-        "isolation": settings.STEP_ISOLATION,
         "network": step.network,
         "heartbeat_s": HEARTBEAT_S,
         "patience_s": PATIENCE_S,
         "cancel": attempt.job.cancel_requested_at is not None,
     }
+
+
+def _place(attempt: Attempt, step: StepSpec) -> dict[str, Any]:
+    """Whose programs the command finds, and what stands around it.
+
+    The image of a container is the step's own or the platform's; only in the platform's is our Python where ours is.
+    """
+    if piece_of_holder(attempt.leased_by) is None:
+        return {"python": sys.executable, "isolation": settings.STEP_ISOLATION}
+    return {"python": sys.executable if step.is_builtin else None, "isolation": IN_CONTAINER}
 
 
 def _limits(step: StepSpec) -> dict[str, int]:

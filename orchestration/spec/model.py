@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 # PostgreSQL's jsonb sorts the keys of objects; the form wants the order of the file.
 _ORDER = "x-order"
@@ -75,12 +75,15 @@ class Tolerance:
         return min(self.failed_items or 0, total)
 
 
+BUILTIN: Final = "builtin"
+
+
 @dataclass(frozen=True, slots=True)
 class StepSpec:
     name: str
     title: Localised
     command: tuple[str, ...]
-    image: str = "builtin"
+    image: str = BUILTIN
     env: dict[str, str] = field(default_factory=dict, hash=False)
     needs: tuple[str, ...] = ()
     for_each: Literal["input"] | None = None
@@ -94,6 +97,11 @@ class StepSpec:
     @property
     def fans_out(self) -> bool:
         return self.for_each is not None
+
+    @property
+    def is_builtin(self) -> bool:
+        """In the platform's own environment, wherever that is."""
+        return self.image == BUILTIN
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:

@@ -1,7 +1,7 @@
 """A Batch that runs each job as a process of this machine, tries it again by its rules, and tells what AWS would.
 
 What it cannot have in common with Batch is the container: the command of the job definition is run here, with paths of
-this machine for those of the image.
+this machine for those of the image. Of an image there may be a folder of programs, which then come first in PATH.
 """
 
 from __future__ import annotations
@@ -221,7 +221,9 @@ class Batch:
         paths = {**self._paths, "/tmp/esteira": str(work / "work")}  # noqa: S108  the path in the image
         command = [paths.get(word, word) for word in job.definition["containerProperties"]["command"]]
         env = {entry["name"]: entry["value"] for entry in job.environment()}
-        env |= {"AWS_BATCH_JOB_ID": job.id, "AWS_BATCH_JOB_ATTEMPT": str(number), "PATH": os.environ["PATH"]}
+        programs = programs_of(self._folder, job.definition["containerProperties"]["image"])
+        env |= {"AWS_BATCH_JOB_ID": job.id, "AWS_BATCH_JOB_ATTEMPT": str(number)}
+        env |= {"PATH": f"{programs}:{os.environ['PATH']}"}
         if job.index is not None:
             env["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.index)
         with (work / "log").open("wb") as log:
@@ -248,6 +250,11 @@ class Batch:
                 one.is_terminated, one.reason = True, reason
                 if one.process:
                     threading.Thread(target=_stop, args=(one.process,), daemon=True).start()
+
+
+def programs_of(folder: Path, image: str) -> Path:
+    """Where the programs of an image lie, if it has any."""
+    return folder / "images" / image.rpartition(":")[2]
 
 
 def _is_listed(job: Job, asked: dict[str, Any]) -> bool:

@@ -13,7 +13,7 @@ import httpx
 
 from orchestration.engines.step_functions import __file__ as engine
 from orchestration.runner.build import build
-from tests.aws_double.batch import ACCOUNT
+from tests.aws_double.batch import ACCOUNT, programs_of
 from tests.live.platform import ROOT, free_port
 
 if TYPE_CHECKING:
@@ -57,6 +57,14 @@ class AwsDouble:
     def hold(self, *, is_held: bool) -> None:
         """While it is held nothing is started: all that comes stays RUNNABLE."""
         self._ask("hold", is_held=is_held)
+
+    def add_program(self, image: str, name: str, text: str) -> None:
+        """A script that containers of this image find in their PATH before anything else."""
+        folder = programs_of(self.folder, image)
+        folder.mkdir(parents=True, exist_ok=True)
+        program = folder / name
+        program.write_text(text)
+        program.chmod(0o755)
 
     def running(self) -> int:
         return int(self._ask("state")["running"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import pytest
@@ -106,6 +106,41 @@ def test_cancel_ends_what_runs_and_what_is_in_the_queue(aws: AwsDouble, platform
         assert aws.unfinished() == 0
     finally:
         aws.hold(is_held=False)
+
+
+IMAGE: Final = f"registry.example/words@sha256:{'b' * 64}"
+OWN_IMAGE: Final = """\
+pipeline: {{name}}
+version: 1.0.0
+title: Programs that only its image has
+steps:
+  - name: shout
+    image: {image}
+    command: [shout]
+  - name: whisper
+    image: {image}
+    command: [python, -c, "raise SystemExit('the platform has been asked')"]
+  - name: total
+    needs: [shout, whisper]
+    command:
+      - python
+      - -c
+      - |
+        import os, pathlib, sys
+        inputs = pathlib.Path(os.environ["ESTEIRA_INPUTS"])
+        said = " ".join(sorted(path.read_text().strip() for path in inputs.glob("*/0/*.txt")))
+        pathlib.Path(os.environ["ESTEIRA_OUTPUTS"], "said.txt").write_text(said)
+"""
+
+
+def test_step_in_its_own_image_runs_with_the_programs_of_that_image(aws: AwsDouble, platform: Platform) -> None:
+    aws.add_program(IMAGE, "shout", '#!/bin/sh\necho LOUD > "$ESTEIRA_OUTPUTS/loud.txt"\n')
+    aws.add_program(IMAGE, "python", '#!/bin/sh\necho quiet > "$ESTEIRA_OUTPUTS/quiet.txt"\n')
+    job_id = submitted(platform, 1, pipeline=OWN_IMAGE.format(image=IMAGE))
+    job = platform.wait(job_id, timeout_s=90)
+    assert job["state"] == "SUCCEEDED", job
+    (said,) = [file for file in job["results"] if file["name"].endswith("said.txt")]
+    assert platform.call("GET", f"/files/{said['id']}/content").text == "LOUD quiet"
 
 
 FAILS_AT_FIRST = (

@@ -139,6 +139,36 @@ def test_step_is_given_neither_the_right_to_the_step_nor_other_secrets(platform:
     assert b"environment-canary" not in platform.log
 
 
+def test_step_in_its_own_image_finds_what_the_image_says_and_nothing_of_ours(
+    platform: Platform, start: Launch, tmp_path: Path
+) -> None:
+    programs = tmp_path / "image"
+    programs.mkdir()
+    (programs / "python").write_text('#!/bin/sh\necho "the image\'s own"; env\n')
+    (programs / "python").chmod(0o755)
+    platform.script["claim"] = [given(1), over("succeeded")]
+    platform.order |= {"isolation": "container", "python": None}
+    orders(platform, ["python"])
+    container = start(
+        PATH=f"{programs}:/usr/bin:/bin", JAVA_HOME="/opt/java", AWS_EXECUTION_ENV="e", ECS_AGENT_URI="http://169.254.1"
+    )
+    assert container.ended() == (0, "")
+    said = platform.log.decode().splitlines()
+    assert said[:2] == ["[esteira] isolation: the step's own container", "the image's own"]
+    assert {f"PATH={programs}:/usr/bin:/bin", "JAVA_HOME=/opt/java"} <= set(said)
+    names = {line.partition("=")[0] for line in said}
+    ours = {f"ESTEIRA_{name}" for name in ("INPUTS", "PARAMS", "OUTPUTS", "ITEM", "ATTEMPT_ID")}
+    assert {name for name in names if name.startswith(("ESTEIRA_", "AWS_", "ECS_"))} == ours
+
+
+def test_container_of_the_platform_s_image_gives_its_environment_to_no_step(platform: Platform, start: Launch) -> None:
+    platform.script["claim"] = [given(1), over("succeeded")]
+    platform.order["isolation"] = "container"
+    orders(platform, ["env"])
+    assert start(JAVA_HOME="/opt/java").ended() == (0, "")
+    assert b"JAVA_HOME" not in platform.log
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs a second user")
 def test_step_of_an_ordinary_user_cannot_read_the_right_of_its_container(pyz: Path, platform: Platform) -> None:
     platform.folder = Path(tempfile.mkdtemp(dir="/tmp"))

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 24 * 1024
 MOST_ATTEMPTS: Final = 10
-BUILTIN: Final = "builtin"
 NOBODY: Final = "65532:65532"
 WORK: Final = "/tmp"  # noqa: S108  the one folder that anybody may write to in nearly every image
 RUNNER: Final = ("python3", "-I", "-S", "/opt/esteira/runner.pyz", "--claim", "--work", f"{WORK}/esteira")
@@ -75,7 +74,7 @@ def _action(step: StepSpec, kind: str) -> Literal["RETRY", "EXIT"]:
 def _container(step: StepSpec, cell: Cell) -> dict[str, Any]:
     """No job role: a container without one finds no credentials. The execution role is the machine's own."""
     return {
-        "image": cell.image if step.image == BUILTIN else step.image,
+        "image": cell.image if step.is_builtin else step.image,
         "command": list(RUNNER),
         "user": NOBODY,
         "privileged": False,
