@@ -10,7 +10,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from orchestration.execution import abandoned, finishing, notice, old_logs, orphans, retention, sweep
+from orchestration.execution import abandoned, finishing, notice, old_logs, orphans, retention, stopping, sweep
 from orchestration.execution import dispatch as dispatching
 from orchestration.execution import examine as examining
 from orchestration.execution import mail as mailing
@@ -33,7 +33,11 @@ def dispatch() -> None:
 @shared_task(name="esteira.reconcile")
 def reconcile() -> None:
     sweep.reconcile()
-    sweep.stop_ended()
+
+
+@shared_task(name="esteira.stop")
+def stop() -> None:
+    stopping.stop_unwanted()
 
 
 @shared_task(name="esteira.expire_files")
@@ -124,5 +128,6 @@ class _Nudge:
 
 
 nudge_dispatch: Any = _Nudge(dispatch)
+nudge_stop: Any = _Nudge(stop)
 nudge_examine: Any = _Nudge(examine)
 nudge_finish: Any = _Nudge(finish_upload)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.models import Attempt, Item, Job, StepRun
+from orchestration.models.execution import LOCAL
 from orchestration.models.moves import swap_state, write_events
 from orchestration.points import point
 from orchestration.spec.decide import job_outcome, step_outcome
@@ -29,6 +30,8 @@ from orchestration.wake import wake_engine
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
 
 # Rows in one statement: PostgreSQL takes at most 65,535 parameters.
 BATCH: Final = 5_000
@@ -42,7 +45,7 @@ def advance(job_id: UUID, *, wait: bool = True) -> None:
     with transaction.atomic():
         job = (
             Job.objects.select_for_update(no_key=True, of=("self",), skip_locked=not wait)
-            .select_related("pipeline_version", "workspace")
+            .select_related("pipeline_version", "workspace", "execution")
             .filter(pk=job_id)
             .first()
         )
@@ -188,20 +191,20 @@ def _why(step: StepRun, counts: dict[str, int]) -> tuple[str, str]:
 
 
 def _cancel(job: Job) -> None:
-    """Cancel what has not begun; when nothing is open any more, the job is canceled."""
+    """Cancel what has not begun; when nothing is open any more and the engine has nothing left, the job is canceled."""
     now = {"state": WorkState.CANCELED, "finished_at": Now()}
-    queued = Attempt.objects.select_for_update(no_key=True).filter(job=job, state=AttemptState.QUEUED)
-    for group in batched(list(queued.values_list("pk", "step", "item_index")), BATCH, strict=False):
-        Attempt.objects.filter(pk__in=[pk for pk, _, _ in group]).update(**now)
-        write_events(
-            job.event(EventKind.ATTEMPT, step=step, item=item, attempt_id=pk, old="QUEUED", new="CANCELED")
-            for pk, step, item in group
-        )
+    _cancel_attempts(job, Attempt.objects.filter(job=job, state=AttemptState.QUEUED))
+    execution = job.execution
+    if execution and execution.engine != LOCAL and execution.settled_at:
+        # Whoever holds one is gone: the engine runs nothing of this job, and it was asked after the cancel.
+        _cancel_attempts(job, Attempt.objects.live().filter(job=job))
     gone = Attempt.objects.filter(job=job, run=job.run, state=AttemptState.CANCELED)
     Item.objects.filter(pk__in=gone.values("item")).exclude(state__in=FINISHED).update(**now)
     # Not only what is live: a retry may have been queued since the rows above were read.
     if Attempt.objects.unfinished().filter(job=job).exists():
         wake_engine()
+        return
+    if execution and execution.may_run_something:
         return
     open_steps = [step for step in job.steps.all() if step.state not in FINISHED]
     Item.objects.filter(step_run__in=open_steps).exclude(state__in=FINISHED).update(**now)
@@ -210,3 +213,14 @@ def _cancel(job: Job) -> None:
         swap_state(step, WorkState.CANCELED, moves=WORK_MOVES)
         write_events([job.event(EventKind.STEP, step=step.name, old=old, new=WorkState.CANCELED)])
     finish_job(job, JobState.CANCELED)
+
+
+def _cancel_attempts(job: Job, attempts: QuerySet[Attempt]) -> None:
+    found = attempts.select_for_update(no_key=True).values_list("pk", "step", "item_index", "state")
+    for group in batched(list(found), BATCH, strict=False):
+        of_group = Attempt.objects.filter(pk__in=[pk for pk, *_ in group])
+        of_group.update(state=AttemptState.CANCELED, finished_at=Now())
+        write_events(
+            job.event(EventKind.ATTEMPT, step=step, item=item, attempt_id=pk, old=old, new=AttemptState.CANCELED)
+            for pk, step, item, old in group
+        )

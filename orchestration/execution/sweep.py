@@ -4,38 +4,28 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import defaultdict
-from datetime import timedelta
 from itertools import batched
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef
-from django.db.models.functions import Now
 
 from orchestration.engines.base import ExecutionSpec
-from orchestration.engines.leasing import piece_of_holder
 from orchestration.engines.registry import get_engine
 from orchestration.errors import EngineUnavailable
 from orchestration.execution.advance import advance
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.record import record
+from orchestration.execution.stopping import held_pieces
 from orchestration.execution.witness import settle, witness
-from orchestration.models import Attempt, Execution, Item, Job, StepRun
-from orchestration.states import JobState, WorkState
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from uuid import UUID
+from orchestration.models import Attempt, Item, Job, StepRun
+from orchestration.states import WorkState
 
 log = logging.getLogger(__name__)
 
 BATCH: Final = 100
 LOOKS: Final = 25
 """Executions that are looked at one by one in a round of half a minute; AWS grants two a second in small Regions."""
-STOPS: Final = 50
-SETTLES: Final = timedelta(seconds=10)
-"""So soon after a start, an engine may not show all that it has begun."""
 
 
 def reconcile() -> int:
@@ -53,10 +43,9 @@ def _ask_engine() -> int:
     random.shuffle(jobs)  # looks are scarce: in time it is everybody's turn
     repairs, looks = 0, LOOKS
     for group in batched(jobs, BATCH, strict=False):
-        pieces = _pieces(group)
+        pieces = held_pieces([job.pk for job in group])
         specs = [
-            ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run, pieces=tuple(pieces[job.pk]))
-            for job in group
+            ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run, pieces=pieces[job.pk]) for job in group
         ]
         found = get_engine(settings.ENGINE).report(specs, looks=looks)
         looks -= len(found.executions)
@@ -65,43 +54,6 @@ def _ask_engine() -> int:
                 repairs += record(report)
         repairs += sum(witness(piece) for piece in found.pieces) + sum(settle(one) for one in found.executions)
     return repairs
-
-
-def stop_ended() -> int:
-    """Of jobs that ended, whatever their execution still runs or has in a queue; again until the engine has nothing."""
-    open_jobs = Job.objects.unfinished().filter(execution=OuterRef("pk"))
-    over = Execution.objects.filter(settled_at__isnull=True, requested_at__lt=Now() - SETTLES).exclude(engine="local")
-    over = over.filter(~Exists(open_jobs))
-    ended_well = Job.objects.filter(execution=OuterRef("pk"), state=JobState.SUCCEEDED)
-    over.filter(Exists(ended_well)).update(settled_at=Now())
-    stopped = 0
-    for execution in over.order_by("id")[:STOPS]:
-        with one_at_a_time(execution.pk):
-            stopped += _stop(execution)
-    return stopped
-
-
-def _stop(execution: Execution) -> bool:
-    job = Job.objects.filter(execution=execution).first()
-    if job is None:
-        return False
-    spec = ExecutionSpec(name=execution.name, job_id=job.pk, run=job.run)
-    try:
-        is_over = get_engine(execution.engine).stop(spec, reason=f"The job is {job.state}.")
-    except EngineUnavailable as exc:
-        log.warning("engine unavailable", extra={"execution": execution.name, "error": str(exc)})
-        return False
-    return is_over and bool(Execution.objects.filter(pk=execution.pk).update(settled_at=Now()))
-
-
-def _pieces(jobs: Sequence[Job]) -> dict[UUID, set[str]]:
-    """Of an engine that runs pieces by itself: those that hold attempts of these jobs."""
-    found: dict[UUID, set[str]] = defaultdict(set)
-    held = Attempt.objects.live().filter(job__in=jobs).exclude(leased_by="")
-    for job_id, holder in held.values_list("job", "leased_by"):
-        if ref := piece_of_holder(holder):
-            found[job_id].add(ref)
-    return found
 
 
 def advance_stalled() -> int:

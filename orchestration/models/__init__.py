@@ -7,6 +7,7 @@ from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
 from orchestration.models.job import Job, JobInput
 from orchestration.models.pipeline import Pipeline, PipelineVersion
+from orchestration.models.repair import Repair
 from orchestration.models.step import Item, StepRun
 from orchestration.models.upload import Upload, UploadPart
 
@@ -26,6 +27,7 @@ __all__ = [
     "Membership",
     "Pipeline",
     "PipelineVersion",
+    "Repair",
     "StepRun",
     "TokenBucket",
     "Upload",

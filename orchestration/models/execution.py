@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 from django.db.models.functions import Now
 
 from orchestration.ids import new_id
+
+LOCAL: Final = "local"
 
 
 class Execution(models.Model):
@@ -11,6 +15,7 @@ class Execution(models.Model):
 
     Jobs point here, not the other way, so that one execution may carry several of them; `cell` names
     the account and region (or machine) it was given to. `settled_at`: the engine runs nothing of it any more.
+    `stop_asked_at` is when the engine was first asked to end it, `stop_tried_at` when it was last.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -21,15 +26,22 @@ class Execution(models.Model):
     requested_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
+    stop_asked_at = models.DateTimeField(null=True, blank=True)
+    stop_tried_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [
             models.Index(
                 fields=["requested_at"],
-                condition=models.Q(settled_at__isnull=True) & ~models.Q(engine="local"),
+                condition=models.Q(settled_at__isnull=True) & ~models.Q(engine=LOCAL),
                 name="execution_to_settle",
             )
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def may_run_something(self) -> bool:
+        """Whether the engine has work of it that the rows do not show. The local engine's work is its attempts."""
+        return self.engine != LOCAL and self.settled_at is None

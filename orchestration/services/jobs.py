@@ -22,7 +22,7 @@ from orchestration.spec.model import PipelineSpec
 from orchestration.spec.params import ParamsError, validate_params
 from orchestration.spec.units import format_size
 from orchestration.states import EventKind, Role
-from orchestration.tasks import nudge_dispatch
+from orchestration.tasks import nudge_dispatch, nudge_stop
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -149,7 +149,10 @@ def _checked_inputs(workspace: Workspace, spec: PipelineSpec, inputs: tuple[UUID
 
 
 def cancel(*, user: User, job: Job) -> Job:
-    """Record the wish; at once if nothing was handed over yet. What runs is stopped within 10 seconds."""
+    """Record the wish; at once if nothing was handed over yet. What runs is stopped within 10 seconds.
+
+    Where an engine has work that our rows do not show, the job is canceling until it has said that none is left.
+    """
     require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
     with transaction.atomic(durable=True):
         locked = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
@@ -162,6 +165,8 @@ def cancel(*, user: User, job: Job) -> Job:
     point("cancel.committed")
     advance(job.pk)
     job.refresh_from_db()
+    if job.is_canceling:
+        nudge_stop()
     return job
 
 

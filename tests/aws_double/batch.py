@@ -152,10 +152,10 @@ class Batch:
         with self._changing:
             return sum(job.process is not None for job in self._jobs.values())
 
-    def unfinished(self) -> int:
+    def unfinished(self) -> list[str]:
         """Running, or in the queue."""
         with self._changing:
-            return sum(job.status not in OVER for job in self._jobs.values())
+            return [job.asked["jobName"] for job in self._jobs.values() if job.status not in OVER]
 
     def submitted(self) -> list[str]:
         with self._changing:

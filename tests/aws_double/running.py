@@ -69,9 +69,10 @@ class AwsDouble:
     def running(self) -> int:
         return int(self._ask("state")["running"])
 
-    def unfinished(self) -> int:
-        """Batch jobs that run or are in the queue."""
-        return int(self._ask("state")["unfinished"])
+    def unfinished_jobs(self) -> list[str]:
+        """Names of the Batch jobs that run or are in the queue."""
+        found: list[str] = self._ask("state")["unfinished"]
+        return found
 
     def submitted(self) -> list[str]:
         """Names of all Batch jobs there ever were."""

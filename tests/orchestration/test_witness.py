@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from django.utils import timezone
 
 from orchestration.engines.base import Capacity, ExecutionReport, Piece, Report, Try
 from orchestration.errors import EngineUnavailable, EventRefused
-from orchestration.execution import sweep
+from orchestration.execution import stopping, sweep
 from orchestration.execution.witness import settle, witness
-from orchestration.models import Attempt, Execution, Job
+from orchestration.models import Attempt, Job
 from orchestration.services.claims import claim
 from orchestration.services.events import record_event
-from orchestration.services.jobs import cancel
 from orchestration.states import AttemptState, ExecutionState, FailureKind, JobState, WaitingReason
 from tests.orchestration.test_claims import BATCH_JOB, container, play, right_to, two_steps
 
@@ -245,6 +243,7 @@ class Played:
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.stops: list[bool | Exception] = []
         self.stopped: list[str] = []
+        self.pieces: list[tuple[str, ...]] = []
 
     def report(self, specs: Sequence[ExecutionSpec], *, looks: int = 0) -> Report:
         self.asked += [(spec.name, spec.pieces) for spec in specs]
@@ -253,6 +252,7 @@ class Played:
 
     def stop(self, spec: ExecutionSpec, *, reason: str) -> bool:
         self.stopped.append(f"{spec.name}: {reason}")
+        self.pieces.append(spec.pieces)
         answer = self.stops.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -265,7 +265,8 @@ class Played:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Played:
     played = Played()
-    monkeypatch.setattr(sweep, "get_engine", lambda _name: played)
+    for module in (sweep, stopping):
+        monkeypatch.setattr(module, "get_engine", lambda _name: played)
     return played
 
 
@@ -289,42 +290,3 @@ def test_engine_that_does_not_answer_does_not_keep_jobs_from_going_on(
     monkeypatch.setattr(engine, "report", silent)
     monkeypatch.setattr(sweep, "advance_stalled", lambda: 7)
     assert sweep.reconcile() == 7
-
-
-@pytest.fixture
-def on_aws(owner: User, lab: Workspace) -> Job:
-    job = two_steps(owner, lab, items=1)
-    Execution.objects.update(engine="aws", requested_at=timezone.now() - sweep.SETTLES * 2)
-    return job
-
-
-def test_what_a_canceled_job_left_is_stopped_until_nothing_is_left(on_aws: Job, owner: User, engine: Played) -> None:
-    assert sweep.stop_ended() == 0
-    assert engine.stopped == [], "it goes on"
-    cancel(user=owner, job=on_aws)
-    engine.stops = [EngineUnavailable("later"), False, True]
-    assert [sweep.stop_ended() for _ in range(4)] == [0, 0, 1, 0]
-    assert engine.stopped == [f"{on_aws.execution_name}: The job is CANCELED."] * 3
-    assert Execution.objects.get().settled_at is not None
-
-
-def test_job_that_succeeded_has_nothing_to_stop(on_aws: Job, engine: Played) -> None:
-    Job.objects.update(state=JobState.SUCCEEDED, finished_at=timezone.now())
-    assert sweep.stop_ended() == 0
-    assert engine.stopped == []
-    assert Execution.objects.get().settled_at is not None
-
-
-def test_execution_that_has_just_been_started_is_not_stopped_yet(on_aws: Job, owner: User, engine: Played) -> None:
-    Execution.objects.update(requested_at=timezone.now())
-    cancel(user=owner, job=on_aws)
-    assert sweep.stop_ended() == 0
-    assert engine.stopped == []
-
-
-def test_local_engine_is_not_asked_to_stop_what_its_rows_say(owner: User, lab: Workspace, engine: Played) -> None:
-    job = two_steps(owner, lab, items=1)
-    Execution.objects.update(requested_at=timezone.now() - sweep.SETTLES * 2)
-    cancel(user=owner, job=job)
-    assert sweep.stop_ended() == 0
-    assert engine.stopped == []
