@@ -12,6 +12,7 @@ import boto3
 from moto.batch.models import batch_backends
 from moto.core.config import default_user_config
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
@@ -37,10 +38,12 @@ class Application:
             "/v1/terminatejobs": batch.terminate,
             "/double/interrupt": lambda asked: {"interrupted": batch.interrupt(asked["name"])},
             "/double/hold": self._hold,
+            "/double/forget": self._forget,
             "/double/state": lambda _: {
                 "running": batch.running(),
                 "unfinished": batch.unfinished(),
                 "submitted": batch.submitted(),
+                "arrays": batch.arrays(),
             },
         }
 
@@ -57,6 +60,13 @@ class Application:
 
     def _hold(self, asked: dict[str, Any]) -> dict[str, Any]:
         self._batch.is_held = asked["is_held"]
+        return {}
+
+    def _forget(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Both services forget, each when it is time."""
+        self._batch.forget(asked["name"])
+        for machine in stepfunctions_parser_backends[ACCOUNT][REGION].state_machines:
+            machine.executions[:] = [one for one in machine.executions if not one.name.startswith(asked["name"])]
         return {}
 
 

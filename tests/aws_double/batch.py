@@ -161,6 +161,19 @@ class Batch:
         with self._changing:
             return [job.asked["jobName"] for job in self._jobs.values() if job.index is None]
 
+    def arrays(self) -> dict[str, int]:
+        """How many children those have that are arrays."""
+        with self._changing:
+            return {job.asked["jobName"]: len(job.children) for job in self._jobs.values() if job.children}
+
+    def forget(self, name: str) -> None:
+        """As after 7 days: no list and no description shows the jobs that ended, by their name's beginning."""
+        with self._changing:
+            old = [one for one, job in self._jobs.items() if job.asked["jobName"].startswith(name)]
+            for one in old:
+                if self._jobs[one].status in OVER:
+                    del self._jobs[one]
+
     def close(self) -> None:
         with self._changing:
             for job in self._jobs.values():

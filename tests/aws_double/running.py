@@ -79,6 +79,15 @@ class AwsDouble:
         found: list[str] = self._ask("state")["submitted"]
         return found
 
+    def arrays(self) -> dict[str, int]:
+        """How many children each array has, by the name of its Batch job."""
+        found: dict[str, int] = self._ask("state")["arrays"]
+        return found
+
+    def forget(self, name: str) -> None:
+        """Executions and ended Batch jobs whose name begins so, as AWS does after 90 and 7 days."""
+        self._ask("forget", name=name)
+
     def executions(self) -> list[dict[str, Any]]:
         pages = self.client("stepfunctions").get_paginator("list_executions")
         return [one for page in pages.paginate(stateMachineArn=self.state_machine) for one in page["executions"]]

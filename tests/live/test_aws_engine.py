@@ -38,16 +38,22 @@ def submitted(platform: Platform, items: int, extra: str = "pass", pipeline: str
     return str(platform.submit(name, files, key=uuid4().hex)["id"])
 
 
+def until_over(aws: AwsDouble, name: str) -> str:
+    """How the execution of this name ended."""
+    deadline = time.monotonic() + 30
+    while True:
+        (execution,) = [one for one in aws.executions() if one["name"] == name]
+        if execution["status"] != "RUNNING":
+            return str(execution["status"])
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
 def test_job_runs_to_its_end_on_aws(aws: AwsDouble, platform: Platform) -> None:
     job_id = submitted(platform, 3)
     assert total_of(platform, job_id, timeout_s=90) == 1 + 2 + 3
     assert sorted(name for name in aws.submitted() if job_id in name) == [f"{job_id}-r1-count", f"{job_id}-r1-total"]
-    (execution,) = [one for one in aws.executions() if one["name"] == f"{job_id}-r1"]
-    deadline = time.monotonic() + 30
-    while execution["status"] == "RUNNING" and time.monotonic() < deadline:
-        time.sleep(0.2)
-        (execution,) = [one for one in aws.executions() if one["name"] == f"{job_id}-r1"]
-    assert execution["status"] == "SUCCEEDED"
+    assert until_over(aws, f"{job_id}-r1") == "SUCCEEDED"
 
 
 def test_machine_that_goes_away_costs_an_attempt_and_no_result(
@@ -150,3 +156,33 @@ def test_retry_submits_the_items_that_failed_and_no_others(aws: AwsDouble, platf
     assert total_of(platform, job_id, timeout_s=90) == 1 + 2 + 3
     assert [len(attempts(platform, job_id, item)) for item in range(3)] == [1, 2, 2]
     assert {f"{job_id}-r2-count", f"{job_id}-r2-total"} <= set(aws.submitted())
+
+
+def test_job_is_resumed_from_our_own_record_after_aws_has_forgotten_it(
+    aws: AwsDouble, platform: Platform, tmp_path: Path
+) -> None:
+    job_id = submitted(platform, 2, FAILS_AT_FIRST.format(folder=tmp_path))
+    assert platform.wait(job_id, timeout_s=90)["state"] == "FAILED"
+    until_over(aws, f"{job_id}-r1")
+    aws.forget(f"{job_id}-r1")
+    assert not any(job_id in one["name"] for one in aws.executions())
+    assert platform.call("POST", f"/jobs/{job_id}/retry").status_code == 202
+    assert total_of(platform, job_id, timeout_s=90) == 1 + 2
+    assert [len(attempts(platform, job_id, item)) for item in range(2)] == [1, 2]
+    assert sorted(name for name in aws.submitted() if job_id in name) == [f"{job_id}-r2-count", f"{job_id}-r2-total"]
+
+
+def test_rerun_of_chosen_items_is_an_array_of_just_these(aws: AwsDouble, platform: Platform, tmp_path: Path) -> None:
+    tolerant = FAN_OUT.replace("    command:", "    tolerate: {{failed_items: 90%}}\n    command:", 1)
+    job_id = submitted(platform, 5, FAILS_AT_FIRST.format(folder=tmp_path), pipeline=tolerant)
+    assert total_of(platform, job_id, timeout_s=90) == 1
+    asked = platform.call("POST", f"/jobs/{job_id}/rerun-items", json={"step": "count", "items": [1, 4]})
+    assert asked.status_code == 202
+    assert total_of(platform, job_id, timeout_s=90) == 1 + 2 + 5
+    asked = platform.call("POST", f"/jobs/{job_id}/rerun-items", json={"step": "count", "items": [3]})
+    assert asked.status_code == 202
+    assert total_of(platform, job_id, timeout_s=90) == 1 + 2 + 5 + 4
+    assert [len(attempts(platform, job_id, item)) for item in range(5)] == [1, 2, 1, 2, 2]
+    arrays = {name: size for name, size in aws.arrays().items() if job_id in name}
+    assert arrays == {f"{job_id}-r1-count": 5, f"{job_id}-r2-count": 2}, "one item needs no array"
+    assert f"{job_id}-r3-count" in aws.submitted()
