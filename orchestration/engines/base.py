@@ -98,6 +98,8 @@ class Piece:
     said_at: datetime | None = None
     """By the engine's clock; None for an answer, which is of now."""
     tries: tuple[Try, ...] = ()
+    is_followed: bool = False
+    """What it leaves undone another piece of the same step takes up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ def _settle_item(attempt: Attempt, report: AttemptReport) -> list[Event]:
         state=report.state,
         failure_kind=report.failure_kind or None,
         retry_requested=report.retry,
+        spot=step.spot,
         jitter=random.random(),  # noqa: S311  spreads retries, guards nothing
     )
     if isinstance(decision, Retry) and not canceling:

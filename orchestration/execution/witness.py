@@ -35,7 +35,7 @@ def witness(piece: Piece) -> int:
     job_id, run = found
     of_run = Attempt.objects.filter(job=job_id, run=run, step=piece.step)
     repairs = sum(_ended(of_run, piece, one) for one in piece.tries if one.ended_at)
-    if piece.index is None and piece.state in ATTEMPT_FINISHED:
+    if piece.index is None and piece.state in ATTEMPT_FINISHED and not piece.is_followed:
         repairs += _untaken(of_run, piece.state, piece.failure_kind, piece.detail)
     explain(piece, job_id, run)
     return repairs

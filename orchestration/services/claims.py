@@ -7,9 +7,10 @@ asks again is answered the same, and a later attempt of the same Batch job takes
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from django.db import transaction
+from django.db.models import Case, Q, When
 from django.db.models.functions import Now
 
 from orchestration.engines.leasing import (
@@ -21,7 +22,7 @@ from orchestration.engines.leasing import (
     tell_job,
 )
 from orchestration.engines.step_functions.manifest import child_slice
-from orchestration.engines.step_tokens import StepRight, issue_step_token, read_step_token
+from orchestration.engines.step_tokens import SPOT, StepRight, issue_step_token, read_step_token
 from orchestration.errors import Forbidden, Invalid, WorkNotReady
 from orchestration.execution.advance import advance
 from orchestration.execution.record import record
@@ -32,8 +33,9 @@ from orchestration.services.runner import issue_token
 from orchestration.states import FINISHED, AttemptState, JobState, WorkState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from uuid import UUID
+
+    from django.db.models import QuerySet
 
 __all__ = ["Claim", "Container", "StepRight", "claim", "issue_step_token", "read_step_token"]
 
@@ -85,16 +87,93 @@ def claim(*, right: StepRight, container: Container, done: int = 0) -> Claim:
         return Claim(done, end="failed", detail=why)
     step = _opened(job, right)
     if why := _over(job, step):
-        return Claim(done, end="failed", detail=why)
-    mine = _slice(step, right, container)
+        return Claim(done, end="succeeded" if right.place else "failed", detail=why)
+    work: _Work = _Rest(step, right, container) if right.is_for_the_rest else _Slice(step, right, container)
     for _ in range(TRIES):
-        attempt = _first_open(step, mine[done:])
+        attempt = work.next(done)
         if attempt is None:
-            return _ended(step, mine, done)
-        answer = _take(attempt, container, position=mine.index(attempt.item_index))
+            return work.ended(done)
+        answer = _take(attempt, container, position=work.position(attempt, done))
         if answer is not None:
             return answer
     raise WorkNotReady
+
+
+class _Work(Protocol):
+    """What one container has to do of a step."""
+
+    def next(self, done: int) -> Attempt | None: ...
+
+    def position(self, attempt: Attempt, done: int) -> int: ...
+
+    def ended(self, done: int) -> Claim: ...
+
+
+class _Slice:
+    """The items at fixed places, so that every container of the place has the same."""
+
+    def __init__(self, step: StepRun, right: StepRight, container: Container) -> None:
+        self._step, self._is_on_spot = step, right.place == SPOT
+        indexes = step.indexes_of_run()
+        try:
+            lines = child_slice(container.child, per_child=right.per_child, total=len(indexes))
+        except ValueError as exc:
+            raise Invalid(f"This step has no such work: {exc}.") from exc
+        self._mine = indexes[lines.start : lines.stop]
+
+    def next(self, done: int) -> Attempt | None:
+        opened = _open_attempts(self._step).filter(item__index__in=list(self._mine[done:]))
+        found: Attempt | None = opened.order_by("item_index").first()
+        return found
+
+    def position(self, attempt: Attempt, done: int) -> int:  # noqa: ARG002  the other work's
+        return self._mine.index(attempt.item_index)
+
+    def ended(self, done: int) -> Claim:
+        """What the rows say of the whole slice, whoever worked on it.
+
+        On a spot machine a failure is what other machines have to make good. Items that failed for good are not.
+        """
+        items = Item.objects.filter(step_run=self._step, index__in=list(self._mine))
+        if left := items.unfinished().count():
+            return Claim(done, end="again", detail=f"{left} of {len(self._mine)} items are to be tried again.")
+        failed = items.exclude(state__in=[WorkState.SUCCEEDED, WorkState.SKIPPED]).count()
+        if failed and not self._is_on_spot:
+            return Claim(done, end="failed", detail=f"{failed} of {len(self._mine)} items did not succeed.")
+        return Claim(done, end="succeeded")
+
+
+class _Rest:
+    """Whatever the step has left, as many items as a slice has: nobody knows beforehand which they are.
+
+    What other containers of the same Batch job hold is theirs. What one on a machine that went away still holds is
+    waited for until its lease has run out.
+    """
+
+    def __init__(self, step: StepRun, right: StepRight, container: Container) -> None:
+        self._most = right.per_child
+        own = Q(leased_by__startswith=f"{container_holder(container.batch_job, 0).rpartition('#')[0]}#")
+        parent = container.batch_job.partition(":")[0]
+        siblings = Q(leased_by__startswith=f"{container_holder(parent, 0).rpartition('#')[0]}:") & ~own
+        place = Case(When(own, then=0), When(state=AttemptState.QUEUED, then=1), default=2)
+        self._left = _open_attempts(step).exclude(siblings).order_by(place, "available_at", "item_index")
+
+    def next(self, done: int) -> Attempt | None:
+        found: Attempt | None = self._left.first() if done < self._most else None
+        return found
+
+    def position(self, attempt: Attempt, done: int) -> int:  # noqa: ARG002  the other work's
+        return done
+
+    def ended(self, done: int) -> Claim:
+        if done >= self._most and self._left.exists():
+            return Claim(done, end="again", detail="Items are left, and this container has done its share.")
+        return Claim(done, end="succeeded")
+
+
+def _open_attempts(step: StepRun) -> QuerySet[Attempt]:
+    found: QuerySet[Attempt] = Attempt.objects.unfinished().filter(item__step_run=step, run=step.run)
+    return found.select_related("job")
 
 
 def _gone(job: Job, right: StepRight) -> str:
@@ -124,21 +203,6 @@ def _over(job: Job, step: StepRun) -> str:
     if step.run == job.run and step.state == WorkState.SUCCEEDED:
         return ""
     return f"The step {step.name} is over: {step.state}."
-
-
-def _slice(step: StepRun, right: StepRight, container: Container) -> Sequence[int]:
-    indexes = step.indexes_of_run()
-    try:
-        lines = child_slice(container.child, per_child=right.per_child, total=len(indexes))
-    except ValueError as exc:
-        raise Invalid(f"This step has no such work: {exc}.") from exc
-    return indexes[lines.start : lines.stop]
-
-
-def _first_open(step: StepRun, indexes: Sequence[int]) -> Attempt | None:
-    opened = Attempt.objects.unfinished().filter(item__step_run=step, item__index__in=list(indexes), run=step.run)
-    found: Attempt | None = opened.select_related("job").order_by("item_index").first()
-    return found
 
 
 def _take(attempt: Attempt, container: Container, *, position: int) -> Claim | None:
@@ -172,14 +236,3 @@ def _lease(attempt: Attempt, container: Container, *, position: int) -> Claim | 
 
 def _given(attempt_id: UUID, fence: int, position: int) -> Claim:
     return Claim(position + 1, token=issue_token(attempt_id, fence))
-
-
-def _ended(step: StepRun, mine: Sequence[int], done: int) -> Claim:
-    """What the rows say of the whole slice, whoever worked on it."""
-    items = Item.objects.filter(step_run=step, index__in=list(mine))
-    if left := items.unfinished().count():
-        return Claim(done, end="again", detail=f"{left} of {len(mine)} items are to be tried again.")
-    failed = items.exclude(state__in=[WorkState.SUCCEEDED, WorkState.SKIPPED]).count()
-    if failed:
-        return Claim(done, end="failed", detail=f"{failed} of {len(mine)} items did not succeed.")
-    return Claim(done, end="succeeded")

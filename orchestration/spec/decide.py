@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from orchestration.spec.model import RetryPolicy, Tolerance
+    from orchestration.spec.model import RetryPolicy, Spot, Tolerance
 
 LONGEST_DELAY_S = 15 * 60.0
 _PENDING = frozenset({"WAITING", "RUNNING"})
@@ -41,9 +41,12 @@ def after_attempt(
     retry_requested: bool,  # noqa: FBT001 - a fact of the attempt, as the runner reports it
     *,
     jitter: float = 1.0,
+    spot: Spot | None = None,
 ) -> Retry | Settle:
     """What attempt `number` (from 1) of an item, which ended in `state`, leads to.
 
+    An interruption on a spot machine leads to the next attempt whatever the policy says: a step that goes there has
+    asked for it, and after the last of these attempts another kind of machine is to follow.
     `retry_requested` is exit code 75. `jitter`, from 0 to 1, is the caller's die: the wait is between half
     and all of what the backoff says.
     """
@@ -56,7 +59,8 @@ def after_attempt(
             raise ValueError(f"an attempt that is {state} has not ended")
     # The same input fails the same way, whatever the step asks for.
     wants = kind != "INPUT" and (retry_requested or kind in policy.on)
-    if wants and number < policy.attempts:
+    is_spots = spot is not None and kind == "INTERRUPTED" and number <= spot.attempts
+    if is_spots or (wants and number < policy.attempts):
         return Retry(backoff(policy, number, jitter=jitter))
     return Settle(state, kind)
 

@@ -41,6 +41,7 @@ class AwsDouble:
             "ESTEIRA_AWS_ENDPOINT": self.url,
             "ESTEIRA_STATE_MACHINE": self.state_machine,
             "ESTEIRA_BATCH_QUEUE": QUEUE,
+            "ESTEIRA_BATCH_SPOT_QUEUE": f"{QUEUE}-spot",
             "ESTEIRA_BATCH_IMAGE": f"platform@sha256:{'a' * 64}",
             "ESTEIRA_BATCH_LOG_GROUP": "/esteira/steps",
             "ESTEIRA_MANIFESTS": f"s3://{BUCKET}/runs",

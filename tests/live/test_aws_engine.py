@@ -186,3 +186,27 @@ def test_rerun_of_chosen_items_is_an_array_of_just_these(aws: AwsDouble, platfor
     arrays = {name: size for name, size in aws.arrays().items() if job_id in name}
     assert arrays == {f"{job_id}-r1-count": 5, f"{job_id}-r2-count": 2}, "one item needs no array"
     assert f"{job_id}-r3-count" in aws.submitted()
+
+
+def test_interruptions_on_spot_machines_end_on_demand(aws: AwsDouble, platform: Platform, tmp_path: Path) -> None:
+    slow_twice = (
+        "import os, pathlib, time; n = len(list(pathlib.Path('{folder}').glob('*'))); "
+        "pathlib.Path('{folder}', str(n)).touch(); n < 2 and time.sleep(60)"
+    )
+    cheap = FAN_OUT.replace(
+        "retry: {{attempts: 3, on: [interrupted], backoff: 1s}}",
+        "retry: {{attempts: 1, backoff: 1s}}\n    spot: {{attempts: 2}}",
+    )
+    job_id = submitted(platform, 1, slow_twice.format(folder=tmp_path), pipeline=cheap)
+    for n in range(2):
+        until_busy(tmp_path, n)
+        assert aws.interrupt(f"{job_id}-r1-count-SPOT") == 1
+        reconcile(platform)
+    assert total_of(platform, job_id, timeout_s=120) == 1
+    assert attempts(platform, job_id) == [
+        (1, "FAILED", "INTERRUPTED"),
+        (2, "FAILED", "INTERRUPTED"),
+        (3, "SUCCEEDED", ""),
+    ]
+    names = [name for name in aws.submitted() if job_id in name]
+    assert names == [f"{job_id}-r1-count-SPOT", f"{job_id}-r1-count", f"{job_id}-r1-total"]

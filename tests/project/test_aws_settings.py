@@ -20,6 +20,7 @@ GIVEN: Final = {
 }
 MORE: Final = {
     "ESTEIRA_BATCH_GPU_QUEUE": f"arn:aws:batch:{PLACE}:job-queue/esteira-gpu",
+    "ESTEIRA_BATCH_SPOT_QUEUE": f"arn:aws:batch:{PLACE}:job-queue/esteira-spot",
     "ESTEIRA_BATCH_EXECUTION_ROLE": "arn:aws:iam::123456789012:role/esteira/steps",
     "ESTEIRA_AWS_ENDPOINT": "http://127.0.0.1:5000/",
     "ESTEIRA_RUNNER_URL": "https://inside.example",
@@ -47,7 +48,7 @@ def test_what_terraform_made_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_everything_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = read(monkeypatch, **GIVEN, **MORE)
 
-    assert len(cell.queues) == 2
+    assert len(cell.queues) == 3
     assert cell.endpoint == "http://127.0.0.1:5000"
     assert (cell.server, cell.prefix) == ("https://inside.example", "esteira-prod")
 
@@ -67,6 +68,7 @@ def test_what_is_missing_ends_the_process(monkeypatch: pytest.MonkeyPatch, name:
         ("ESTEIRA_BATCH_QUEUE", "arn:aws:batch:eu-west-2:123456789012:job-queue/standard"),
         ("ESTEIRA_BATCH_QUEUE", "arn:aws:batch:eu-west-1:999999999999:job-queue/standard"),
         ("ESTEIRA_BATCH_GPU_QUEUE", "arn:aws:batch:eu-west-2:123456789012:job-queue/gpu"),
+        ("ESTEIRA_BATCH_SPOT_QUEUE", "spot"),
         ("ESTEIRA_BATCH_IMAGE", "esteira/steps:latest"),
         ("ESTEIRA_BATCH_LOG_GROUP", "a group"),
         ("ESTEIRA_BATCH_EXECUTION_ROLE", "role"),

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.spec.decide import Retry, Settle, after_attempt, backoff, job_outcome, step_outcome
-from orchestration.spec.model import RetryPolicy, Tolerance
+from orchestration.spec.model import RetryPolicy, Spot, Tolerance
 
 quick = settings(database=None, deadline=None, max_examples=300)
 
@@ -34,6 +34,19 @@ class TestAfterAttempt:
         assert after_attempt(DEFAULT, 3, "FAILED", "INTERRUPTED", retry_requested=False) == Settle(
             "FAILED", "INTERRUPTED"
         )
+
+    @pytest.mark.parametrize(
+        ("number", "kind", "is_tried_again"),
+        [(1, "INTERRUPTED", True), (2, "INTERRUPTED", True), (3, "INTERRUPTED", False), (1, "PLATFORM", False)],
+    )
+    def test_interruption_on_a_spot_machine_leads_to_the_next_attempt_whatever_the_policy_says(
+        self, number: int, kind: str, *, is_tried_again: bool
+    ) -> None:
+        once = RetryPolicy(attempts=1, on=())
+
+        found = after_attempt(once, number, "FAILED", kind, retry_requested=False, spot=Spot(2))
+
+        assert isinstance(found, Retry) == is_tried_again
 
     def test_failure_of_the_code_is_final_unless_the_policy_says_so(self) -> None:
         lenient = RetryPolicy(on=("USER_CODE",))

@@ -21,6 +21,8 @@ class Cell:
     log_group: str
     server: str
     gpu_queue: str = ""
+    spot_queue: str = ""
+    """Of machines that may be taken away. Steps go there that say so, and on to `queue`; without it at once."""
     manifests: str = ""
     """Folder for the lists of a fan-out's items, as s3://bucket/folder."""
     execution_role: str = ""
@@ -39,7 +41,7 @@ class Cell:
 
     @property
     def queues(self) -> tuple[str, ...]:
-        return tuple(queue for queue in (self.queue, self.gpu_queue) if queue)
+        return tuple(queue for queue in (self.queue, self.gpu_queue, self.spot_queue) if queue)
 
     def queue_for(self, step: StepSpec) -> str:
         if not step.resources.gpu:
@@ -47,6 +49,10 @@ class Cell:
         if not self.gpu_queue:
             raise EngineRejected(f"Step {step.name} needs a GPU, and no queue here has any.")
         return self.gpu_queue
+
+    def spot_queue_for(self, step: StepSpec) -> str:
+        """Where its first attempts go; "" for a step that goes to `queue_for` at once."""
+        return self.spot_queue if step.spot and not step.resources.gpu else ""
 
     def execution(self, name: str) -> str:
         """What Step Functions calls the execution of this name."""

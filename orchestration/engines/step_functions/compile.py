@@ -29,6 +29,8 @@ SCHEMA_VERSION: Final = 1
 # Step Functions takes 256 KiB; what its own states add must fit too.
 MOST_INPUT_BYTES: Final = 200 * 1024
 MOST_SUBMIT_BYTES: Final = 30 * 1024
+SPOT: Final = "-SPOT"
+"""Ends the name of a Batch job on spot machines; no step's name has capital letters."""
 INPUT_SCHEMA: Final[dict[str, Any]] = json.loads(
     Path(__file__).with_name("input.schema.json").read_text(encoding="utf-8")
 )
@@ -174,22 +176,37 @@ def _step(spec: ExecutionSpec, step: StepPlan, running: Mapping[str, int], *, is
         tolerated = step.fan_out.tolerated_children
         more |= {"array_size": step.fan_out.children} if step.fan_out.children > 1 else {}
         more |= {"tolerated_failures": tolerated} if tolerated else {}
+    more |= {"on_demand": _on_demand(spec, step, own)} if step.on_demand else {}
     more |= {"share_identifier": step.share_identifier} if step.share_identifier else {}
     more |= {"priority": step.priority} if step.priority is not None else {}
     return more | {
         "name": step.name,
         "position": running[step.name],
         "needs": sorted({running[need] for need in step.needs if need in running}),
-        "job_name": job_name(spec, step.name),
+        "job_name": job_name(spec, step.name) + (SPOT if step.on_demand else ""),
         "job_queue": step.queue,
         "job_definition": step.job_definition,
         "parameters": dict(step.parameters),
         "environment": _environment(step.environment, own),
         "resources": [{"Type": kind, "Value": value} for kind, value in amounts(step.resources)],
-        "retry_strategy": _retry_strategy(step),
+        "retry_strategy": _retry_strategy(step.name, step.retry),
         "attempt_seconds": max(step.attempt_s, SHORTEST_ATTEMPT_S),
         "task_timeout_seconds": max(step.task_s, step.attempt_s, SHORTEST_ATTEMPT_S),
         "on_failure": "fail" if is_strict and not tolerated else "continue",
+    }
+
+
+def _on_demand(spec: ExecutionSpec, step: StepPlan, own: Mapping[str, str]) -> dict[str, Any]:
+    """What is said anew to Batch for what the spot machines have left; all else stays as it was."""
+    then = step.on_demand
+    if then is None:
+        return {}
+    return {
+        "job_name": job_name(spec, step.name),
+        "job_queue": then.queue,
+        "environment": _environment(then.environment, own),
+        "retry_strategy": _retry_strategy(step.name, then.retry),
+        "task_timeout_seconds": max(then.task_s, step.attempt_s, SHORTEST_ATTEMPT_S),
     }
 
 
@@ -214,10 +231,9 @@ def _environment(given: Mapping[str, str], ours: Mapping[str, str]) -> list[dict
     return [{"Name": name, "Value": value} for name, value in sorted([*given.items(), *ours.items()])]
 
 
-def _retry_strategy(step: StepPlan) -> dict[str, Any]:
-    retry: RetryStrategy = step.retry
+def _retry_strategy(step: str, retry: RetryStrategy) -> dict[str, Any]:
     if retry.attempts > 1 and not (retry.rules and _ends_all(retry.rules[-1])):
-        raise EngineRejected(f"The last rule of step {step.name}'s retries must end whatever no other rule matches.")
+        raise EngineRejected(f"The last rule of step {step}'s retries must end whatever no other rule matches.")
     rules = [
         {"Action": rule.action}
         | {
@@ -239,7 +255,8 @@ def _ends_all(rule: ExitRule) -> bool:
 
 
 def _check_requests(data: dict[str, Any]) -> None:
-    for step in (step for stage in data["stages"] for step in stage["steps"]):
+    steps = [step for stage in data["stages"] for step in stage["steps"]]
+    for step in [*steps, *(step | step["on_demand"] for step in steps if "on_demand" in step)]:
         arguments = submit_arguments(data, step)
         names = Counter(entry["Name"] for entry in arguments["ContainerOverrides"]["Environment"])
         if twice := [name for name, count in names.items() if count > 1]:

@@ -25,6 +25,7 @@ WORK: Final = "/tmp"  # noqa: S108  the one folder that anybody may write to in 
 RUNNER: Final = ("python3", "-I", "-S", "/opt/esteira/runner.pyz", "--claim", "--work", f"{WORK}/esteira")
 TRY_AGAIN: Final = "75"
 """Exit code of a runner whose platform wants another attempt."""
+type _Action = Literal["RETRY", "EXIT"]
 _DIGEST_LENGTH: Final = 16
 # A name has 128 characters; the digest tells apart what is cut off.
 _LONGEST_PIPELINE: Final = 56
@@ -55,10 +56,23 @@ def retry_strategy(step: StepSpec) -> RetryStrategy:
     A timed-out attempt Batch never repeats.
     """
     attempts = max(step.retry.attempts, step.spot.attempts if step.spot else 1)
+    return _strategy(step, attempts, interrupted=_action(step, "INTERRUPTED"))
+
+
+def spot_strategy(step: StepSpec, attempts: int) -> RetryStrategy:
+    """On machines that may be taken away: so many attempts, and interruption is what they are for."""
+    return _strategy(step, attempts, interrupted="RETRY")
+
+
+def on_demand_strategy(step: StepSpec) -> RetryStrategy:
+    return _strategy(step, step.retry.attempts, interrupted=_action(step, "INTERRUPTED"))
+
+
+def _strategy(step: StepSpec, attempts: int, *, interrupted: _Action) -> RetryStrategy:
     return RetryStrategy(
         attempts=min(attempts, MOST_ATTEMPTS),
         rules=(
-            ExitRule(_action(step, "INTERRUPTED"), on_status_reason="Host EC2*"),
+            ExitRule(interrupted, on_status_reason="Host EC2*"),
             ExitRule(_action(step, "PLATFORM"), on_reason="CannotPullContainerError*"),
             ExitRule(_action(step, "PLATFORM"), on_reason="DockerTimeoutError*"),
             ExitRule("RETRY", on_exit_code=TRY_AGAIN),
@@ -67,7 +81,7 @@ def retry_strategy(step: StepSpec) -> RetryStrategy:
     )
 
 
-def _action(step: StepSpec, kind: str) -> Literal["RETRY", "EXIT"]:
+def _action(step: StepSpec, kind: str) -> _Action:
     return "RETRY" if kind in step.retry.on else "EXIT"
 
 

@@ -27,7 +27,9 @@ BAD_INPUT: Final = 65
 # Of the runner itself: see `orchestration.runner.ends`.
 OF_THE_RUNNER: Final = frozenset({2, 3, 4, 5, 6})
 OVERTIME: Final = "Job attempt duration exceeded timeout"
-_NAME: Final = re.compile(r"(?P<execution>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-r[0-9]+)-(?P<step>.+)")
+_NAME: Final = re.compile(
+    r"(?P<execution>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-r[0-9]+)-(?P<step>.+?)(?P<spot>-SPOT)?"
+)
 # What a reason begins with, in Batch's words and in those of the container's agent.
 _KINDS: Final = (
     ("Host EC2", FailureKind.INTERRUPTED),
@@ -52,7 +54,7 @@ class _End(NamedTuple):
 def piece_of(described: Mapping[str, Any], *, log_group: str) -> Piece:
     state = STATES[described["status"]]
     array = described.get("arrayProperties") or {}
-    execution, step = _names(described["jobName"])
+    execution, step, is_followed = _names(described["jobName"])
     tries = _tries(described, log_group)
     end = _end(described, tries)
     said = str(described.get("statusReason") or "")
@@ -68,6 +70,7 @@ def piece_of(described: Mapping[str, Any], *, log_group: str) -> Piece:
         detail=end.detail if end else waiting[1] if waiting else said,
         waiting=waiting[0] if waiting else None,
         tries=tries,
+        is_followed=is_followed,
     )
 
 
@@ -75,9 +78,10 @@ def forgotten(ref: str) -> Piece:
     return Piece(ref=ref, state=None, detail="AWS Batch knows no such job, or has forgotten it.")
 
 
-def _names(job_name: str) -> tuple[str, str]:
+def _names(job_name: str) -> tuple[str, str, bool]:
+    """Of which execution and step, and whether on spot machines, after which others follow."""
     found = _NAME.fullmatch(job_name)
-    return (found["execution"], found["step"]) if found else ("", "")
+    return (found["execution"], found["step"], bool(found["spot"])) if found else ("", "", False)
 
 
 def _tries(described: Mapping[str, Any], log_group: str) -> tuple[Try, ...]:

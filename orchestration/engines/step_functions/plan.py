@@ -91,6 +91,16 @@ class FanOut:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDemand:
+    """Where what a step's spot machines left undone goes on: another Batch job, of no more children than failed."""
+
+    queue: str
+    retry: RetryStrategy
+    task_s: int
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class StepPlan:
     """A step where it is to run. `is_done`: its outcome stands from an earlier run, it is not run again."""
 
@@ -108,6 +118,8 @@ class StepPlan:
     share_identifier: str = ""
     priority: int | None = None
     is_done: bool = False
+    on_demand: OnDemand | None = None
+    """Then `queue` is one of spot machines."""
 
     @classmethod
     def of(
@@ -122,8 +134,7 @@ class StepPlan:
         **fields: Any,
     ) -> Self:
         """The pipeline's step with its times worked out; `fields` are the others of this class."""
-        items = min(fan_out.per_child, len(fan_out.indexes)) if fan_out else 1
-        attempt_s = min(items * (step.timeout_s + AROUND_AN_ITEM_S) + PATIENCE_S, LONGEST_S)
+        attempt_s = attempt_seconds(step, fan_out)
         return cls(
             name=step.name,
             needs=step.needs,
@@ -132,10 +143,19 @@ class StepPlan:
             job_definition=job_definition,
             retry=retry,
             attempt_s=attempt_s,
-            task_s=min(in_queue_s + retry.attempts * attempt_s, LONGEST_S),
+            task_s=task_seconds(retry, attempt_s, in_queue_s=in_queue_s),
             fan_out=fan_out,
             **fields,
         )
+
+
+def attempt_seconds(step: StepSpec, fan_out: FanOut | None) -> int:
+    items = min(fan_out.per_child, len(fan_out.indexes)) if fan_out else 1
+    return min(items * (step.timeout_s + AROUND_AN_ITEM_S) + PATIENCE_S, LONGEST_S)
+
+
+def task_seconds(retry: RetryStrategy, attempt_s: int, *, in_queue_s: int = IN_QUEUE_S) -> int:
+    return min(in_queue_s + retry.attempts * attempt_s, LONGEST_S)
 
 
 @dataclass(frozen=True, slots=True)

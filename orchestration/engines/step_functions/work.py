@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestration.engines.step_functions.definition import retry_strategy
+from orchestration.engines.step_functions.definition import on_demand_strategy, retry_strategy, spot_strategy
 from orchestration.engines.step_functions.manifest import items_per_child
-from orchestration.engines.step_functions.plan import ExecutionPlan, FanOut, StepPlan
-from orchestration.engines.step_tokens import VARIABLE, StepRight, issue_step_token
+from orchestration.engines.step_functions.plan import (
+    ExecutionPlan,
+    FanOut,
+    OnDemand,
+    StepPlan,
+    attempt_seconds,
+    task_seconds,
+)
+from orchestration.engines.step_tokens import REST, SPOT, VARIABLE, StepRight, issue_step_token
 from orchestration.errors import EngineRejected
 from orchestration.models import Job, StepRun
 from orchestration.spec.model import PipelineSpec
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from orchestration.engines.base import ExecutionSpec
     from orchestration.engines.step_functions.cell import Cell
     from orchestration.engines.step_functions.definitions import Definitions
+    from orchestration.engines.step_tokens import Place
     from orchestration.spec.model import StepSpec
 
 
@@ -39,15 +47,31 @@ def plan_of(spec: ExecutionSpec, *, cell: Cell, definitions: Definitions) -> Exe
 
 def _step(job: Job, step: StepSpec, run: StepRun, arn: str | None, cell: Cell) -> StepPlan:
     fan_out = _fan_out(step, run) if arn and step.fans_out else None
-    right = StepRight.of(job, step.name, per_child=fan_out.per_child if fan_out else 1)
+    per_child = fan_out.per_child if fan_out else 1
+    spot_queue = cell.spot_queue_for(step)
     return StepPlan.of(
         step,
-        queue=cell.queue_for(step),
+        queue=spot_queue or cell.queue_for(step),
         job_definition=arn or "",
-        retry=retry_strategy(step),
+        retry=spot_strategy(step, step.spot.attempts) if step.spot and spot_queue else retry_strategy(step),
         fan_out=fan_out,
-        environment={VARIABLE: issue_step_token(right)},
+        environment=_right(job, step, per_child, SPOT if spot_queue else ""),
+        on_demand=_on_demand(job, step, fan_out, cell) if spot_queue else None,
         is_done=arn is None,
+    )
+
+
+def _right(job: Job, step: StepSpec, per_child: int, place: Place) -> dict[str, str]:
+    return {VARIABLE: issue_step_token(StepRight.of(job, step.name, per_child=per_child, place=place))}
+
+
+def _on_demand(job: Job, step: StepSpec, fan_out: FanOut | None, cell: Cell) -> OnDemand:
+    retry = on_demand_strategy(step)
+    return OnDemand(
+        queue=cell.queue_for(step),
+        retry=retry,
+        task_s=task_seconds(retry, attempt_seconds(step, fan_out)),
+        environment=_right(job, step, fan_out.per_child if fan_out else 1, REST),
     )
 
 
