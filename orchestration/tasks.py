@@ -10,7 +10,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from orchestration.execution import abandoned, finishing, notice, old_logs, orphans, retention, stopping, sweep
+from orchestration.execution import abandoned, finishing, notice, old_logs, orphans, retention, stopping, sweep, unknown
 from orchestration.execution import dispatch as dispatching
 from orchestration.execution import examine as examining
 from orchestration.execution import mail as mailing
@@ -33,6 +33,12 @@ def dispatch() -> None:
 @shared_task(name="esteira.reconcile")
 def reconcile() -> None:
     sweep.reconcile()
+
+
+@shared_task(name="esteira.find_unknown")
+def find_unknown() -> None:
+    if unknown.find_unknown():
+        nudge_stop()
 
 
 @shared_task(name="esteira.stop")

@@ -111,6 +111,14 @@ class ExecutionReport:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenExecution:
+    """One that goes on, with the engine's own name for it."""
+
+    name: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """`attempts` are ends that the engine vouches for; `executions` are those that were looked at, in order."""
 
@@ -176,5 +184,8 @@ class Engine(Protocol):
 
         `looks` is how many executions may be looked at one by one; the first ones are, as such looks are scarce.
         """
+
+    def open_executions(self) -> tuple[OpenExecution, ...]:
+        """Whatever it runs, known to us or not, the newest first: where there are very many, not all of them."""
 
     def capacity(self) -> Capacity: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from itertools import batched
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef
@@ -18,8 +18,15 @@ from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.record import record
 from orchestration.execution.stopping import held_pieces
 from orchestration.execution.witness import settle, witness
-from orchestration.models import Attempt, Item, Job, StepRun
-from orchestration.states import WorkState
+from orchestration.models import Attempt, Event, Item, Job, StepRun
+from orchestration.models.repair import count_repairs
+from orchestration.states import EventKind, WorkState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from orchestration.engines.base import AttemptReport
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +56,18 @@ def _ask_engine() -> int:
         ]
         found = get_engine(settings.ENGINE).report(specs, looks=looks)
         looks -= len(found.executions)
-        for report in found.attempts:
-            with one_at_a_time(report.attempt_id):
-                repairs += record(report)
-        repairs += sum(witness(piece) for piece in found.pieces) + sum(settle(one) for one in found.executions)
+        repairs += count_repairs("attempt_lost", _record_all(found.attempts))
+        repairs += count_repairs("container_ended", sum(witness(piece) for piece in found.pieces))
+        repairs += count_repairs("execution_over", sum(settle(one) for one in found.executions))
     return repairs
+
+
+def _record_all(reports: Iterable[AttemptReport]) -> int:
+    recorded = 0
+    for report in reports:
+        with one_at_a_time(report.attempt_id):
+            recorded += record(report)
+    return recorded
 
 
 def advance_stalled() -> int:
@@ -67,9 +81,16 @@ def advance_stalled() -> int:
     canceling = Job.objects.unfinished().filter(cancel_requested_at__isnull=False)
     found = standing.values_list("pk").union(canceling.values_list("pk"))
     job_ids = [row[0] for row in found[:1_000]]
-    for job_id in job_ids:
-        with one_at_a_time(job_id):
-            advance(job_id, wait=False)
-    if job_ids:
-        log.info("advanced stalled jobs", extra={"count": len(job_ids)})
-    return len(job_ids)
+    moved = count_repairs("job_stalled", sum(_advance(job_id) for job_id in job_ids))
+    if moved:
+        log.info("advanced stalled jobs", extra={"count": moved})
+    return moved
+
+
+def _advance(job_id: UUID) -> bool:
+    """Whether there was anything to do: a job that is canceling may just wait for its engine."""
+    events = Event.objects.filter(job_id=job_id).exclude(kind=EventKind.PROGRESS)
+    before = events.count()
+    with one_at_a_time(job_id):
+        advance(job_id, wait=False)
+    return events.count() > before

@@ -77,6 +77,7 @@ def _register(params: dict[str, Any], place: str) -> _Needed:
 
 GRANTS: Final[dict[str, Callable[[dict[str, Any], str], _Needed]]] = {
     "StartExecution": lambda params, _: [("states:StartExecution", params["stateMachineArn"])],
+    "ListExecutions": lambda params, _: [("states:ListExecutions", params["stateMachineArn"])],
     "StopExecution": _execution("states:StopExecution"),
     "DescribeExecution": _execution("states:DescribeExecution"),
     "RegisterJobDefinition": _register,

@@ -29,6 +29,7 @@ WORKER: Final = [
     Grant("iam:PassRole", "arn:aws:iam::123456789012:role/esteira-steps"),
     Grant("s3:PutObject", f"arn:aws:s3:::{MANIFESTS}/runs/*"),
     Grant("states:DescribeExecution", f"arn:aws:states:{PLACE}:execution:esteira:*"),
+    Grant("states:ListExecutions", f"arn:aws:states:{PLACE}:stateMachine:esteira"),
     Grant("states:StartExecution", f"arn:aws:states:{PLACE}:stateMachine:esteira"),
     Grant("states:StopExecution", f"arn:aws:states:{PLACE}:execution:esteira:*"),
 ]
@@ -42,6 +43,7 @@ def test_everything_the_engine_does_needs_these_and_no_more(cloud: Cloud, owner:
     cloud.engine.start(spec)
     cloud.batch.add("one", job_name(spec, "each"), cloud.cell.queue)
     cloud.engine.report([spec], looks=1)
+    cloud.engine.open_executions()
     cloud.with_queue(4).capacity()
     cloud.engine.stop(spec, reason="r")
 

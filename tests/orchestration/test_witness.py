@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from orchestration.engines.base import Capacity, ExecutionReport, Piece, Report, Try
+from orchestration.engines.base import Capacity, ExecutionReport, OpenExecution, Piece, Report, Try
 from orchestration.errors import EngineUnavailable, EventRefused
-from orchestration.execution import stopping, sweep
+from orchestration.execution import stopping, sweep, unknown
 from orchestration.execution.witness import settle, witness
 from orchestration.models import Attempt, Job
 from orchestration.services.claims import claim
@@ -243,6 +243,7 @@ class Played:
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.stops: list[bool | Exception] = []
         self.stopped: list[str] = []
+        self.open: tuple[OpenExecution, ...] = ()
         self.pieces: list[tuple[str, ...]] = []
 
     def report(self, specs: Sequence[ExecutionSpec], *, looks: int = 0) -> Report:
@@ -258,6 +259,9 @@ class Played:
             raise answer
         return answer
 
+    def open_executions(self) -> tuple[OpenExecution, ...]:
+        return self.open
+
     def capacity(self) -> Capacity:
         return Capacity(1)
 
@@ -265,7 +269,7 @@ class Played:
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Played:
     played = Played()
-    for module in (sweep, stopping):
+    for module in (sweep, stopping, unknown):
         monkeypatch.setattr(module, "get_engine", lambda _name: played)
     return played
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 from django.db.models.functions import Now
 
-from orchestration.engines.base import Capacity, ExecutionSpec, Pace, Report
+from orchestration.engines.base import Capacity, ExecutionSpec, OpenExecution, Pace, Report
 from orchestration.engines.leasing import GRACE, lost_report
 from orchestration.models import Attempt
 from orchestration.wake import wake_engine
@@ -37,6 +37,10 @@ class LocalEngine:
         lost = Attempt.objects.live().filter(job__in=[spec.job_id for spec in specs], lease_until__lt=long_ago)
         fences = lost.values_list("pk", "fence")
         return Report(attempts=tuple(lost_report(pk, fence, only_if_expired=True) for pk, fence in fences))
+
+    def open_executions(self) -> tuple[OpenExecution, ...]:
+        """Rows are all it has."""
+        return ()
 
     def capacity(self) -> Capacity:
         return Capacity(*limits())

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
-from orchestration.engines.base import Capacity, ExecutionReport, Pace, Report
+from orchestration.engines.base import Capacity, ExecutionReport, OpenExecution, Pace, Report
 from orchestration.engines.step_functions.cell import Cell
 from orchestration.engines.step_functions.clients import Clients
 from orchestration.engines.step_functions.compile import compile_plan, job_name_prefix, manifests
@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 
 IN_A_DESCRIPTION: Final = 100
 IN_A_TERMINATION: Final = 50
+IN_A_LIST: Final = 1_000
+# Of 100 that small Regions let pass at once, and 2 a second after that.
+MOST_LISTS: Final = 20
 MOST_REASON: Final = 1024
 EXISTS: Final = "ExecutionAlreadyExists"
 NOT_THERE: Final = "ExecutionDoesNotExist"
@@ -176,6 +179,17 @@ class StepFunctionsEngine:
                 raise
             return None
         return said
+
+    def open_executions(self) -> tuple[OpenExecution, ...]:
+        asked = {"stateMachineArn": self.cell.state_machine, "statusFilter": "RUNNING"}
+        with translated():
+            pages = (
+                self.clients["stepfunctions"]
+                .get_paginator("list_executions")
+                .paginate(**asked, PaginationConfig={"PageSize": IN_A_LIST, "MaxItems": IN_A_LIST * MOST_LISTS})
+            )
+            found = [one for page in pages for one in page["executions"]]
+        return tuple(OpenExecution(one["name"], one["executionArn"]) for one in found)
 
     # -- capacity --------------------------------------------------------------------------------------------------
 
