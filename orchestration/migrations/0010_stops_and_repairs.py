@@ -5,7 +5,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """When an engine was asked to end an execution, and how often the reconciler had to mend what."""
 
-    dependencies = [("orchestration", "0008_execution_settled")]
+    dependencies = [("orchestration", "0009_dispatch_index")]
     operations = [
         migrations.AddField(
             model_name="execution",
