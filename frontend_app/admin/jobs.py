@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q
+from django.shortcuts import render
 
 from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
@@ -11,13 +14,14 @@ from orchestration.errors import OrchestrationError
 from orchestration.ids import uuid_or_none
 from orchestration.models import Attempt, Event, Job, StepRun
 from orchestration.services.jobs import cancel
+from orchestration.services.redrive import redrive
 from orchestration.services.reruns import retry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from django.db.models import QuerySet
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
 MOST_EVENTS: Final = 200
@@ -40,7 +44,7 @@ class JobAdmin(ReadOnlyAdmin):
     exclude = ["inputs", "request_digest"]
     readonly_fields = ["input_names", "attempts_shown", "events_shown"]
     inlines = [StepInline]
-    actions = ["cancel_jobs", "retry_jobs"]
+    actions = ["cancel_jobs", "retry_jobs", "redrive_jobs"]
 
     @admin.display(description="Id")
     def short_id(self, job: Job) -> str:
@@ -87,6 +91,20 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.action(description="Retry selected jobs", permissions=["operate"])
     def retry_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         self._each(request, queryset, retry, "trying again")
+
+    @admin.action(description="Redrive executions of selected jobs on AWS", permissions=["operate"])
+    def redrive_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
+        if "sure" in request.POST:
+            self._each(request, queryset, partial(redrive, reason=request.POST.get("reason", "")), "redriven")
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Redrive executions",
+            "jobs": queryset,
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "back": request.get_full_path(),
+        }
+        return render(request, "admin/orchestration/redrive.html", context)
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Job], service: Callable[..., Job], done: str) -> None:
         """One outcome a job: the refusal of one does not stop the others."""

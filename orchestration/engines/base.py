@@ -24,6 +24,8 @@ class ExecutionSpec:
     job_id: UUID
     run: int
     pieces: tuple[str, ...] = ()
+    again: bool = False
+    """It is there and has ended without success: it is to go on where it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,13 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionReport:
+    """`may_be_late`: it was told some time, and the execution may have been redriven since."""
+
     name: str
     state: ExecutionState
     detail: str = ""
     ended_at: datetime | None = None
+    may_be_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)

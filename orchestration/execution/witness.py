@@ -12,8 +12,8 @@ from orchestration.engines.leasing import container_holder
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.record import record
 from orchestration.execution.waiting import explain
-from orchestration.models import Attempt, Job
-from orchestration.states import ATTEMPT_FINISHED, AttemptState, ExecutionState, FailureKind
+from orchestration.models import Attempt, Execution, Job
+from orchestration.states import ATTEMPT_FINISHED, AttemptState, ExecutionState, FailureKind, JobState
 
 if TYPE_CHECKING:
     from orchestration.engines.base import ExecutionReport, Piece, Try
@@ -46,6 +46,8 @@ def settle(report: ExecutionReport) -> int:
     found = Job.run_of(report.name)
     if found is None or report.state in {ExecutionState.RUNNING, ExecutionState.UNKNOWN}:
         return 0
+    if report.may_be_late and Execution.objects.filter(name=report.name, redriven_at__gte=report.ended_at).exists():
+        return 0  # whether it has ended again the reconciler will ask
     job_id, run = found
     of_run = Attempt.objects.filter(job=job_id, run=run)
     return _untaken(of_run, _LEFT.get(report.state, AttemptState.FAILED), None, report.detail)

@@ -17,6 +17,11 @@ class Migration(migrations.Migration):
             name="stop_tried_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
+        migrations.AddField(
+            model_name="execution",
+            name="redriven_at",
+            field=models.DateTimeField(blank=True, null=True),
+        ),
         migrations.CreateModel(
             name="Repair",
             fields=[

@@ -28,6 +28,7 @@ class Execution(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     stop_asked_at = models.DateTimeField(null=True, blank=True)
     stop_tried_at = models.DateTimeField(null=True, blank=True)
+    redriven_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         indexes = [

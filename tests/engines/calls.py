@@ -79,6 +79,7 @@ GRANTS: Final[dict[str, Callable[[dict[str, Any], str], _Needed]]] = {
     "StartExecution": lambda params, _: [("states:StartExecution", params["stateMachineArn"])],
     "ListExecutions": lambda params, _: [("states:ListExecutions", params["stateMachineArn"])],
     "StopExecution": _execution("states:StopExecution"),
+    "RedriveExecution": _execution("states:RedriveExecution"),
     "DescribeExecution": _execution("states:DescribeExecution"),
     "RegisterJobDefinition": _register,
     "DescribeJobDefinitions": _anywhere("batch:DescribeJobDefinitions"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from orchestration.engines.step_functions.compile import job_name
 from tests.engines.calls import Grant
 from tests.engines.cloud import MANIFESTS, spec_of
+from tests.engines.test_redrive import redrives
 from tests.engines.test_start import FAN_OUT
 from tests.factories import make_file, make_job, publish_pipeline
 
@@ -30,6 +32,7 @@ WORKER: Final = [
     Grant("s3:PutObject", f"arn:aws:s3:::{MANIFESTS}/runs/*"),
     Grant("states:DescribeExecution", f"arn:aws:states:{PLACE}:execution:esteira:*"),
     Grant("states:ListExecutions", f"arn:aws:states:{PLACE}:stateMachine:esteira"),
+    Grant("states:RedriveExecution", f"arn:aws:states:{PLACE}:execution:esteira:*"),
     Grant("states:StartExecution", f"arn:aws:states:{PLACE}:stateMachine:esteira"),
     Grant("states:StopExecution", f"arn:aws:states:{PLACE}:execution:esteira:*"),
 ]
@@ -46,5 +49,7 @@ def test_everything_the_engine_does_needs_these_and_no_more(cloud: Cloud, owner:
     cloud.engine.open_executions()
     cloud.with_queue(4).capacity()
     cloud.engine.stop(spec, reason="r")
+    redrives(cloud, 200)
+    cloud.engine.start(replace(spec, again=True))
 
     assert cloud.calls.granted() == WORKER

@@ -168,3 +168,34 @@ def test_staff_who_may_only_look_changes_no_file(owner: User, lab: Workspace) ->
     client.post(f"{AT}/file/", {"action": "delete_files", "_selected_action": [str(file.pk)]})
     file.refresh_from_db()
     assert file.deleted_at is None
+
+
+def test_redrive_asks_for_a_reason_first_and_says_why_it_cannot_be(root: Client, owner: User, lab: Workspace) -> None:
+    job = make_job(owner, lab, state="FAILED", name="lost")
+    chosen = {"action": "redrive_jobs", "_selected_action": [str(job.pk)]}
+    asked = root.post(f"{AT}/job/", chosen).content.decode()
+    assert "Why are they to go on?" in asked
+    assert f"{job.pk}-r1" in asked
+    html = root.post(f"{AT}/job/", chosen | {"sure": "1", "reason": "AWS was away."}, follow=True).content.decode()
+    assert "Lost (Failed): The job has ended" in html
+    assert "A retry goes on from its failed steps" in html
+
+
+def test_redrive_goes_through_the_service(
+    root: Client, owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(owner, lab, state="RUNNING", name="lost")
+    given: list[dict[str, object]] = []
+    monkeypatch.setattr("frontend_app.admin.jobs.redrive", lambda **said: given.append(said))
+    chosen = {"action": "redrive_jobs", "_selected_action": [str(job.pk)], "sure": "1", "reason": "AWS was away."}
+    assert "Lost (Running): redriven." in root.post(f"{AT}/job/", chosen, follow=True).content.decode()
+    assert [(said["job"], said["reason"]) for said in given] == [(job, "AWS was away.")]
+
+
+def test_staff_who_may_only_look_redrives_nothing(owner: User, lab: Workspace) -> None:
+    clerk = make_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_job"))
+    job, client = make_job(owner, lab, state="RUNNING"), browser(clerk)
+    assert "redrive_jobs" not in client.get(f"{AT}/job/").content.decode()
+    chosen = {"action": "redrive_jobs", "_selected_action": [str(job.pk)]}
+    assert "Why are they to go on?" not in client.post(f"{AT}/job/", chosen, follow=True).content.decode()

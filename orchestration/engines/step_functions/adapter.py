@@ -54,6 +54,8 @@ class StepFunctionsEngine:
     # -- start -----------------------------------------------------------------------------------------------------
 
     def start(self, spec: ExecutionSpec) -> str:
+        if spec.again:
+            return self._redrive(spec)
         plan = plan_of(spec, cell=self.cell, definitions=self._definitions)
         compiled = compile_plan(plan)
         for address, lines in manifests(plan):
@@ -86,6 +88,13 @@ class StepFunctionsEngine:
                 )
             log.warning("adopted an execution of another input", extra={"execution": compiled.name})
         return str(there["executionArn"])
+
+    def _redrive(self, spec: ExecutionSpec) -> str:
+        """Within 14 days, and what was submitted again has the same name and the same right as before."""
+        execution = self.cell.execution(spec.name)
+        with translated():
+            self.clients["stepfunctions"].redrive_execution(executionArn=execution)
+        return execution
 
     def _put(self, address: str, lines: Iterable[bytes]) -> None:
         """Never over one that is there: children of an execution that was started with it may be reading it."""

@@ -137,6 +137,7 @@ def execution_in(event: Mapping[str, Any], *, cell: Cell) -> ExecutionReport:
         state=ENDS[detail["status"]],
         detail=said,
         ended_at=datetime.fromtimestamp(stopped / 1000, UTC) if stopped else None,
+        may_be_late=True,
     )
 
 
