@@ -12,7 +12,7 @@ from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
 from orchestration.errors import OrchestrationError
 from orchestration.ids import uuid_or_none
-from orchestration.models import Attempt, Event, Job, StepRun
+from orchestration.models import Attempt, Event, Job, Repair, StepRun
 from orchestration.services.jobs import cancel
 from orchestration.services.redrive import redrive
 from orchestration.services.reruns import retry
@@ -116,3 +116,10 @@ class JobAdmin(ReadOnlyAdmin):
                 self.message_user(request, f"{label}: {exc}", messages.WARNING)
             else:
                 self.message_user(request, f"{label}: {done}.", messages.SUCCESS)
+
+
+@admin.register(Repair)
+class RepairAdmin(ReadOnlyAdmin):
+    """What the reconciler had to mend: many of a kind mean that news of the engine get lost."""
+
+    list_display = ["kind", "total", "last_at"]

@@ -16,6 +16,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from tests.aws_double.rules import is_tried_again
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -195,7 +197,7 @@ class Batch:
             if code == 0:
                 return self._end(job, whole, "SUCCEEDED", "Essential container in task exited")
             may = not job.is_terminated and not status_reason.startswith("Job attempt duration")
-            if not may or not _is_tried_again(retry, code, container_reason, status_reason):
+            if not may or not is_tried_again(retry, code, container_reason, status_reason):
                 return self._end(job, whole, "FAILED", job.reason if job.is_terminated else status_reason)
         return self._end(job, whole, "FAILED", status_reason)
 
@@ -279,20 +281,6 @@ def _is_listed(job: Job, asked: dict[str, Any]) -> bool:
         if not any(fnmatchcase(job.asked["jobName"].lower(), value.lower()) for value in one["values"]):
             return False
     return bool(asked.get("filters")) or job.status == asked.get("jobStatus", "RUNNING")
-
-
-def _is_tried_again(retry: dict[str, Any], code: int | None, reason: str, status_reason: str) -> bool:
-    """By the first rule that matches; what none matches is tried again."""
-    facts = {"onExitCode": "" if code is None else str(code), "onReason": reason, "onStatusReason": status_reason}
-    for rule in retry.get("evaluateOnExit", []):
-        wanted = {name: pattern for name, pattern in rule.items() if name in facts}
-        if all(_matches(facts[name], pattern) for name, pattern in wanted.items()):
-            return str(rule["action"]).upper() == "RETRY"
-    return True
-
-
-def _matches(fact: str, pattern: str) -> bool:
-    return fact.lower().startswith(pattern[:-1].lower()) if pattern.endswith("*") else fact.lower() == pattern.lower()
 
 
 def _stop(process: subprocess.Popen[bytes]) -> int:

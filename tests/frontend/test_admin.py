@@ -24,7 +24,9 @@ def root(people: object) -> Client:
     return browser(make_user("root", is_staff=True, is_superuser=True))
 
 
-@pytest.mark.parametrize("model", ["job", "file", "pipeline", "pipelineversion", "user", "workspace", "apitoken"])
+@pytest.mark.parametrize(
+    "model", ["job", "file", "pipeline", "pipelineversion", "user", "workspace", "apitoken", "repair"]
+)
 def test_lists_open(root: Client, owner: User, lab: Workspace, model: str) -> None:
     make_job(owner, lab, inputs=[make_file(lab, owner)])
     issue(user=owner, name="x")
