@@ -13,7 +13,7 @@ from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.record import record
 from orchestration.execution.waiting import explain
 from orchestration.models import Attempt, Execution, Job
-from orchestration.states import ATTEMPT_FINISHED, AttemptState, ExecutionState, FailureKind, JobState
+from orchestration.states import ATTEMPT_FINISHED, AttemptState, ExecutionState, FailureKind
 
 if TYPE_CHECKING:
     from orchestration.engines.base import ExecutionReport, Piece, Try
