@@ -119,7 +119,7 @@ def cloud() -> Iterator[Cloud]:
             manifests=f"s3://{MANIFESTS}/runs",
             execution_role=f"arn:aws:iam::{ACCOUNT}:role/esteira-steps",
         )
-        made = Cloud(cell, StepFunctionsEngine(cell), Calls(REGION))
+        made = Cloud(cell, StepFunctionsEngine(cell), Calls())
         made.watched(made.engine)
         yield made
 

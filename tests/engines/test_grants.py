@@ -1,55 +1,62 @@
-"""What the engine's process may need to be allowed: every call of it, and nothing that only the machine may do."""
+"""All that the worker does with the engine on AWS, so that what it needs is in deploy/iam/grants.json."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
+from django.utils import timezone
 
 from orchestration.engines.step_functions.compile import job_name
-from tests.engines.calls import Grant
-from tests.engines.cloud import MANIFESTS, spec_of
-from tests.engines.test_redrive import redrives
+from orchestration.engines.step_tokens import StepRight
+from orchestration.execution.dispatch import dispatch
+from orchestration.execution.stopping import AGAIN, SETTLES, stop_unwanted
+from orchestration.execution.sweep import reconcile
+from orchestration.models import Execution, Job
+from orchestration.services.claims import Container, claim
+from orchestration.services.jobs import Request, cancel, submit
+from tests.engines.cloud import spec_of
+from tests.engines.test_dispatch_to_aws import on_aws
 from tests.engines.test_start import FAN_OUT
-from tests.factories import make_file, make_job, publish_pipeline
+from tests.factories import make_file, publish_pipeline
+from tests.grants.plugin import RECORD
+from tests.orchestration.test_claims import play
 
 if TYPE_CHECKING:
-    from orchestration.models import Job, User, Workspace
+    from orchestration.models import User, Workspace
     from tests.engines.cloud import Cloud
 
-PLACE: Final = "eu-west-1:123456789012"
-WORKER: Final = [
-    Grant("batch:DescribeComputeEnvironments", "*"),
-    Grant("batch:DescribeJobDefinitions", "*"),
-    Grant("batch:DescribeJobQueues", "*"),
-    Grant("batch:DescribeJobs", "*"),
-    Grant("batch:ListJobs", "*"),
-    Grant("batch:RegisterJobDefinition", f"arn:aws:batch:{PLACE}:job-definition/esteira-*"),
-    Grant("batch:TagResource", f"arn:aws:batch:{PLACE}:job-definition/esteira-*"),
-    Grant("batch:TerminateJob", f"arn:aws:batch:{PLACE}:job/*"),
-    Grant("iam:PassRole", "arn:aws:iam::123456789012:role/esteira-steps"),
-    Grant("s3:PutObject", f"arn:aws:s3:::{MANIFESTS}/runs/*"),
-    Grant("states:DescribeExecution", f"arn:aws:states:{PLACE}:execution:esteira:*"),
-    Grant("states:ListExecutions", f"arn:aws:states:{PLACE}:stateMachine:esteira"),
-    Grant("states:RedriveExecution", f"arn:aws:states:{PLACE}:execution:esteira:*"),
-    Grant("states:StartExecution", f"arn:aws:states:{PLACE}:stateMachine:esteira"),
-    Grant("states:StopExecution", f"arn:aws:states:{PLACE}:execution:esteira:*"),
-]
+__all__ = ["on_aws"]  # a fixture
+pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.django_db
-def test_everything_the_engine_does_needs_these_and_no_more(cloud: Cloud, owner: User, lab: Workspace) -> None:
-    """A client that called for something that `calls` has no row for would fail here by its name."""
-    job: Job = make_job(owner, lab, publish_pipeline(FAN_OUT), inputs=[make_file(lab, owner)], state="QUEUED")
-    spec = spec_of(job, "one")
-    cloud.engine.start(spec)
-    cloud.batch.add("one", job_name(spec, "each"), cloud.cell.queue)
-    cloud.engine.report([spec], looks=1)
-    cloud.engine.open_executions()
-    cloud.with_queue(4).capacity()
-    cloud.engine.stop(spec, reason="r")
-    redrives(cloud, 200)
-    cloud.engine.start(replace(spec, again=True))
+def test_worker_asks_for_its_actions_and_nobody_else_does(on_aws: Cloud, owner: User, lab: Workspace) -> None:
+    version = publish_pipeline(FAN_OUT)
+    files = tuple(make_file(lab, owner).pk for _ in range(2))
+    job, _ = submit(user=owner, request=Request(str(version), files, {}))
+    dispatch()
+    job.refresh_from_db()
+    given = claim(right=StepRight.of(job, "each", per_child=1), container=Container("one:0", 1, 0))
+    on_aws.batch.add("one", job_name(spec_of(job, "one"), "each"), on_aws.cell.queue)
+    reconcile()
+    cancel(user=owner, job=Job.objects.get(pk=job.pk))
+    play(given, "canceled")
+    stop_unwanted()
+    Execution.objects.update(stop_asked_at=timezone.now() - 2 * SETTLES, stop_tried_at=timezone.now() - 2 * AGAIN)
+    stop_unwanted()
 
-    assert cloud.calls.granted() == WORKER
+    by_worker = {grant.action for grant in RECORD.asked if grant.process == "worker"}
+    assert {
+        "batch:DescribeJobDefinitions",
+        "batch:DescribeJobs",
+        "batch:ListJobs",
+        "batch:RegisterJobDefinition",
+        "batch:TagResource",
+        "batch:TerminateJob",
+        "iam:PassRole",
+        "s3:PutObject",
+        "states:DescribeExecution",
+        "states:StartExecution",
+        "states:StopExecution",
+    } <= by_worker
+    assert not [str(grant) for grant in RECORD.asked if grant.action == "batch:SubmitJob" and grant.process == "worker"]
