@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from api_app.schemas import (
     AcceptsOut,
     AttemptOut,
+    CostOut,
     EventOut,
     FileOut,
     JobBrief,
@@ -15,14 +16,17 @@ from api_app.schemas import (
     PipelineStepOut,
     StepOut,
 )
+from orchestration.services.costs import cost_expected, cost_of
 from orchestration.services.status import StepStatus, job_status, results_of
 from orchestration.spec.model import PipelineSpec
 from orchestration.states import AttemptState, EventKind, FileKind, ScanState, WorkState
 
 if TYPE_CHECKING:
+    from decimal import Decimal
     from typing import Any
 
     from orchestration.models import Attempt, Event, File, Job, PipelineVersion
+    from orchestration.services.costs import JobCost
     from orchestration.spec.model import StepSpec
 
 
@@ -93,6 +97,7 @@ def job_out(job: Job) -> JobOut:
         steps=[step_out(step) for step in status.steps],
         results=[file_out(file) for file in shown],
         result_count=len(shown) if len(shown) < FILES_SHOWN else results.count(),
+        cost=_cost_out(cost_of(job)),
     )
 
 
@@ -115,7 +120,26 @@ def new_job_out(job: Job) -> JobOut:
         steps=[_untouched(step, job.input_count if step.fans_out else 1) for step in spec.steps],
         results=[],
         result_count=0,
+        cost=_cost_out(cost_expected(job)),
     )
+
+
+def _cost_out(cost: JobCost | None) -> CostOut | None:
+    if cost is None:
+        return None
+    return CostOut(
+        estimate_usd=_usd(cost.estimate),
+        estimate_basis=cost.basis or None,
+        actual_usd=_usd(cost.actual),
+        unpriced_attempts=cost.unpriced,
+        keeping_usd=_usd(cost.keeping),
+        prices=cost.prices,
+    )
+
+
+def _usd(amount: Decimal | None) -> str | None:
+    """Without the zeros behind and without an exponent."""
+    return None if amount is None else f"{amount.normalize():f}"
 
 
 def _untouched(step: StepSpec, items: int) -> StepOut:
@@ -197,6 +221,7 @@ def attempt_out(attempt: Attempt, source: str | None) -> AttemptOut:
         started_at=attempt.started_at,
         finished_at=attempt.finished_at,
         log_size=attempt.log_size,
+        cost_usd=_usd(attempt.cost_usd),
     )
 
 

@@ -104,7 +104,7 @@ SENTENCES: Final[dict[type[Exception], str]] = {
     UnicodeEncodeError: "The request holds a text that is not valid Unicode.",
     Exception: "Something went wrong on our side. It has been noted with the id in X-Request-Id.",
 }
-_SHOWN_DETAILS: Final = ("errors", "end", "missing", "state")
+_SHOWN_DETAILS: Final = ("errors", "end", "missing", "state", "budget")
 
 
 def problem(

@@ -162,6 +162,22 @@ class StepOut(BaseModel):
     finished_at: datetime | None
 
 
+class CostOut(BaseModel):
+    """In USD, exact, as text. What has no price is null, never 0; it is counted in `unpriced_attempts`."""
+
+    estimate_usd: str | None
+    """Of all runs of the job together, when it was last set going."""
+    estimate_basis: str | None
+    """`measured`: by how long its steps took of late; `timeouts`: by their time-outs; `mixed`: some of each."""
+    actual_usd: str | None
+    """Of the attempts that have ended."""
+    unpriced_attempts: int
+    keeping_usd: str | None
+    """Of its files, from the day they were made until they expire."""
+    prices: str
+    """The table of prices and its date."""
+
+
 class JobBrief(BaseModel):
     """A job in a list."""
 
@@ -200,6 +216,8 @@ class JobOut(JobBrief):
     results: list[FileOut]
     """The first 200 of `result_count`, those of the last step first; all of them are at `/jobs/{id}/results`."""
     result_count: int
+    cost: CostOut | None
+    """None: nothing has a price on this server."""
 
 
 class AttemptOut(BaseModel):
@@ -218,6 +236,8 @@ class AttemptOut(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     log_size: int
+    cost_usd: str | None
+    """None: it has not ended, or has no price."""
 
 
 class EventOut(BaseModel):

@@ -99,6 +99,11 @@ BYTES: Final = {
     "destroyed": "Its bytes are destroyed.",
     "shared": "Its bytes stay for another file of the same content in this workspace.",
 }
+COST_BASES: Final = {
+    "measured": "by how long its steps took of late",
+    "timeouts": "at most, if every item took until its time-out",
+    "mixed": "by how long some of its steps took of late, and the time-outs of the others",
+}
 FILE_CLASSES: Final = {
     "upload": "Uploads",
     "result": "Results",

@@ -103,6 +103,12 @@ class QuotaExceeded(Forbidden):
     code = "quota_exceeded"
 
 
+class BudgetExceeded(Forbidden):
+    """The workspace's budget for this month is used up. Ask an administrator to raise it."""
+
+    code = "budget_exceeded"
+
+
 class TooManyOpenUploads(OrchestrationError):
     """You have too many unfinished uploads. Complete or abort some, then go on."""
 

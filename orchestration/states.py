@@ -123,6 +123,13 @@ class EventKind(StrEnum):
     PROGRESS = "progress"
 
 
+class BudgetMode(StrEnum):
+    """What becomes of new jobs once the month's budget is used up."""
+
+    WARN = "warn"
+    BLOCK = "block"
+
+
 class MailOn(StrEnum):
     """Which ends of her jobs a person gets a mail about."""
 

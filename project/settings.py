@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from project import aws_cell, env, object_storage
 from project.embedded.location import embedded_database_url
+from project.price_table import price_table
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ESTEIRA_HOME = env.folder("ESTEIRA_HOME", BASE_DIR / "var")
@@ -208,6 +209,7 @@ PUBLIC_URL = env.text("ESTEIRA_PUBLIC_URL", f"http://{ESTEIRA_HOST}:{ESTEIRA_POR
 # Starts that one dispatcher has under way on AWS, each with a connection to the database.
 HAND_OVERS_AT_ONCE = env.integer("ESTEIRA_HAND_OVERS_AT_ONCE", min(8, DB_POOL_SIZE - 2), least=1, most=DB_POOL_SIZE - 2)
 AWS_CELL: dict[str, str] = aws_cell.read(PUBLIC_URL) if ENGINE == "aws" else {}
+PRICES = price_table(ENGINE)
 
 # Without a mail server there is no mailer, nobody is told anything, and that is no reason to warn at every start.
 MAILERS: dict[str, Any] = {}

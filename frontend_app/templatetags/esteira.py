@@ -10,6 +10,7 @@ from django.conf import settings
 from django.utils.html import format_html
 
 from frontend_app import words
+from orchestration.cost.wording import dollars
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,7 @@ register.filter("waiting", words.waiting_sentence)
 register.filter("day", words.day)
 register.filter("days_left", words.days_left)
 register.filter("file_event", words.file_event)
+register.filter("dollars", dollars)
 
 
 @register.simple_tag
@@ -84,6 +86,12 @@ def kept(file: File, *, in_full: bool = False) -> SafeString:
 @register.filter
 def word(state: str) -> str:
     return words.state_word(state)
+
+
+@register.filter
+def basis(estimate: str) -> str:
+    """What an estimate of cost rests on."""
+    return words.COST_BASES.get(estimate, "")
 
 
 @register.filter

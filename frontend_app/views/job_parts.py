@@ -8,6 +8,7 @@ from django.db.models import Case, IntegerField, Value, When
 
 from frontend_app.preview import preview_kind
 from orchestration.models import Attempt, Event, File, Item, Job, JobInput
+from orchestration.services.costs import cost_of
 from orchestration.services.status import attempts_of, job_status, results_of
 from orchestration.spec.model import PipelineSpec
 from orchestration.states import ATTEMPT_LIVE, UNSUCCESSFUL, AttemptState, EventKind, JobState, WorkState
@@ -35,6 +36,7 @@ def live_parts(job: Job) -> dict[str, Any]:
         **failures,
         **_results(job, spec),
         **_attempts(job),
+        "cost": cost_of(job),
         "events": _events(job),
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db import transaction
 from django.db.models.functions import Now
 
+from orchestration.execution.pricing import price_of_job
 from orchestration.models import Attempt, Item, Job, StepRun
 from orchestration.models.execution import LOCAL
 from orchestration.models.moves import swap_state, write_events
@@ -60,7 +61,7 @@ def advance(job_id: UUID, *, wait: bool = True) -> None:
 
 
 def finish_job(job: Job, to: JobState, *, kind: str = "", detail: str = "") -> None:
-    job.move(to, failure_kind=kind, failure_detail=detail[:2000])
+    job.move(to, failure_kind=kind, failure_detail=detail[:2000], **price_of_job())
 
 
 class _Schedule:

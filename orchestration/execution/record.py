@@ -15,6 +15,7 @@ from django.db.models.functions import Now
 
 from orchestration.execution.advance import advance, new_attempt
 from orchestration.execution.outputs import attach_outputs, listed_outputs
+from orchestration.execution.pricing import price_of_end
 from orchestration.models import Attempt, Item
 from orchestration.models.moves import swap_state, write_events
 from orchestration.points import point
@@ -72,6 +73,7 @@ def _apply(attempt: Attempt, report: AttemptReport, listed: Mapping[str, Stored]
         detail=report.detail[:2000],
         exit_code=report.exit_code,
         usage=report.usage,
+        **price_of_end(_step_of(attempt), attempt.number),
         progress=1.0 if report.state == "SUCCEEDED" else attempt.progress,
     )
     if not moved:
@@ -86,8 +88,7 @@ def _apply(attempt: Attempt, report: AttemptReport, listed: Mapping[str, Stored]
 
 def _settle_item(attempt: Attempt, report: AttemptReport) -> list[Event]:
     """The item's next attempt, or its end."""
-    spec = PipelineSpec.from_json(attempt.job.pipeline_version.spec)
-    step = next(step for step in spec.steps if step.name == attempt.step)
+    step = _step_of(attempt)
     canceling = attempt.job.cancel_requested_at is not None
     decision = after_attempt(
         step.retry,
@@ -108,6 +109,10 @@ def _settle_item(attempt: Attempt, report: AttemptReport) -> list[Event]:
         return []
     data = {"failure_kind": report.failure_kind} if report.failure_kind else {}
     return [attempt.job.event(EventKind.ITEM, step=attempt.step, item=item.index, old=old, new=state, data=data)]
+
+
+def _step_of(attempt: Attempt) -> StepSpec:
+    return PipelineSpec.from_json(attempt.job.pipeline_version.spec).step(attempt.step)
 
 
 def _try_again(attempt: Attempt, step: StepSpec, delay_s: float) -> None:

@@ -1,5 +1,6 @@
 from orchestration.models.account import ApiToken, Membership, User, Workspace
 from orchestration.models.attempt import Attempt
+from orchestration.models.budget import BudgetNotice
 from orchestration.models.definition import BatchJobDefinition
 from orchestration.models.dispatching import Leadership, TokenBucket
 from orchestration.models.event import Event
@@ -15,6 +16,7 @@ __all__ = [
     "ApiToken",
     "Attempt",
     "BatchJobDefinition",
+    "BudgetNotice",
     "Event",
     "Examination",
     "Execution",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models.functions import Now
 
 from orchestration.ids import new_id
-from orchestration.states import ROLE_RANK, MailOn, Role
+from orchestration.states import ROLE_RANK, BudgetMode, MailOn, Role
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -54,9 +55,28 @@ class Workspace(models.Model):
     quota_bytes = models.BigIntegerField(null=True, blank=True)
     # When one of its jobs was last taken in hand: whoever waits longest is next.
     handed_over_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # USD a calendar month (UTC); null: none. Managers are told at `budget_warn_percent` of it and at its end.
+    budget_usd = models.DecimalField(max_digits=12, decimal_places=2, null=True, blank=True)
+    budget_warn_percent = models.PositiveSmallIntegerField(
+        default=80, db_default=80, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+    budget_mode = models.CharField(
+        max_length=8, choices=[(m, m) for m in BudgetMode], default=BudgetMode.WARN, db_default=BudgetMode.WARN
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(budget_mode__in=list(BudgetMode)), name="workspace_budget_mode_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(budget_usd__isnull=True) | models.Q(budget_usd__gte=0),
+                name="workspace_budget_not_negative",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.slug

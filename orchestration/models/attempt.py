@@ -66,6 +66,9 @@ class Attempt(models.Model):
     message = models.CharField(max_length=500, blank=True)
     log_size = models.BigIntegerField(default=0)
     usage = models.JSONField(default=dict)
+    # What it cost when it ended, and by which table of prices; null: nothing here has a price.
+    cost_usd = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    priced_by = models.CharField(max_length=80, blank=True, default="", db_default="")
 
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True, blank=True)

@@ -96,6 +96,10 @@ class Job(models.Model):
     queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    # Of all its runs together, in USD: expected when it was last set going, and the sum of its attempts at its end.
+    estimate_usd = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    estimate_basis = models.CharField(max_length=8, blank=True, default="", db_default="")
+    cost_usd = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     # The run whose end its submitter was told by mail. A retry adds one to `run`, so its end is told again.
     told_run = models.PositiveIntegerField(default=0, db_default=0)
 
@@ -138,6 +142,13 @@ class Job(models.Model):
                 fields=["created_by", "state", "finished_at"],
                 condition=Q(finished_at__isnull=False, told_run__lt=F("run")),
                 name="job_to_tell",
+            ),
+            # What a workspace has spent in a month is read from here alone.
+            models.Index(
+                fields=["workspace", "finished_at"],
+                include=["cost_usd"],
+                condition=Q(cost_usd__isnull=False, finished_at__isnull=False),
+                name="job_costs",
             ),
         ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from orchestration.models.entry import enter_job
 from orchestration.models.moves import write_events
 from orchestration.points import point
 from orchestration.services.access import find_workspace, require_role
+from orchestration.services.budgets import check_budget
+from orchestration.services.costs import estimate_of, items_of
 from orchestration.services.pipelines import find_version
 from orchestration.spec.model import PipelineSpec
 from orchestration.spec.params import ParamsError, validate_params
@@ -85,11 +88,9 @@ def submit(
         request_digest=request.digest() if idempotency_key else "",
         resubmitted_from=resubmitted_from,
     )
-    steps = [(step.name, len(files) if step.for_each else 1) for step in spec.steps]
     point("submit.before")
     try:
-        if not enter_job(job, files=[file.pk for file in files], steps=steps):
-            raise Conflict("One of the files was deleted just now.")
+        _enter(job, spec, files)
     except IntegrityError:
         if found := _replay(workspace, idempotency_key, request):
             return found, False
@@ -97,6 +98,19 @@ def submit(
     point("submit.committed")
     nudge_dispatch()
     return job, True
+
+
+def _enter(job: Job, spec: PipelineSpec, files: list[File]) -> None:
+    """One statement, and a transaction around it only where a budget is to be held."""
+    steps = items_of(spec, len(files))
+    expected = estimate_of(job.pipeline_version_id, steps)
+    if expected:
+        job.estimate_usd, job.estimate_basis = expected.usd, expected.basis
+    names = [(step.name, items) for step, items in steps]
+    with transaction.atomic() if job.workspace.budget_usd is not None else nullcontext():
+        check_budget(job.workspace, expected)
+        if not enter_job(job, files=[file.pk for file in files], steps=names):
+            raise Conflict("One of the files was deleted just now.")
 
 
 def _replay(workspace: Workspace, key: str, request: Request) -> Job | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Q
 from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, JobNotFinished, NothingToRetry
@@ -13,6 +13,8 @@ from orchestration.models import Attempt, File, Item, Job, StepRun
 from orchestration.models.moves import write_events
 from orchestration.points import point
 from orchestration.services.access import require_role
+from orchestration.services.budgets import check_budget
+from orchestration.services.costs import estimate_of
 from orchestration.spec import graph
 from orchestration.spec.model import PipelineSpec
 from orchestration.states import UNSUCCESSFUL, EventKind, JobState, Role, WorkState
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
+    from orchestration.cost.estimate import Estimate
     from orchestration.models import User
 
 BRING_BACK: Final = "Bring it back from the deleted files, or submit the job anew."
@@ -69,6 +72,8 @@ def _go_again(
     _reset(locked, spec, again, failed)
     if lost := _lost_output(locked, spec, again):
         raise Conflict(f"{lost.name} of step {lost.step} has been deleted, and the job would build on it. {BRING_BACK}")
+    expected = _expected(locked, spec, again)
+    check_budget(locked.workspace, expected)
     old = locked.state
     Job.objects.filter(pk=locked.pk).update(
         state=JobState.WAITING,
@@ -85,12 +90,28 @@ def _go_again(
         queued_at=None,
         started_at=None,
         finished_at=None,
+        **_estimate(locked, expected),
     )
     write_events([job.event(EventKind.JOB, old=old, new=JobState.WAITING, reason=reason, data={"run": locked.run + 1})])
     point("retry.before_commit")
     transaction.on_commit(nudge_dispatch)
     job.refresh_from_db()
     return job
+
+
+def _expected(job: Job, spec: PipelineSpec, again: list[StepRun]) -> Estimate | None:
+    """Of the items that wait now, and of steps that an earlier run never came to."""
+    rows = Item.objects.filter(step_run__in=again).order_by().values_list("step_run__name")
+    waits = Count("pk", filter=Q(state=WorkState.WAITING))
+    items = {run.name: run.items_total for run in again} | dict(rows.annotate(n=waits))
+    return estimate_of(job.pipeline_version_id, [(step, items[step.name]) for step in spec.steps if step.name in items])
+
+
+def _estimate(job: Job, expected: Estimate | None) -> dict[str, Any]:
+    """Of all its runs together: what it has cost so far is spent."""
+    if expected is None:
+        return {}
+    return {"estimate_usd": (job.cost_usd or 0) + expected.usd, "estimate_basis": expected.basis}
 
 
 def _keep_files(job: Job) -> None:
