@@ -70,6 +70,19 @@ class AmountOut(BaseModel):
     bytes: int
 
 
+class BudgetOut(BaseModel):
+    """Of the month, in USD as exact text. `expected` is of jobs that have not ended, by their estimates."""
+
+    month: str
+    budget_usd: str
+    spent_usd: str
+    expected_usd: str
+    left_usd: str
+    warn_percent: int
+    mode: str
+    """`warn` or `block`: what becomes of new jobs once it is used up."""
+
+
 class UsageOut(BaseModel):
     """`used_bytes`, which the quota is about, are `stored_bytes` and what uploads under way have reserved."""
 
@@ -85,3 +98,4 @@ class UsageOut(BaseModel):
     expiring: AmountOut
     """Within 30 days."""
     held: AmountOut
+    budget: BudgetOut | None

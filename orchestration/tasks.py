@@ -10,7 +10,18 @@ from uuid import UUID
 
 from celery import shared_task
 
-from orchestration.execution import abandoned, finishing, notice, old_logs, orphans, retention, stopping, sweep, unknown
+from orchestration.execution import (
+    abandoned,
+    budget_notice,
+    finishing,
+    notice,
+    old_logs,
+    orphans,
+    retention,
+    stopping,
+    sweep,
+    unknown,
+)
 from orchestration.execution import dispatch as dispatching
 from orchestration.execution import examine as examining
 from orchestration.execution import mail as mailing
@@ -92,6 +103,11 @@ def sweep_storage() -> None:
 @shared_task(name="esteira.mail")
 def mail() -> None:
     mailing.tell()
+
+
+@shared_task(name="esteira.tell_of_budgets")
+def tell_of_budgets() -> None:
+    budget_notice.tell_managers()
 
 
 class _Nudge:

@@ -15,6 +15,7 @@ app.conf.beat_schedule = {
     "stop": {"task": "esteira.stop", "schedule": 5.0},
     "find unknown": {"task": "esteira.find_unknown", "schedule": 300.0},
     "mail": {"task": "esteira.mail", "schedule": 30.0},
+    "tell of budgets": {"task": "esteira.tell_of_budgets", "schedule": 60.0},
     "expire files": {"task": "esteira.expire_files", "schedule": 600.0},
     "purge files": {"task": "esteira.purge_files", "schedule": 3_600.0},
     "expire logs": {"task": "esteira.expire_logs", "schedule": 21_600.0},

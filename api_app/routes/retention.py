@@ -7,6 +7,7 @@ from api_app.answers import file_out
 from api_app.auth import ask
 from api_app.retention_schemas import (
     AmountOut,
+    BudgetOut,
     ExtendIn,
     HoldIn,
     ReceiptOut,
@@ -15,6 +16,7 @@ from api_app.retention_schemas import (
 )
 from api_app.schemas import FileOut, Slug
 from orchestration.models import User
+from orchestration.models.budget import Standing, standing_of
 from orchestration.models.usage import Amount, usage_of
 from orchestration.services import retention
 from orchestration.services.access import find_file, find_recorded_file, find_workspace
@@ -97,9 +99,24 @@ async def show_usage(request: Request, slug: Slug) -> UsageOut:
             quota_bytes=usage.quota_bytes,
             expiring=_amount_out(usage.expiring),
             held=_amount_out(usage.held),
+            budget=_budget_out(standing_of(workspace)),
         )
 
     return await ask(request, work)
+
+
+def _budget_out(standing: Standing | None) -> BudgetOut | None:
+    if standing is None:
+        return None
+    return BudgetOut(
+        month=f"{standing.month:%Y-%m}",
+        budget_usd=str(standing.budget),
+        spent_usd=str(standing.spent),
+        expected_usd=str(standing.expected),
+        left_usd=str(standing.left),
+        warn_percent=standing.warn_percent,
+        mode=standing.mode,
+    )
 
 
 def _amount_out(amount: Amount) -> AmountOut:

@@ -58,7 +58,16 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
 @admin.register(Workspace)
 class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["slug", "name", "quota_bytes", "upload_retention_days", "result_retention_days", "created_at"]
+    list_display = [
+        "slug",
+        "name",
+        "quota_bytes",
+        "budget_usd",
+        "budget_mode",
+        "upload_retention_days",
+        "result_retention_days",
+        "created_at",
+    ]
     search_fields = ["slug", "name"]
     ordering = ["slug"]
     readonly_fields = ["created_at"]

@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import JsonResponse
 from django.shortcuts import redirect
@@ -17,6 +18,7 @@ from frontend_app.http import Request, answers_errors, page, refusals_said, work
 from orchestration.errors import Conflict, Invalid, NotFound, QuotaExceeded, StorageUnavailable
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, FileEvent
+from orchestration.models.budget import standing_of
 from orchestration.models.usage import usage_of
 from orchestration.services.access import find_file, find_recorded_file
 from orchestration.services.files import delete_file, for_each, undelete_file
@@ -91,6 +93,8 @@ def usage(request: Request) -> HttpResponse:
             "usage": found,
             "classes": [(name, amount, amount.bytes / max(1, found.total.bytes)) for name, amount in named],
             "full": found.used_bytes / found.quota_bytes if found.quota_bytes else None,
+            "budget": standing_of(here),
+            "is_priced": settings.PRICES is not None,
         }
     return page(request, "frontend_app/files/usage.html", context)
 

@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ),
                 ("month", models.DateField()),
                 ("percent", models.PositiveSmallIntegerField()),
+                ("budget_usd", models.DecimalField(decimal_places=2, max_digits=12)),
                 ("told_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
@@ -96,6 +97,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="budgetnotice",
-            constraint=models.UniqueConstraint(fields=("workspace", "month", "percent"), name="budget_notice_once"),
+            constraint=models.UniqueConstraint(
+                fields=("workspace", "month", "budget_usd", "percent"), name="budget_notice_once"
+            ),
         ),
     ]

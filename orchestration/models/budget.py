@@ -30,12 +30,16 @@ class BudgetNotice(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="budget_notices")
     month = models.DateField()
     percent = models.PositiveSmallIntegerField()
+    # Of another budget it is news again.
+    budget_usd = models.DecimalField(max_digits=12, decimal_places=2)
     told_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar = models.Manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "month", "percent"], name="budget_notice_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "month", "budget_usd", "percent"], name="budget_notice_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.workspace} {self.month} {self.percent} %"
@@ -64,6 +68,11 @@ class Standing:
     @property
     def share(self) -> float:
         return float(self.used / self.budget) if self.budget else 1.0
+
+    @property
+    def bar(self) -> float:
+        """As much of it as can be shown."""
+        return min(1.0, self.share)
 
     @property
     def is_used_up(self) -> bool:
