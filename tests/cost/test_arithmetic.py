@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GIB = 1 << 30
 MACHINE = Resources(vcpu=2, memory_bytes=8 * GIB)
-CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # other tests run beside it
+CALM = settings(database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # other tests run beside it
 STEP = StepSpec(name="a", title=Localised({}), command=("true",), resources=MACHINE, timeout_s=3600)
 
 
