@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
-from threading import Barrier
+from threading import Barrier, BrokenBarrierError
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +15,9 @@ from django.utils import timezone
 
 from orchestration.errors import BudgetExceeded
 from orchestration.execution.dispatch import dispatch
-from orchestration.models import Attempt, Job, Workspace
+from orchestration.models import Attempt, File, Job, Workspace
 from orchestration.models.budget import standing_of
+from orchestration.services import budgets
 from orchestration.services.jobs import Request, submit
 from orchestration.services.reruns import retry
 from tests.api.conftest import ana, door
@@ -150,17 +152,24 @@ def test_budget_of_nothing_lets_nothing_begin(priced: PriceTable, owner: User, l
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_that_come_at_once_only_those_that_fit_are_taken(priced: PriceTable) -> None:
-    owner, lab = make_user("ana"), make_workspace("lab", budget_usd=CENTS, budget_mode="block")
+def test_of_two_that_come_at_once_only_the_one_that_fits_is_taken(
+    priced: PriceTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, lab = make_user("ana"), make_workspace("lab", budget_usd=Decimal("0.15"), budget_mode="block")
     join(owner, lab)
     version = publish_pipeline(ONE_HOUR)
-    files = [make_file(lab, owner, f"{n}.csv") for n in range(8)]
-    together = Barrier(len(files))
+    files = [make_file(lab, owner, f"{n}.csv") for n in range(2)]
+    both_have_counted = Barrier(2)
 
-    def one(n: int) -> bool:
+    def slow(workspace: Workspace) -> Standing | None:
+        found = standing_of(workspace)
+        with suppress(BrokenBarrierError):  # whoever is alone here goes on
+            both_have_counted.wait(2)
+        return found
+
+    def one(file: File) -> bool:
         try:
-            together.wait(30)
-            submit(user=owner, request=Request(version.pipeline.name, (files[n].pk,), {}))
+            submit(user=owner, request=Request(version.pipeline.name, (file.pk,), {}))
         except BudgetExceeded:
             return False
         else:
@@ -168,9 +177,11 @@ def test_of_many_that_come_at_once_only_those_that_fit_are_taken(priced: PriceTa
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(len(files)) as threads:
-        taken = list(threads.map(one, range(len(files))))
-    assert sum(taken) == Job.objects.count() == 2
+    monkeypatch.setattr(budgets, "standing_of", slow)
+    with ThreadPoolExecutor(2) as threads:
+        taken = list(threads.map(one, files))
+    assert sorted(taken) == [False, True]
+    assert Job.objects.count() == 1
 
 
 def test_usage_tells_the_budget(priced: PriceTable, ana: Visitor, owner: User, lab: Workspace) -> None:
