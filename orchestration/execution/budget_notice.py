@@ -85,7 +85,7 @@ def _subject(workspace: Workspace, standing: Standing) -> str:
     name = one_line(workspace.name, NAME_LENGTH)
     if standing.is_used_up:
         return f"Esteira: the budget of {name} for {standing.month:%B %Y} is used up"
-    return f"Esteira: {int(standing.share * 100)} % of the budget of {name} for {standing.month:%B %Y} are used"
+    return f"Esteira: {int(standing.share * 100)} % of the budget of {name} for {standing.month:%B %Y} is used"
 
 
 def _body(workspace: Workspace, standing: Standing) -> str:

@@ -40,7 +40,7 @@ def test_managers_hear_of_a_part_and_of_the_whole_and_of_each_once(
     (letter,) = office.letters
     assert (letter["to"], letter["subject"]) == (
         "mara@example.org",
-        (f"Esteira: 84 % of the budget of Lab for {BudgetNotice.objects.get().month:%B %Y} are used"),
+        (f"Esteira: 84 % of the budget of Lab for {BudgetNotice.objects.get().month:%B %Y} is used"),
     )
     text = letter.get_content()
     assert "Spent: $8.40" in text

@@ -195,7 +195,7 @@ def test_usage_tells_the_budget(priced: PriceTable, ana: Visitor, owner: User, l
     assert Decimal(said["expected_usd"]) == HOUR
     assert Decimal(said["left_usd"]) == Decimal("0.0192")
     html = browser(owner).get("/files/usage/").content.decode()
-    assert "84 % of the budget are used." in html
+    assert "84 % of the budget is used." in html
     assert "When all of it is, new jobs are refused." in html
 
     with_budget(lab, Decimal("0.10"))

@@ -121,6 +121,7 @@ def test_token_can_be_revoked(root: Client, owner: User) -> None:
 def test_members_are_added_on_the_workspace_s_page(root: Client, stranger: User, lab: Workspace) -> None:
     form = {"slug": "lab", "name": "Laboratory", "max_active_jobs": 5, "upload_retention_days": 1}
     form |= {"result_retention_days": 2, "memberships-TOTAL_FORMS": 1, "memberships-INITIAL_FORMS": 0}
+    form |= {"budget_warn_percent": 80, "budget_mode": "warn"}
     form |= {"memberships-0-user": str(stranger.pk), "memberships-0-role": "viewer"}
     assert root.post(f"{AT}/workspace/{lab.pk}/change/", form).status_code == 302
     assert Membership.objects.get(workspace=lab, user=stranger).role == "viewer"
