@@ -51,7 +51,7 @@ class JobCost:
     basis: str
     actual: Decimal | None
     unpriced: int
-    """Attempts that ended and have no price: an older engine's, or of something that the table does not know."""
+    """Attempts that ran and have no price: an older engine's, or of something that the table does not know."""
     keeping: Decimal | None
     prices: str
     """The table that priced it, with its date."""
@@ -90,7 +90,7 @@ def cost_of(job: Job) -> JobCost | None:
         estimate=job.estimate_usd,
         basis=job.estimate_basis,
         actual=actual,
-        unpriced=ended.filter(cost_usd__isnull=True).count(),
+        unpriced=ended.filter(cost_usd__isnull=True, started_at__isnull=False).count(),
         keeping=_keeping(job, table) if table and settings.USES_BUCKETS else None,
         prices=by or (table.label if table else ""),
         region=table.region if table else "",

@@ -164,6 +164,18 @@ def test_canceled_job_has_cost_what_it_ran(
     assert job.cost_usd == attempt.cost_usd != 0
 
 
+def test_try_that_was_canceled_in_the_queue_is_not_without_a_price(
+    priced: PriceTable, ana: Visitor, owner: User, lab: Workspace, version: PipelineVersion
+) -> None:
+    job = submitted(owner, version, (make_file(lab, owner),))
+    dispatch()
+    cancel(user=owner, job=job)
+
+    assert Attempt.objects.get(job=job).state == "CANCELED"
+    cost = ana.json("GET", f"/jobs/{job.pk}")["cost"]
+    assert (cost["actual_usd"], cost["unpriced_attempts"]) == (None, 0)
+
+
 def test_page_and_api_tell_estimate_and_actual_cost(
     priced: PriceTable, clock: Clock, ana: Visitor, owner: User, lab: Workspace, version: PipelineVersion
 ) -> None:
