@@ -10,7 +10,7 @@ import orchestration.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0008_execution_settled"),
+        ("orchestration", "0010_stops_and_repairs"),
     ]
 
     operations = [
