@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 import threading
 from pathlib import Path
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 REGION: Final = "eu-west-1"
 LOOK_S: Final = 0.2
+START: Final = "AWSStepFunctions.StartExecution"
 
 
 class Application:
@@ -31,6 +33,7 @@ class Application:
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
+        self._lost_share, self._chance = 0.0, random.Random(4)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._jobs: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "/v1/describejobs": batch.describe,
@@ -39,6 +42,7 @@ class Application:
             "/double/interrupt": lambda asked: {"interrupted": batch.interrupt(asked["name"])},
             "/double/hold": self._hold,
             "/double/forget": self._forget,
+            "/double/lose": self._lose,
             "/double/state": lambda _: {
                 "running": batch.running(),
                 "unfinished": batch.unfinished(),
@@ -50,13 +54,20 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         answer = self._jobs.get(environ["PATH_INFO"])
         if answer is None:
-            found: Iterable[bytes] = self._moto(environ, start_response)
+            is_lost = environ.get("HTTP_X_AMZ_TARGET") == START and self._chance.random() < self._lost_share
+            found: Iterable[bytes] = self._moto(environ, (lambda *_: None) if is_lost else start_response)
+            if is_lost:
+                raise ConnectionAbortedError("It is done, and nobody hears of it.")
             return found
         try:
             said, status, headers = answer(json.loads(Request(environ).get_data() or b"{}")), 200, {}
         except Refused as exc:
             said, status, headers = {"message": str(exc)}, 400, {"x-amzn-errortype": "ClientException"}
         return Response(json.dumps(said), status, headers, "application/json")(environ, start_response)
+
+    def _lose(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self._lost_share = asked["share"]
+        return {}
 
     def _hold(self, asked: dict[str, Any]) -> dict[str, Any]:
         self._batch.is_held = asked["is_held"]

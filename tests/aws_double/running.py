@@ -67,6 +67,10 @@ class AwsDouble:
         program.write_text(text)
         program.chmod(0o755)
 
+    def lose(self, share: float) -> None:
+        """Of the answers to StartExecution, so many never arrive, although what was asked is done."""
+        self._ask("lose", share=share)
+
     def running(self) -> int:
         return int(self._ask("state")["running"])
 

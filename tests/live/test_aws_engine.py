@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -210,3 +211,28 @@ def test_interruptions_on_spot_machines_end_on_demand(aws: AwsDouble, platform: 
     ]
     names = [name for name in aws.submitted() if job_id in name]
     assert names == [f"{job_id}-r1-count-SPOT", f"{job_id}-r1-count", f"{job_id}-r1-total"]
+
+
+def test_hundred_identical_submissions_at_once_are_one_job_and_one_execution_though_answers_are_lost(
+    aws: AwsDouble, platform: Platform
+) -> None:
+    """The same key a hundred times, and beside it others that nobody may mix up with it."""
+    name = f"lines-{uuid4().hex[:8]}"
+    platform.publish(FAN_OUT.format(name=name, extra="pass"))
+    file, key = platform.upload("one.txt", b"line\n")["id"], uuid4().hex
+    aws.lose(0.6)
+    try:
+        with ThreadPoolExecutor(100) as pool:
+            same = list(pool.map(lambda _: platform.submit(name, [file], key=key)["id"], range(100)))
+            others = list(pool.map(lambda _: platform.submit(name, [file], key=uuid4().hex)["id"], range(5)))
+        assert len(set(same)) == 1
+        job_ids = [same[0], *others]
+        for job_id in job_ids:
+            assert total_of(platform, job_id, timeout_s=150) == 1
+    finally:
+        aws.lose(0)
+    assert platform.sql("SELECT count(*) FROM orchestration_job WHERE idempotency_key = %s", key) == [(1,)]
+    ours = sorted(one["name"] for one in aws.executions() if one["name"][:36] in job_ids)
+    assert ours == sorted(f"{job_id}-r1" for job_id in job_ids)
+    steps = sorted(name for name in aws.submitted() if name[:36] in job_ids)
+    assert steps == sorted(f"{job_id}-r1-{step}" for job_id in job_ids for step in ("count", "total"))
