@@ -93,6 +93,7 @@ class _Shift:
         self._hands = Hands(pace.at_once, hand_over, self._heed)
         self._end = time.monotonic() + STAY_S
         self._laters = 0
+        self._is_told = False
         self._says = {one.scope: one.says for one in pace.allowances}
 
     def work(self) -> bool:
@@ -107,6 +108,7 @@ class _Shift:
         while time.monotonic() < self._end:
             admit()
             due = pick(PICK, but=self._hands.jobs)
+            self._is_told = False
             for one in due:
                 if (is_more := self._give(one)) is not None:
                     return is_more
@@ -152,7 +154,10 @@ class _Shift:
         ]
 
     def _tell(self, wait: Wait) -> None:
-        """Those that have no reason yet."""
+        """Those that have no reason yet; not for each token that is waited for, as they may be many."""
+        if self._is_told:
+            return
+        self._is_told = True
         _explain(Job.objects.not_handed_over().filter(waiting_reason=""), self._says[wait.scope])
 
     def _heed(self, outcome: Outcome) -> None:

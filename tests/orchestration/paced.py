@@ -44,7 +44,7 @@ class Bucket:
 class PacedEngine:
     """`starts` has, by name, how often an execution was asked for and got; `faults` are raised first, one each."""
 
-    clock: Clock
+    in_time_of: Clock | None = None
     pace: Pace = field(default_factory=lambda: Pace((STARTS, STEPS)))
     bucket: Bucket | None = None
     starts: dict[str, int] = field(default_factory=lambda: defaultdict(int))
@@ -54,16 +54,22 @@ class PacedEngine:
     faults: Iterator[Exception | None] = field(default_factory=lambda: iter(()))
     meanwhile: Callable[[ExecutionSpec], object] = lambda _: None
 
+    @property
+    def clock(self) -> Clock:
+        assert self.in_time_of
+        return self.in_time_of
+
     def start(self, spec: ExecutionSpec) -> str:
         self.meanwhile(spec)
         if fault := next(self.faults, None):
             raise fault
-        if self.bucket and not self.bucket.take(self.clock.ahead.total_seconds()):
+        now = self.in_time_of.ahead.total_seconds() if self.in_time_of else 0.0
+        if self.bucket and not self.bucket.take(now):
             self.throttled += 1
             raise EngineBusy("Waiting for the test. It is asked too often.")
         self.starts[spec.name] += 1
         self.order.append(spec.name)
-        self.times.append(self.clock.ahead.total_seconds())
+        self.times.append(now)
         return spec.name
 
     def stop(self, spec: ExecutionSpec, *, reason: str) -> bool:

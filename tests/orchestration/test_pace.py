@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestration.engines.base import Allowance, Pace
 from orchestration.engines.step_functions.cell import Cell
 from orchestration.engines.step_functions.quotas import allowances
+from orchestration.execution import dispatch as dispatching
 from orchestration.execution import pacing
 from orchestration.execution.dispatch import dispatch
 from orchestration.models import Execution, Job, TokenBucket
@@ -15,13 +18,12 @@ from orchestration.models.dispatching import Draw
 from orchestration.states import JobState
 from tests.factories import make_file, publish_pipeline
 from tests.orchestration.clock import clock
-from tests.orchestration.paced import STEPS, Bucket, paced
+from tests.orchestration.paced import STEPS, Bucket, PacedEngine, paced
 from tests.orchestration.play import TWO_STEPS, run_all, submitted
 from tests.orchestration.test_healing import at_once
 
 if TYPE_CHECKING:
     from orchestration.models import PipelineVersion, User, Workspace
-    from tests.orchestration.paced import PacedEngine
 
 __all__ = ["clock", "paced"]  # fixtures
 
@@ -100,6 +102,36 @@ def test_engine_without_allowances_is_not_slowed(owner: User, lab: Workspace) ->
     jobs = [run_all(job) for job in queued(owner, lab, 3)]
     assert {job.state for job in jobs} == {JobState.SUCCEEDED}
     assert not TokenBucket.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_as_many_starts_are_under_way_as_the_engine_allows_and_each_job_is_started_once(
+    owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three meet, or none of them would go on."""
+    together = threading.Barrier(3, timeout=60)
+    plenty = Allowance("test/plenty", per_second=1_000, burst=1_000, each_start=1)
+    engine = PacedEngine(pace=Pace((plenty,), at_once=3))
+    engine.meanwhile = lambda _: together.wait()
+    monkeypatch.setattr(dispatching, "get_engine", lambda _name: engine)
+    jobs = queued(owner, lab, 9)
+    while dispatch():
+        pass
+    assert dict(engine.starts) == {job.execution_name: 1 for job in jobs}
+    assert handed_over() == 9
+
+
+@pytest.mark.django_db(transaction=True)
+def test_dispatchers_at_once_hand_each_job_over_once(
+    owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes while another leads goes again, and nothing is left lying."""
+    plenty = Allowance("test/plenty", per_second=1_000, burst=1_000, each_start=1)
+    engine = PacedEngine(pace=Pace((plenty,), at_once=2))
+    monkeypatch.setattr(dispatching, "get_engine", lambda _name: engine)
+    jobs = queued(owner, lab, 8)
+    at_once(*[dispatch] * 4)
+    assert dict(engine.starts) == {job.execution_name: 1 for job in jobs}
 
 
 @pytest.mark.django_db(transaction=True)
