@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,7 +15,9 @@ from urllib.parse import urlsplit
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from tests.live.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,19 @@ async def _answer(reader: asyncio.StreamReader) -> int:
     length = next(int(line.split(":")[1]) for line in head.split("\r\n") if line.lower().startswith("content-length"))
     await reader.readexactly(length)
     return int(head.split(" ", 2)[1])
+
+
+@contextlib.contextmanager
+def halted(platform: Platform, *names: str) -> Iterator[None]:
+    """These of its processes stand still meanwhile."""
+    pids = [platform.pid(name) for name in names]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 def answers(port: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -16,7 +15,8 @@ from uuid import uuid4
 import httpx
 import psycopg
 
-from tests.bench.load import Load, percentile, post_all
+from tests.bench.dispatching import dispatch_rows
+from tests.bench.load import Load, halted, percentile, post_all
 from tests.bench.rows import Row
 from tests.bench.uploads import upload_rows
 from tests.bench.watchers import event_latencies
@@ -125,7 +125,7 @@ def _creation(platform: Platform, file: str, scale: int) -> list[Row]:
     total = 600 // scale
     ours: list[Load] = []
     bare: list[Load] = []
-    with _bare_server(platform.database_url) as bare_url, _halted(platform, "worker", "engine"):
+    with _bare_server(platform.database_url) as bare_url, halted(platform, "worker", "engine"):
         for _ in range(3):
             bare.append(_post(f"{bare_url}/jobs", bare_body, lambda _: {}, total))
             ours.append(_post(f"{platform.url}/api/v1/jobs", ours_body, ours_headers, total))
@@ -151,18 +151,6 @@ def _forget_waiting(platform: Platform) -> None:
         for table in ("event", "jobinput", "steprun"):
             connection.execute(f"DELETE FROM orchestration_{table} WHERE {waiting}")  # noqa: S608  our own words
         connection.execute("DELETE FROM orchestration_job WHERE state = 'WAITING'")
-
-
-@contextlib.contextmanager
-def _halted(platform: Platform, *names: str) -> Iterator[None]:
-    pids = [platform.pid(name) for name in names]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 @contextlib.contextmanager
@@ -237,4 +225,5 @@ MEASURES: Final[dict[str, Callable[[Platform, str, int], list[Row]]]] = {
     "watchers": _watchers,
     "memory": _memory,
     "uploads": upload_rows,
+    "dispatch": dispatch_rows,
 }
