@@ -258,7 +258,7 @@ class EngineUnavailable(OrchestrationError):
 
 
 class EngineBusy(EngineUnavailable):
-    """The engine is asked too often just now. Try later."""
+    """The engine is there, and cannot take this just now. Try later."""
 
     code = "engine_busy"
 

@@ -60,7 +60,7 @@ ORDER BY due.turn, w.handed_over_at NULLS FIRST, due.id LIMIT %(number)s
 
 class Answer(Enum):
     SETTLED = "It is handed over, or never will be."
-    BUSY = "The engine is asked too often."
+    BUSY = "The engine is there, and cannot take this just now."
     LATER = "The engine did not answer, or cannot take anything."
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from django.db.models.functions import Now
 
 from orchestration.engines.registry import get_engine
 from orchestration.execution import dispatch as dispatching
@@ -14,7 +15,7 @@ from orchestration.execution import pacing
 from orchestration.execution.dispatch import dispatch
 from orchestration.execution.pacing import LATERS
 from orchestration.execution.sweep import reconcile
-from orchestration.models import Execution, Job
+from orchestration.models import BatchJobDefinition, Execution, Job
 from orchestration.states import JobState
 from tests.engines.wire import Fate
 from tests.factories import make_file
@@ -122,6 +123,24 @@ def test_throttling_is_told_from_an_engine_that_is_away(
     assert {job.waiting_detail for job in Job.objects.all()} == {
         "AWS refuses this server. StartExecution: Not so. (AccessDeniedException)"
     }
+
+
+def test_first_jobs_of_a_pipeline_wait_for_its_registration_and_not_longer(
+    on_aws: Cloud, owner: User, lab: Workspace, still: Clock
+) -> None:
+    """One of them registers it; that the others have to wait for that is no sign of an engine that is away."""
+    file = make_file(lab, owner)
+    submitted(owner, files=(file,))
+    dispatch()
+    BatchJobDefinition.objects.update(arn="", claimed_at=Now())
+    for _ in range(LATERS + 2):
+        submitted(owner, files=(file,))
+    dispatch()
+    assert {job.hand_over_tries for job in Job.objects.filter(execution=None)} == {1}
+    BatchJobDefinition.objects.update(claimed_at=None)
+    still.sleep(1)
+    dispatch()
+    assert len(on_aws.executions()) == LATERS + 3
 
 
 def test_execution_that_does_other_work_fails_the_job_with_its_code_and_is_not_asked_for_again(

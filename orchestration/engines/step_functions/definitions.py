@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from orchestration.engines.step_functions.definition import register_request
 from orchestration.engines.step_functions.faults import translated
-from orchestration.errors import EngineUnavailable, OrchestrationError
+from orchestration.errors import EngineBusy, OrchestrationError
 from orchestration.models import BatchJobDefinition
 from orchestration.points import point
 
@@ -61,7 +61,7 @@ class Definitions:
             row.filter(arn="").update(arn=arn, claimed_at=None)
         if found := row.registered().values_list("arn", flat=True).first():
             return str(found)
-        raise EngineUnavailable(f"Waiting for AWS. {name} is being registered.")
+        raise EngineBusy(f"Waiting for AWS. {name} is being registered.")
 
     def _find(self, name: str) -> str:
         """The first revision there is: somebody registered it, and died before it was written down."""
