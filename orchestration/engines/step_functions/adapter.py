@@ -60,6 +60,9 @@ class StepFunctionsEngine:
         compiled = compile_plan(plan)
         for address, lines in manifests(plan):
             self._put(address, lines)
+        return self._begin(compiled)
+
+    def _begin(self, compiled: Compiled) -> str:
         point("engine.before_start")
         try:
             with translated():
