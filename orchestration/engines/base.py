@@ -52,6 +52,8 @@ class AttemptReport:
     retry: bool = False
     only_if_expired: bool = False
     """The report rests on a lease that ran out: void if somebody has renewed it meanwhile."""
+    is_last: bool = False
+    """Nobody is left who could take up another attempt of the item in this run."""
     outputs: tuple[Output, ...] = ()
     usage: dict[str, Any] = field(default_factory=dict)
 

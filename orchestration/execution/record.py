@@ -99,7 +99,7 @@ def _settle_item(attempt: Attempt, report: AttemptReport) -> list[Event]:
         spot=step.spot,
         jitter=random.random(),  # noqa: S311  spreads retries, guards nothing
     )
-    if isinstance(decision, Retry) and not canceling:
+    if isinstance(decision, Retry) and not canceling and not report.is_last:
         _try_again(attempt, step, decision.delay_s)
         return []
     state = WorkState(report.state)

@@ -50,7 +50,7 @@ def settle(report: ExecutionReport) -> int:
         return 0  # whether it has ended again the reconciler will ask
     job_id, run = found
     of_run = Attempt.objects.filter(job=job_id, run=run)
-    return _untaken(of_run, _LEFT.get(report.state, AttemptState.FAILED), None, report.detail)
+    return _untaken(of_run, _LEFT.get(report.state, AttemptState.FAILED), None, report.detail, is_last=True)
 
 
 def _ended(of_run: AttemptQuerySet, piece: Piece, one: Try) -> int:
@@ -71,7 +71,9 @@ def _ended(of_run: AttemptQuerySet, piece: Piece, one: Try) -> int:
     )
 
 
-def _untaken(of_run: AttemptQuerySet, state: AttemptState, kind: FailureKind | None, detail: str) -> int:
+def _untaken(
+    of_run: AttemptQuerySet, state: AttemptState, kind: FailureKind | None, detail: str, *, is_last: bool = False
+) -> int:
     ended = state if state != AttemptState.SUCCEEDED else AttemptState.FAILED
     waiting = of_run.filter(state=AttemptState.QUEUED).values_list("pk", "fence")
     return sum(
@@ -82,6 +84,7 @@ def _untaken(of_run: AttemptQuerySet, state: AttemptState, kind: FailureKind | N
                 state=ended,
                 failure_kind=_kind(ended, kind),
                 detail=f"{UNTAKEN} {detail}".strip(),
+                is_last=is_last,
             )
         )
         for pk, fence in waiting

@@ -16,6 +16,7 @@ from orchestration.models import Attempt, Job
 from orchestration.services.claims import claim
 from orchestration.services.events import record_event
 from orchestration.states import AttemptState, ExecutionState, FailureKind, JobState, WaitingReason
+from tests.orchestration.play import TWO_STEPS
 from tests.orchestration.test_claims import BATCH_JOB, container, play, right_to, two_steps
 
 if TYPE_CHECKING:
@@ -145,6 +146,16 @@ def test_execution_that_is_over_starts_nothing_more(
     settle(ExecutionReport(job.execution_name, state, "States.Runtime", AT))
     job.refresh_from_db()
     assert job.state == ended
+
+
+def test_item_is_not_tried_again_in_an_execution_that_is_over(owner: User, lab: Workspace) -> None:
+    """However often its step may be tried: one question tells it all, and not one for each try."""
+    again = TWO_STEPS.replace("{attempts: 2, on: [interrupted]", "{attempts: 9, on: [interrupted, platform]")
+    job = two_steps(owner, lab, items=1, text=again)
+    assert settle(ExecutionReport(job.execution_name, ExecutionState.FAILED, "States.Runtime", AT)) == 1
+    assert ends(job) == [(0, 1, "FAILED", "PLATFORM")]
+    job.refresh_from_db()
+    assert job.state == JobState.FAILED
 
 
 @pytest.mark.parametrize("state", [ExecutionState.RUNNING, ExecutionState.UNKNOWN])

@@ -43,6 +43,16 @@ class Oracle:
     def _batch_jobs(self) -> Iterable[BatchJob]:
         return self.history.batch.jobs.values()
 
+    def _is_known(self, execution: str) -> bool:
+        """Or its starter was killed, and its job canceled before another hand-over: then no row knows it.
+
+        Its Batch jobs find nothing to do when they begin. Until then they stand in the queue.
+        """
+        if execution in self.history.rows.executions:
+            return True
+        self.history.world.hits["execution that no row knows"] += 1
+        return False
+
     # -- from two minutes after recovery on ------------------------------------------------------------------------
 
     def look(self) -> None:
@@ -79,7 +89,7 @@ class Oracle:
 
     def _is_over(self, job: Job, batch_jobs: list[BatchJob], since: float) -> None:
         """Nothing is left running of a job that did not end well."""
-        if job.state == "SUCCEEDED" or job.since > since:
+        if job.state == "SUCCEEDED" or job.since > since or not self._is_known(job.execution_name):
             return
         left = [one for one in batch_jobs if one.status not in OVER]
         demand(not left, f"{job.execution_name} is {job.state}, and of it {[one.id for one in left]} still run on AWS")
@@ -92,7 +102,7 @@ class Oracle:
         for job in self.history.rows.jobs.values():
             for number in range(1, job.run if job.since <= since else 1):
                 name = f"{job.id}-r{number}"
-                if ends[name] == "SUCCEEDED":
+                if ends[name] == "SUCCEEDED" or not self._is_known(name):
                     continue
                 left = [one.id for one in jobs_of.get(name, []) if one.status not in OVER]
                 demand(not left, f"{name} is long over, and of it {left} still run on AWS")

@@ -38,6 +38,7 @@ class Said:
     exit_code: int | None = None
     retry: bool = False
     only_if_expired: bool = False
+    is_last: bool = False
 
 
 class Recording:
@@ -84,7 +85,7 @@ class Recording:
             retry_requested=said.retry,
             jitter=self.jitter(),
         )
-        if isinstance(decision, Retry) and job.cancel_requested_at is None:
+        if isinstance(decision, Retry) and job.cancel_requested_at is None and not said.is_last:
             self.rows.add_attempt(job, step, item, number=attempt.number + 1, delay=decision.delay_s)
             return
         old = item.state
@@ -213,7 +214,7 @@ class Recording:
             return 0
         job, run = found
         of_run = [one for one in self.rows.of_job[job.id] if one.run == run]
-        return (yield from self._untaken(of_run, _LEFT.get(report.state, "FAILED"), None))
+        return (yield from self._untaken(of_run, _LEFT.get(report.state, "FAILED"), None, is_last=True))
 
     def _ended(self, of_step: Iterable[Attempt], piece: Piece, one: Try) -> Act[int]:
         holder = container_holder(piece.ref, one.number)
@@ -226,12 +227,12 @@ class Recording:
             repairs += yield from self.record(Said(attempt, state, fence, kind, one.exit_code))
         return repairs
 
-    def _untaken(self, attempts: Iterable[Attempt], state: str, kind: str | None) -> Act[int]:
+    def _untaken(self, attempts: Iterable[Attempt], state: str, kind: str | None, *, is_last: bool = False) -> Act[int]:
         ended = state if state != "SUCCEEDED" else "FAILED"
         waiting = [(one.id, one.fence) for one in attempts if one.state == "QUEUED"]
         repairs = 0
         for attempt, fence in waiting:
-            repairs += yield from self.record(Said(attempt, ended, fence, _kind(ended, kind)))
+            repairs += yield from self.record(Said(attempt, ended, fence, _kind(ended, kind), is_last=is_last))
         return repairs
 
 

@@ -55,7 +55,7 @@ steps:
     needs: [convert]
     for_each: input
     command: [polish]
-    retry: {attempts: 3, on: [interrupted, platform, user_code], backoff: 2s}
+    retry: {attempts: 8, on: [interrupted, platform, user_code], backoff: 2s}
 """
 
 

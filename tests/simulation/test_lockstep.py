@@ -25,7 +25,7 @@ __all__ = ["clock"]  # a fixture
 
 pytestmark = pytest.mark.django_db
 
-SHORT = 6
+SHORT = 4
 FULL = 200
 WITH_POINTS = (leasing, advance, dispatch, record, stopping, claims, engine_events, jobs, reruns, runner)
 WITH_ENGINE = (dispatch, stopping, sweep)
