@@ -10,7 +10,6 @@ from orchestration.engines.step_functions.cell import Cell
 from orchestration.engines.step_functions.events import BATCH_JOB, ENDS, EXECUTION
 from orchestration.engines.step_functions.pieces import forgotten, piece_of
 from orchestration.execution.dispatch import dispatch
-from orchestration.models import Job
 from orchestration.services import runner
 from orchestration.services.claims import Container, claim
 from orchestration.services.jobs import cancel
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from orchestration.engines.base import ExecutionSpec
-    from orchestration.models import File, User
+    from orchestration.models import File, Job, User
 
 CELL: Final = Cell(
     state_machine="arn:aws:states:eu-west-1:123456789012:stateMachine:esteira",
