@@ -13,5 +13,7 @@ What is the product's own here, and what is not:
   PostgreSQL and makes tens of acts a second, where a campaign needs tens of thousands.
 
 The model cannot drift: `lockstep` plays histories of these same worlds on the real services and a real PostgreSQL, act
-by act and kill by kill, and compares every row, answer and question to the engine after each act.
+by act and kill by kill, and compares every row, answer and question to the engine after each act. Not compared, and not
+in the model: sentences and reasons for people, pace and leadership of dispatchers, workspaces' fairness and limits,
+outputs, spot machines, redrives. They have tests of their own.
 """

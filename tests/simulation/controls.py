@@ -87,7 +87,7 @@ class PoisonStopsTheQueue(History):
 
     def _take(self, messages: list[Message]) -> None:
         if any(one.kind == "poison" for one in messages):
-            self.world.at(1, self._wake_consumer)
+            self.world.at(20, self._wake_consumer)
             for one in messages:
                 one.times, one.visible_at = 0, self.world.now
             return

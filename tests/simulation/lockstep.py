@@ -212,7 +212,7 @@ class LockStep(History):
 def _of_job(job: Job) -> dict[str, Any]:
     return {
         "job": (job.state, job.run, job.failure_kind, job.cancel_requested_at is not None),
-        "waits": (job.waiting_reason, job.hand_over_tries),
+        "tries": job.hand_over_tries,
         "execution": job.execution.name if job.execution else "",
         "steps": {step.name: (step.state, step.run, step.failure_kind) for step in job.steps.values()},
         "items": {

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation.batch import BEGINNING_MS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -116,4 +118,5 @@ class Machine:
         self._tell(run)
 
     def _tell(self, run: Run) -> None:
-        self.bus.publish("execution", {"name": run.name, "status": run.status})
+        ended = {"stopDate": BEGINNING_MS + int(run.ended_at * 1000)} if run.status != "RUNNING" else {}
+        self.bus.publish("execution", {"name": run.name, "status": run.status, **ended})

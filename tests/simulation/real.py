@@ -177,7 +177,7 @@ class Real:
         for job in Job.objects.select_related("execution"):
             found[str(job.pk)] = {
                 "job": (job.state, job.run, job.failure_kind, job.cancel_requested_at is not None),
-                "waits": (job.waiting_reason, job.hand_over_tries),
+                "tries": job.hand_over_tries,
                 "execution": job.execution.name if job.execution else "",
                 "steps": {},
                 "items": {},

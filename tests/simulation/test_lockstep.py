@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_django import Settings
 
     from orchestration.models import User, Workspace
+    from tests.simulation.history import Outcome
 
 __all__ = ["clock"]  # a fixture
 
@@ -54,10 +55,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", seeds(metafunc.config))
 
 
-def test_product_and_model_leave_the_same_rows(seed: int, real: Real, clock: Clock) -> None:
+def played(seed: int, real: Real, clock: Clock) -> tuple[LockStep, Outcome]:
     clock.stop()
     history = LockStep(seed, real, clock)
     history.world.chaos = replace(history.world.chaos, slow=0.0)
-    outcome = history.run()
+    return history, history.run()
+
+
+def test_product_that_parts_from_the_model_is_found(real: Real, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(advance, "finish_job", lambda *_, **__: None)
+    _, outcome = played(1, real, clock)
+    assert outcome.trouble.startswith("rows differ")
+
+
+def test_product_and_model_leave_the_same_rows(seed: int, real: Real, clock: Clock) -> None:
+    history, outcome = played(seed, real, clock)
     assert not outcome.trouble, "\n".join([*outcome.trace[-40:], outcome.trouble])
     assert history.acts > 10
