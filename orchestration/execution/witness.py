@@ -46,11 +46,18 @@ def settle(report: ExecutionReport) -> int:
     found = Job.run_of(report.name)
     if found is None or report.state in {ExecutionState.RUNNING, ExecutionState.UNKNOWN}:
         return 0
-    if report.may_be_late and Execution.objects.filter(name=report.name, redriven_at__gte=report.ended_at).exists():
+    if report.may_be_late and _is_redriven_since(report):
         return 0  # whether it has ended again the reconciler will ask
     job_id, run = found
     of_run = Attempt.objects.filter(job=job_id, run=run)
     return _untaken(of_run, _LEFT.get(report.state, AttemptState.FAILED), None, report.detail, is_last=True)
+
+
+def _is_redriven_since(report: ExecutionReport) -> bool:
+    """An end without a date may be any."""
+    redriven = Execution.objects.filter(name=report.name, redriven_at__isnull=False)
+    since = redriven if report.ended_at is None else redriven.filter(redriven_at__gte=report.ended_at)
+    return since.exists()
 
 
 def _ended(of_run: AttemptQuerySet, piece: Piece, one: Try) -> int:

@@ -77,9 +77,14 @@ def test_late_news_of_the_end_before_the_redrive_changes_nothing(
     redrive(user=operator, job=job, reason="The role was wrong.")
     late = ExecutionReport(job.execution_name, ExecutionState(state), "States.Permissions", before, may_be_late=True)
     assert settle(late) == 0
+    assert settle(replace(late, ended_at=None)) == 0, "news without a date may be old"
     assert Attempt.objects.get().state == "QUEUED"
     after = ExecutionReport(late.name, late.state, "", timezone.now() + timedelta(seconds=5), may_be_late=True)
     assert settle(after) == 1, "it has ended again"
+
+
+def test_news_without_a_date_counts_where_nothing_was_redriven(on_aws: Cloud, job: Job) -> None:
+    assert settle(ExecutionReport(job.execution_name, ExecutionState.FAILED, "", may_be_late=True)) == 1
 
 
 def test_what_aws_says_when_it_is_asked_is_true_whatever_the_clocks_say(
