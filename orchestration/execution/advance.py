@@ -217,11 +217,10 @@ def _cancel(job: Job) -> None:
 
 
 def _cancel_attempts(job: Job, attempts: QuerySet[Attempt]) -> None:
-    found = attempts.select_for_update(no_key=True).values_list("pk", "step", "item_index", "state")
-    for group in batched(list(found), BATCH, strict=False):
-        of_group = Attempt.objects.filter(pk__in=[pk for pk, *_ in group])
+    found = list(attempts.select_for_update(no_key=True))
+    for group in batched(found, BATCH, strict=False):
+        of_group = Attempt.objects.filter(pk__in=[attempt.pk for attempt in group])
         of_group.update(state=AttemptState.CANCELED, finished_at=Now())
-        write_events(
-            job.event(EventKind.ATTEMPT, step=step, item=item, attempt_id=pk, old=old, new=AttemptState.CANCELED)
-            for pk, step, item, old in group
-        )
+        for attempt in group:
+            attempt.job = job  # as it is locked here, and not looked up for each
+        write_events(attempt.event(AttemptState.CANCELED, old=attempt.state) for attempt in group)

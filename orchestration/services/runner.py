@@ -74,7 +74,7 @@ def _held(holder: Holder) -> Attempt:
 
 
 def begin(*, holder: Holder) -> Attempt:
-    """STARTING → RUNNING, the job with it. Repeated, the same attempt."""
+    """STARTING → RUNNING, the job with it, unless it is to be canceled. Repeated, the same attempt."""
     point("runner.begin")
     with transaction.atomic(durable=True):
         attempt = _held(holder)
@@ -91,6 +91,8 @@ def _running(attempt: Attempt) -> None:
             "pipeline_version", "workspace"
         )
         job = attempt.job = locked.get(pk=job.pk)
+    if job.cancel_requested_at is not None:
+        return  # its order says so, and its end comes without its having begun
     moved = swap_state(
         attempt,
         AttemptState.RUNNING,
@@ -117,7 +119,7 @@ def heartbeat(*, holder: Holder, progress: float | None = None, message: str | N
     if not Attempt.objects.held_by(holder.attempt_id, holder.fence).update(**changes):
         raise AttemptFenced
     attempt = Attempt.objects.select_related("job").get(pk=holder.attempt_id)
-    if progress is not None or message is not None:
+    if progress is not None or message:
         _progress_event(attempt)
     return attempt.job.cancel_requested_at is not None
 

@@ -5,9 +5,10 @@ import pytest
 from orchestration.errors import AttemptFenced, Forbidden, JobFinished
 from orchestration.execution.dispatch import dispatch
 from orchestration.execution.sweep import advance_stalled
-from orchestration.models import Attempt, Item, StepRun, User, Workspace
+from orchestration.models import Attempt, Event, Item, StepRun, User, Workspace
 from orchestration.services import runner
 from orchestration.services.jobs import cancel
+from orchestration.services.work_orders import work_order
 from orchestration.states import FINISHED, JOB_FINISHED, JobState
 from tests.factories import join, make_file, make_job, make_user, publish_pipeline
 from tests.orchestration.play import TWO_STEPS, end, holder, lease, run, submitted
@@ -28,6 +29,29 @@ def test_queued_attempts_never_start_after_a_cancel(owner: User, lab: Workspace)
     job = cancel(user=owner, job=job)
     assert job.state == JobState.CANCELED
     assert not lease()
+
+
+def test_canceled_attempt_is_told_with_its_number_like_every_other(owner: User, lab: Workspace) -> None:
+    job = submitted(owner, files=(make_file(lab, owner),))
+    dispatch()
+    cancel(user=owner, job=job)
+    event = Event.objects.get(job_id=job.pk, kind="attempt")
+    assert (event.old, event.new, event.data) == ("QUEUED", "CANCELED", {"run": 1, "number": 1})
+
+
+def test_canceled_while_it_starts_it_ends_without_having_begun(owner: User, lab: Workspace) -> None:
+    job = submitted(owner, files=(make_file(lab, owner),))
+    dispatch()
+    (attempt,) = lease()
+    cancel(user=owner, job=job)
+
+    begun = runner.begin(holder=holder(attempt))
+    assert (begun.state, work_order(begun)["cancel"]) == ("STARTING", True)
+
+    end(attempt, "canceled")
+    job.refresh_from_db()
+    assert job.state == JobState.CANCELED
+    assert not Event.objects.filter(job_id=job.pk, new="RUNNING").exclude(kind="step").exists()
 
 
 def test_running_job_is_canceling_until_its_last_attempt_has_ended(owner: User, lab: Workspace) -> None:

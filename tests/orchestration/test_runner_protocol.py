@@ -135,6 +135,15 @@ def test_heartbeat_renews_the_lease_and_moves_the_bar_with_at_most_one_event_a_s
     assert Event.objects.filter(kind="progress").count() == 1
 
 
+def test_heartbeat_without_news_leaves_no_event(attempt: Attempt) -> None:
+    """As each runner sends one every two seconds, whose step says nothing of its progress."""
+    runner.begin(holder=holder(attempt))
+    runner.heartbeat(holder=holder(attempt), progress=None, message="")
+    assert not Event.objects.filter(kind="progress").exists()
+    runner.heartbeat(holder=holder(attempt), progress=0.5, message="")
+    assert Event.objects.filter(kind="progress").count() == 1
+
+
 def test_stranger_to_the_table_is_fenced(db: None) -> None:
     from orchestration.ids import new_id
 
