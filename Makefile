@@ -52,7 +52,7 @@ shots: setup ## Take screenshots of every page, light and dark
 
 crash: setup ## The long campaigns: every crash point, 200 jobs under kills, 1 GiB, 2,000 images
 	@echo "Killing the platform at every durable act, and putting large and broken work through it …"
-	@exec $(BIN)/python -m pytest tests/crash tests/live tests/pipelines/test_big.py --campaign=full $(ARGS)
+	@exec $(BIN)/python -m pytest tests/crash tests/live tests/pipelines/test_big.py tests/scenarios --campaign=full $(ARGS)
 
 simulate: setup ## Two million simulated histories of jobs on AWS, each from its seed (ARGS='--seeds N --first K')
 	@exec $(BIN)/python -m tests.simulation $(ARGS)

@@ -1,4 +1,4 @@
-"""python -m tests.aws_double PORT FOLDER RUNNER: the double on this port, until its input ends."""
+"""python -m tests.aws_double PORT FOLDER RUNNER LOOK_S: the double on this port, until its input ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 REGION: Final = "eu-west-1"
-LOOK_S: Final = 0.2
 START: Final = "AWSStepFunctions.StartExecution"
 
 
@@ -45,10 +44,11 @@ class Application:
             "/double/lose": self._lose,
             "/double/state": lambda _: {
                 "running": batch.running(),
-                "unfinished": batch.unfinished(),
                 "submitted": batch.submitted(),
                 "arrays": batch.arrays(),
             },
+            "/double/unfinished": lambda asked: {"unfinished": batch.unfinished(asked["name"])},
+            "/double/news": lambda asked: {"news": batch.news(asked["after"])},
         }
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -104,13 +104,13 @@ def client_of(batch: Batch) -> Callable[..., Any]:
     return client
 
 
-def main(port: str, folder: str, runner: str) -> None:
+def main(port: str, folder: str, runner: str, look_s: str) -> None:
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
     default_user_config["batch"] = {"use_docker": False}
     paths = {"python3": sys.executable, "/opt/esteira/runner.pyz": runner}
     batch = Batch(Path(folder), definition_of, paths)
     server = make_server("127.0.0.1", int(port), Application(batch), threaded=True)
-    with interpreter(client_of(batch), look_s=LOOK_S):
+    with interpreter(client_of(batch), look_s=float(look_s)):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         print("ready", flush=True)
         sys.stdin.read()

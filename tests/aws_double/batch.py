@@ -102,6 +102,7 @@ class Batch:
         self._slots = threading.BoundedSemaphore(SLOTS)
         self.is_held = False
         """Nothing is started: all that comes stays RUNNABLE."""
+        self._news: list[dict[str, Any]] = []
 
     # -- what Batch is asked ---------------------------------------------------------------------------------------
 
@@ -154,10 +155,15 @@ class Batch:
         with self._changing:
             return sum(job.process is not None for job in self._jobs.values())
 
-    def unfinished(self) -> list[str]:
-        """Running, or in the queue."""
+    def unfinished(self, name: str) -> int:
+        """Running, or in the queue; of those whose name contains `name`."""
         with self._changing:
-            return [job.asked["jobName"] for job in self._jobs.values() if job.status not in OVER]
+            return sum(job.status not in OVER for job in self._jobs.values() if name in job.asked["jobName"])
+
+    def news(self, after: int) -> list[dict[str, Any]]:
+        """What the event bus would have told by now, without the first `after`."""
+        with self._changing:
+            return self._news[after:]
 
     def submitted(self) -> list[str]:
         with self._changing:
@@ -248,16 +254,19 @@ class Batch:
         with self._changing:
             if job.status not in OVER:
                 job.status = status
+                self._news.append(job.described())
             if whole is not job and whole.status not in OVER:
                 whole.status = "PENDING"
 
     def _end(self, job: Job, whole: Job, status: str, reason: str) -> None:
         with self._changing:
             job.status, job.reason, job.stopped_at = status, reason, _now_ms()
+            self._news.append(job.described())
             if whole is not job and all(child.status in OVER for child in whole.children):
                 failed = any(child.status == "FAILED" for child in whole.children)
                 whole.status, whole.stopped_at = "FAILED" if failed else "SUCCEEDED", _now_ms()
                 whole.reason = "Array Child Job failed" if failed else ""
+                self._news.append(whole.described())
 
     def _terminate(self, job: Job, reason: str) -> None:
         for one in (job, *job.children):

@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
@@ -74,9 +75,13 @@ class AwsDouble:
     def running(self) -> int:
         return int(self._ask("state")["running"])
 
-    def unfinished_jobs(self) -> list[str]:
-        """Names of the Batch jobs that run or are in the queue."""
-        found: list[str] = self._ask("state")["unfinished"]
+    def unfinished(self, name: str = "") -> int:
+        """Batch jobs that run or are in the queue, of those whose name contains `name`."""
+        return int(self._ask("unfinished", name=name)["unfinished"])
+
+    def news(self, *, after: int) -> list[dict[str, Any]]:
+        """Batch jobs as they were described each time one had changed, without the first `after`."""
+        found: list[dict[str, Any]] = self._ask("news", after=after)["news"]
         return found
 
     def submitted(self) -> list[str]:
@@ -98,10 +103,16 @@ class AwsDouble:
         return [one for page in pages.paginate(stateMachineArn=self.state_machine) for one in page["executions"]]
 
     def _ask(self, what: str, **asked: Any) -> dict[str, Any]:
-        answer = httpx.post(f"{self.url}/double/{what}", json=asked, timeout=30, trust_env=False)
+        answer = _asking().post(f"{self.url}/double/{what}", json=asked)
         answer.raise_for_status()
         said: dict[str, Any] = answer.json()
         return said
+
+
+@cache
+def _asking() -> httpx.Client:
+    """One for all: it is asked often, and to make one takes longer than to ask."""
+    return httpx.Client(timeout=30, trust_env=False, verify=False)  # noqa: S501  plain HTTP to this machine
 
 
 def client(service: Any, url: str) -> Any:
@@ -115,10 +126,11 @@ def client(service: Any, url: str) -> Any:
 
 
 @contextlib.contextmanager
-def aws_double(folder: Path) -> Iterator[AwsDouble]:
+def aws_double(folder: Path, *, look_s: float = 0.2) -> Iterator[AwsDouble]:
+    """`look_s`: so often the state machine looks how its Batch jobs are."""
     port = free_port()
     runner = build(folder / "runner.pyz")
-    command = [sys.executable, "-m", "tests.aws_double", str(port), str(folder), str(runner)]
+    command = [sys.executable, "-m", "tests.aws_double", str(port), str(folder), str(runner), str(look_s)]
     with (
         (folder / "double.log").open("wb") as log,
         subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log) as process,

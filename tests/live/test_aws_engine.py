@@ -102,7 +102,7 @@ def test_cancel_ends_what_runs_and_what_is_in_the_queue(aws: AwsDouble, platform
             assert (asked.status_code, asked.json()["canceling"]) == (202, True)
         for job_id in (running, waiting):
             assert platform.wait(job_id, timeout_s=90)["state"] == "CANCELED"
-            assert not [name for name in aws.unfinished_jobs() if job_id in name]
+            assert not aws.unfinished(job_id)
     finally:
         aws.hold(is_held=False)
 
