@@ -42,6 +42,7 @@ class Application:
             "/double/hold": self._hold,
             "/double/forget": self._forget,
             "/double/lose": self._lose,
+            "/double/complain": lambda asked: {"about": batch.complain(asked["reason"])},
             "/double/state": lambda _: {
                 "running": batch.running(),
                 "submitted": batch.submitted(),
@@ -91,17 +92,14 @@ def definition_of(arn: str) -> dict[str, Any]:
 
 def client_of(batch: Batch) -> Callable[..., Any]:
     """What the state machine submits with: checked by botocore, answered without a network."""
-
-    def client(**_: object) -> Any:
-        made = boto3.client("batch", region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
-        for operation, answer in (("SubmitJob", batch.submit), ("DescribeJobs", batch.describe)):
-            made.meta.events.register(
-                f"before-call.batch.{operation}",
-                lambda params, answer=answer, **_: answered(answer(json.loads(params["body"]))),
-            )
-        return made
-
-    return client
+    # One for all: to make it takes longer than all that is asked of it for a job.
+    made = boto3.client("batch", region_name=REGION, aws_access_key_id="a", aws_secret_access_key="b")
+    for operation, answer in (("SubmitJob", batch.submit), ("DescribeJobs", batch.describe)):
+        made.meta.events.register(
+            f"before-call.batch.{operation}",
+            lambda params, answer=answer, **_: answered(answer(json.loads(params["body"]))),
+        )
+    return lambda **_: made
 
 
 def main(port: str, folder: str, runner: str, look_s: str) -> None:

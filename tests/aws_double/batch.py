@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
+from tests.aws_double.containers import kill, stop
 from tests.aws_double.rules import is_tried_again
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ PAGE: Final = 100
 MOST_DESCRIBED: Final = 100
 MOST_TERMINATED: Final = 50
 SLOTS: Final = 4
-GRACE_S: Final = 30
 HOST_GONE: Final = "Host EC2 (instance i-0123456789abcdef0) terminated."
-STOPPED_S: Final = 60
 
 
 class Refused(Exception):
@@ -143,13 +142,25 @@ class Batch:
     # -- what befalls its jobs -------------------------------------------------------------------------------------
 
     def interrupt(self, name: str) -> int:
-        """The machines under the running jobs whose name contains `name` go away. How many they were."""
+        """The machines under the running jobs whose name contains `name`, or whose id it is, go away. How many."""
         with self._changing:
-            running = [job for job in self._jobs.values() if name in job.asked["jobName"] and job.process]
+            running = [
+                job for job in self._jobs.values() if job.process and (name in job.asked["jobName"] or name == job.id)
+            ]
             for job in running:
-                job.gone = HOST_GONE
-                _kill(job)
+                if job.process:
+                    job.gone = HOST_GONE
+                    kill(job.process.pid)
         return len(running)
+
+    def complain(self, reason: str) -> int:
+        """Of all jobs in the queue Batch says why they stand there. How many they are."""
+        with self._changing:
+            waiting = [job for job in self._jobs.values() if job.status == "RUNNABLE"]
+            for job in waiting:
+                job.reason = reason
+                self._news.append(job.described())
+        return len(waiting)
 
     def running(self) -> int:
         with self._changing:
@@ -222,7 +233,7 @@ class Batch:
             code = process.wait(timeout.get("attemptDurationSeconds"))
         except subprocess.TimeoutExpired:
             reason = "Job attempt duration exceeded timeout"
-            code = _stop(process)
+            code = stop(process)
         with self._changing:
             job.process = None
             container: dict[str, Any] = {"logStreamName": f"esteira/{job.id}/{number}"}
@@ -253,7 +264,7 @@ class Batch:
     def _move(self, job: Job, whole: Job, status: str) -> None:
         with self._changing:
             if job.status not in OVER:
-                job.status = status
+                job.status, job.reason = status, job.reason if job.is_terminated else ""
                 self._news.append(job.described())
             if whole is not job and whole.status not in OVER:
                 whole.status = "PENDING"
@@ -273,7 +284,7 @@ class Batch:
             if one.status not in OVER:
                 one.is_terminated, one.reason = True, reason
                 if one.process:
-                    threading.Thread(target=_stop, args=(one.process,), daemon=True).start()
+                    threading.Thread(target=stop, args=(one.process,), daemon=True).start()
 
 
 def programs_of(folder: Path, image: str) -> Path:
@@ -290,18 +301,3 @@ def _is_listed(job: Job, asked: dict[str, Any]) -> bool:
         if not any(fnmatchcase(job.asked["jobName"].lower(), value.lower()) for value in one["values"]):
             return False
     return bool(asked.get("filters")) or job.status == asked.get("jobStatus", "RUNNING")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> int:
-    """SIGTERM, and SIGKILL after the 30 s that Batch grants."""
-    process.terminate()
-    try:
-        return process.wait(GRACE_S)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        return process.wait(STOPPED_S)
-
-
-def _kill(job: Job) -> None:
-    if job.process:
-        os.killpg(job.process.pid, 9)

@@ -72,6 +72,10 @@ class AwsDouble:
         """Of the answers to StartExecution, so many never arrive, although what was asked is done."""
         self._ask("lose", share=share)
 
+    def complain(self, reason: str) -> int:
+        """Batch says of all jobs in the queue why they stand there. How many they are."""
+        return int(self._ask("complain", reason=reason)["about"])
+
     def running(self) -> int:
         return int(self._ask("state")["running"])
 

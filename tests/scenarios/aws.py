@@ -12,9 +12,11 @@ from unittest import mock
 
 from django.test import override_settings
 
+from orchestration.engines.leasing import piece_of_holder
 from orchestration.engines.registry import get_engine
 from orchestration.engines.step_functions.cell import Cell
 from orchestration.engines.step_functions.events import BATCH_JOB
+from orchestration.models import Attempt
 from orchestration.services.events import record_event
 from tests.aws_double.batch import ACCOUNT
 from tests.aws_double.running import BUCKET, KEYS, QUEUE, REGION, AwsDouble, aws_double
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from orchestration.models import Job
 
-LOOK_S: Final = 0.05
+LOOK_S: Final = 0.1
 """So often the state machine asks how its Batch jobs are; AWS tells it by an event."""
 
 
@@ -39,7 +41,14 @@ class AwsWorld:
     def hold(self, *, is_held: bool) -> None:
         self._double.hold(is_held=is_held)
 
+    def complain(self, reason: str) -> int:
+        return self._double.complain(reason)
+
     def kill_host(self, job: Job, step: str) -> int:
+        holders = Attempt.objects.live().filter(job=job, step=step).values_list("leased_by", flat=True)
+        return sum(self._double.interrupt(ref) for ref in map(piece_of_holder, holders) if ref)
+
+    def kill_container(self, job: Job, step: str) -> int:
         return self._double.interrupt(f"{job.execution_name}-{step}")
 
     def restart(self, *, meanwhile: Callable[[], object]) -> None:

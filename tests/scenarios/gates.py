@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-# sh $GATES/wait NAME: tell that we are there, and stay until the script opens it.
+# sh $GATES/wait NAME: tell that we are there, and stay until the script opens it. Not for ever: whatever nobody ended
+# would go on after the tests.
 _WAIT: Final = """\
 touch "$GATES/at-$1-$ESTEIRA_ITEM"
-while [ ! -e "$GATES/open-$1" ]; do sleep 0.02; done
+turns=0
+while [ ! -e "$GATES/open-$1" ]; do
+  sleep 0.05
+  turns=$((turns + 1))
+  [ $turns -lt 1200 ] || exit 99
+done
 """
 # sh $GATES/once NAME && …: true the first time that this item asks, over all its attempts.
 _ONCE: Final = """\

@@ -80,12 +80,20 @@ class LocalWorld:
     def hold(self, *, is_held: bool) -> None:
         self._is_held = self.supervisor.is_held = is_held
 
+    def complain(self, reason: str) -> int:
+        """It has nothing to say: what fits into the machine starts."""
+        raise AssertionError(f"the local engine does not say {reason}")
+
     def kill_host(self, job: Job, step: str) -> int:
         live = set(Attempt.objects.live().filter(job=job, step=step).values_list("pk", flat=True))
         hit = [process for process in list(self.supervisor._running.values()) if process.attempt_id in live]
         for process in hit:
             process.kill()
         return len(hit)
+
+    def kill_container(self, job: Job, step: str) -> int:
+        """There are none: a runner has one attempt."""
+        raise AssertionError(f"no container of {step} of {job} is here")
 
     def restart(self, *, meanwhile: Callable[[], object]) -> None:
         """Nothing is put in order: what the old one watched the new one must find."""

@@ -138,11 +138,17 @@ class Play:
     def _hold(self, _: None) -> None:
         self.world.engine.hold(is_held=True)
 
+    def _complain(self, reason: str) -> None:
+        self._wait(lambda: self.world.engine.complain(reason), "something in the queue")
+
     def _release(self, _: None) -> None:
         self.world.engine.hold(is_held=False)
 
     def _kill_host(self, step: str) -> None:
         assert self.world.engine.kill_host(self.job, step), f"nothing of {step} ran"
+
+    def _kill_container(self, step: str) -> None:
+        assert self.world.engine.kill_container(self.job, step), f"no container of {step} was there"
 
     def _restart(self, _: None) -> None:
         self.world.engine.restart(meanwhile=lambda: None)

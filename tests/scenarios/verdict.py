@@ -26,7 +26,8 @@ def _of_lanes(played: Play) -> Iterator[str]:
 def _of_the_end(played: Play) -> Iterator[str]:
     wanted, job = played.scenario.expect, played.job
     yield from _unless_same("state", wanted.state, job.state)
-    yield from _unless_same("failure_kind", wanted.failure_kind, job.failure_kind)
+    why = (wanted.failure_kind, job.failure_kind) if wanted.failure_kind else ("", job.failure_detail)
+    yield from _unless_same("failure_kind", *why)
     if wanted.detail not in job.failure_detail:
         yield f"detail: expected {wanted.detail!r} in {job.failure_detail!r}"
     yield from _unless_same("earlier", wanted.earlier, [one.state for one in played.jobs.values()][:-1])

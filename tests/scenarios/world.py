@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from unittest import mock
 
@@ -15,7 +16,7 @@ from django.test import override_settings
 
 from api_app.database import close_lanes
 from orchestration.engines.registry import get_engine
-from orchestration.execution import sweep
+from orchestration.execution import stopping, sweep
 from orchestration.execution.dispatch import dispatch
 from orchestration.models import Job
 from orchestration.services import work_orders
@@ -40,8 +41,14 @@ class EngineWorld(Protocol):
     def hold(self, *, is_held: bool) -> None:
         """While it is held, nothing that is in the queue starts."""
 
+    def complain(self, reason: str) -> int:
+        """The engine says why what is in its queue does not start. Of how much it does."""
+
     def kill_host(self, job: Job, step: str) -> int:
         """The machines under the running attempts of this step go away without a word. How many attempts it hit."""
+
+    def kill_container(self, job: Job, step: str) -> int:
+        """The same, of containers of the step that may have no attempt any more or not yet. How many it hit."""
 
     def restart(self, *, meanwhile: Callable[[], object]) -> None:
         """Whoever works for the engine on our side is killed, and starts again after `meanwhile`."""
@@ -74,7 +81,7 @@ class World:
         if time.monotonic() - self._reconciled >= RECONCILE_S:
             self._reconciled = time.monotonic()
             sweep.reconcile()
-            sweep.stop_ended()
+            stopping.stop_unwanted()
 
     def tell_time(self) -> None:
         """So that the next beat reconciles, as if the time for it had come."""
@@ -113,7 +120,8 @@ def world(name: str, folder: Path, blocker: Any) -> Iterator[World]:
         )
         # A cancel is heard with a heartbeat; what is settled is looked at at once.
         stack.enter_context(mock.patch.object(work_orders, "HEARTBEAT_S", HEARTBEAT_S))
-        stack.enter_context(mock.patch.object(sweep, "SETTLES", type(sweep.SETTLES)()))
+        for name_of_pause in ("SETTLES", "AGAIN"):
+            stack.enter_context(mock.patch.object(stopping, name_of_pause, timedelta()))
         get_engine.cache_clear()
         stack.callback(get_engine.cache_clear)
         door = stack.enter_context(opened(port))
