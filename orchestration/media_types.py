@@ -66,7 +66,17 @@ def _by_place(rows: list[puremagic.PureMagic]) -> list[tuple[slice, frozenset[by
     return [(slice(start, end or None), frozenset(found)) for (start, end), found in places.items()]
 
 
+def _beginnings(rows: list[puremagic.PureMagic]) -> list[tuple[slice, frozenset[bytes]]]:
+    """The first two bytes of each: most files have none of them, and there are far fewer places to look at."""
+    places: dict[tuple[int, int], set[bytes]] = {}
+    for row in rows:
+        known = row.byte_match[:2]
+        places.setdefault((row.offset, row.offset + len(known)), set()).add(known)
+    return [(slice(*place), frozenset(found)) for place, found in places.items()]
+
+
 _HEADS: Final = _by_place(magic_header_array)
+_BEGINNINGS: Final = _beginnings(magic_header_array)
 _FEET: Final = _by_place(magic_footer_array)
 
 
@@ -110,4 +120,8 @@ def _by_library(head: bytes) -> str | None:
 def _may_know(head: bytes) -> bool:
     """False where the library would find nothing; it takes milliseconds to say so itself."""
     first, last = head[:max_head], head[-max_foot:]
-    return any(first[place] in known for place, known in _HEADS) or any(last[place] in known for place, known in _FEET)
+    return _is_at(_FEET, last) or (_is_at(_BEGINNINGS, first) and _is_at(_HEADS, first))
+
+
+def _is_at(places: list[tuple[slice, frozenset[bytes]]], data: bytes) -> bool:
+    return any(data[place] in known for place, known in places)

@@ -37,6 +37,6 @@ def _not_alone(files: Sequence[File]) -> Sequence[File]:
     if len(files) < FEW:
         return files
     counts = Counter(file.sha256 for file in files)
-    others = File.objects.filter(workspace=files[0].workspace_id, sha256__in=list(counts), purged_at__isnull=True)
-    known = set(others.exclude(pk__in=[file.pk for file in files]).values_list("sha256", flat=True))
+    others = File.objects.filter(workspace=files[0].workspace_id, sha256__any=list(counts), purged_at__isnull=True)
+    known = set(others.exclude(pk__any=[file.pk for file in files]).values_list("sha256", flat=True))
     return [file for file in files if file.sha256 in known or counts[file.sha256] > 1]

@@ -6,7 +6,8 @@ import errno
 import hashlib
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -17,7 +18,7 @@ from orchestration.execution.arrival import arrived, first_state
 from orchestration.execution.isolation import alone
 from orchestration.media_types import HEAD_BYTES, detect
 from orchestration.models import File, Upload, UploadPart
-from orchestration.models.bulk import database_now, fill_defaults, insert
+from orchestration.models.bulk import database_defaults, database_now, insert
 from orchestration.points import point
 from orchestration.states import FileKind, UploadState
 from orchestration.storage.local import LocalStorage
@@ -25,7 +26,7 @@ from orchestration.storage.local_parts import LocalParts
 from orchestration.storage.registry import get_place, get_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -148,12 +149,12 @@ def _record(finished: Sequence[tuple[Upload, str]]) -> dict[UUID, File]:
     uploads = [upload for upload, _ in finished]
     ids = [upload.pk for upload in uploads]
     mine = Upload.objects.move_many(ids, UploadState.COMPLETING, UploadState.COMPLETE, completed_at=now)
+    blank = database_defaults(File, now)
     files = [
-        file_of(upload, _first_look(upload), version=version, now=now)
+        file_of(upload, _first_look(upload), version=version, now=now, blank=blank)
         for upload, version in finished
         if upload.pk in mine
     ]
-    fill_defaults(files, now)
     insert(files)
     arrived(files)
     UploadPart.objects.filter(upload__in=[upload for upload in uploads if not upload.is_single]).delete()
@@ -168,27 +169,38 @@ class Look(NamedTuple):
     sha256: str
 
 
-def file_of(upload: Upload, look: Look, *, version: str = "", now: datetime | None = None) -> File:
-    """The File that an upload becomes. Its type is by name and first bytes until it is examined."""
+def file_of(
+    upload: Upload,
+    look: Look,
+    *,
+    version: str = "",
+    now: datetime | None = None,
+    blank: Mapping[str, Any] = MappingProxyType({}),
+) -> File:
+    """The File that an upload becomes. Its type is by name and first bytes until it is examined.
+
+    Not saved; `blank` says what else is known of all that become one `now`.
+    """
     days = upload.workspace.upload_retention_days
-    return File(
-        pk=upload.file_id,
-        workspace=upload.workspace,
-        kind=FileKind.UPLOAD,
-        name=upload.name,
-        path=upload.path,
-        size=upload.size or 0,
-        sha256=look.sha256,
-        crc64nvme=upload.crc64nvme,
-        media_type=detect(upload.name, look.head),
-        scan_state=first_state(sha256=look.sha256),
-        storage=upload.storage,
-        key=upload.key,
-        version=version,
-        upload_id=upload.pk,
-        created_by_id=upload.created_by_id,
-        expires_at=(now or Now()) + timedelta(days=days),
-    )
+    fields: dict[str, Any] = {
+        "id": upload.file_id,
+        "workspace_id": upload.workspace_id,
+        "kind": FileKind.UPLOAD,
+        "name": upload.name,
+        "path": upload.path,
+        "size": upload.size or 0,
+        "sha256": look.sha256,
+        "crc64nvme": upload.crc64nvme,
+        "media_type": detect(upload.name, look.head),
+        "scan_state": first_state(sha256=look.sha256),
+        "storage": upload.storage,
+        "key": upload.key,
+        "version": version,
+        "upload_id": upload.pk,
+        "created_by_id": upload.created_by_id,
+        "expires_at": (now or Now()) + timedelta(days=days),
+    }
+    return File(**{**blank, **fields})
 
 
 def _first_look(upload: Upload) -> Look:

@@ -1,11 +1,14 @@
-"""Many rows at once. What the ORM does for each column of each row costs more than PostgreSQL does for the row."""
+"""Many rows at once. What the ORM does for each column of each row costs more than PostgreSQL does for the row.
+
+`__any`, of a thousand values: one parameter instead of the thousand of `__in`.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models.expressions import DatabaseDefault
+from django.db.models import Field, Lookup
 from django.db.models.functions import Now
 from psycopg import sql
 
@@ -14,6 +17,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from django.db import models
+    from django.db.backends.base.base import BaseDatabaseWrapper
+    from django.db.models.sql.compiler import SQLCompiler
+
+
+@Field.register_lookup
+class AnyOf(Lookup):
+    """`column = ANY(array)`. The values are plain ones of the column's own type."""
+
+    lookup_name = "any"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> tuple[str, tuple[Any, ...]]:
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} = ANY(%s)", (*params, list(self.rhs))
 
 
 def database_now() -> datetime:
@@ -24,12 +41,10 @@ def database_now() -> datetime:
     return found
 
 
-def fill_defaults(rows: Sequence[models.Model], now: datetime) -> None:
-    """What the database would fill in itself."""
-    for row in rows:
-        for field in row._meta.concrete_fields:  # noqa: SLF001  the documented way to a model's fields
-            if isinstance(getattr(row, field.attname), DatabaseDefault):
-                setattr(row, field.attname, now if isinstance(field.db_default, Now) else field.db_default)
+def database_defaults(model: type[models.Model], now: datetime) -> dict[str, Any]:
+    """What the database would fill in itself, by field: for rows that are written by `insert`."""
+    fields = [field for field in model._meta.concrete_fields if field.has_db_default()]  # noqa: SLF001
+    return {field.attname: now if isinstance(field.db_default, Now) else field.db_default for field in fields}
 
 
 def insert(rows: Sequence[models.Model]) -> None:

@@ -76,6 +76,7 @@ def _sync_file_system(fd: int) -> None:
 
 
 def _link(part: str, target: str) -> None:
+    """Raises FileNotFoundError where there are no bytes."""
     try:
         os.link(part, target)
     except FileExistsError:
@@ -244,15 +245,14 @@ class LocalParts:
             for part, target in names:
                 with suppress(FileNotFoundError):
                     os.chmod(part, SEALED)
-                    _link(part, target)
+                _link(part, target)
             point("storage.before_fsync")
             fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 _sync_file_system(fd)
             finally:
                 os.close(fd)
-            for part, target in names:
-                os.stat(target)  # FileNotFoundError: there are no bytes
+            for part, _ in names:
                 with suppress(FileNotFoundError):
                     os.unlink(part)
         point("storage.committed")

@@ -124,10 +124,10 @@ def complete_many(*, user: User, ids: Sequence[UUID], workspace: str = "") -> li
     if len(ids) > BATCH_MAX:
         raise Invalid(f"A batch takes at most {BATCH_MAX} uploads; this one has {len(ids)}.")
     mine = list_uploads(user=user, workspace=workspace)
-    asked = mine.open().filter(pk__in=set(ids), mode=UploadMode.SINGLE)
+    asked = mine.open().filter(pk__any=set(ids), mode=UploadMode.SINGLE)
     # Most have no file yet and all of them one workspace: joined to each row, both would cost more than the rest.
     done = _together(user, list(asked.select_related(None)))
-    uploads = mine.filter(pk__in=set(ids) - done.keys()).in_bulk()
+    uploads = mine.filter(pk__any=set(ids) - done.keys()).in_bulk()
     results: list[Upload | OrchestrationError] = []
     for upload_id in ids:
         upload = done.get(upload_id) or uploads.get(upload_id)

@@ -53,7 +53,7 @@ def join_uploads(*, user: User, ids: Sequence[UUID], wanted: Wanted, workspace: 
     if final is None:
         _require_whole(partial)
         size = sum(upload.offset for upload in partial)
-        final = checked_upload(user, place, replace(wanted, size=size), UploadDoor.TUS)
+        final = checked_upload(user, place, replace(wanted, size=size), UploadDoor.TUS, {})
         final.concat = concat
         _join(partial, final)
         point("concat.decided")

@@ -20,7 +20,7 @@ from orchestration.errors import (
 from orchestration.execution.finishing import local_parts
 from orchestration.ids import new_id
 from orchestration.models import Upload, Workspace
-from orchestration.models.bulk import database_now, fill_defaults, insert
+from orchestration.models.bulk import database_defaults, database_now, insert
 from orchestration.models.upload import STORAGE, TTL
 from orchestration.services.access import find_workspace
 from orchestration.services.uploads.complete import complete_empty
@@ -30,7 +30,7 @@ from orchestration.services.uploads.rooms import check_open, check_room, check_s
 from orchestration.states import Role, UploadDoor, UploadMode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -79,7 +79,7 @@ def create_upload(
         return found, False
     if wanted.resume and (found := _to_resume(user, place, wanted)):
         return found, False
-    upload = checked_upload(user, place, wanted, door)
+    upload = checked_upload(user, place, wanted, door, _blank())
     upload.concat, upload.sha256 = concat, sha256
     upload.idempotency_key = idempotency_key or None
     upload.request_digest = wanted.digest() if idempotency_key else ""
@@ -103,10 +103,11 @@ def create_uploads(
     batch = new_id()
     results: list[Begun | OrchestrationError] = []
     fresh: list[Upload] = []
+    blank, folder = _blank(), f"{BATCH_FOLDER[1:]}{batch}"
     for one in wanted:
         found = resumable.get((one.fingerprint, one.size)) if one.resume else None
         try:
-            upload = found or checked_upload(user, place, one, UploadDoor.API, folder=f"{BATCH_FOLDER[1:]}{batch}")
+            upload = found or checked_upload(user, place, one, UploadDoor.API, blank, folder=folder)
         except OrchestrationError as exc:
             if atomic:
                 raise
@@ -122,7 +123,15 @@ def create_uploads(
     ]
 
 
-def checked_upload(user: User, place: Workspace, wanted: Wanted, door: UploadDoor, *, folder: str = "") -> Upload:
+def _blank() -> dict[str, Any]:
+    now = database_now()
+    return database_defaults(Upload, now) | {"expires_at": now + TTL}
+
+
+def checked_upload(
+    user: User, place: Workspace, wanted: Wanted, door: UploadDoor, blank: Mapping[str, Any], *, folder: str = ""
+) -> Upload:
+    """Not saved; `blank` says what of it nobody asked for."""
     size = wanted.size
     if size is not None and size < 0:
         raise Invalid("A file's size is 0 or more bytes.")
@@ -133,25 +142,26 @@ def checked_upload(user: User, place: Workspace, wanted: Wanted, door: UploadDoo
         crc64.from_text(wanted.crc64nvme)
     part_size = part_size_for(size, wanted.part_size_hint)
     file_id = new_id()
-    return Upload(
-        workspace=place,
-        created_by=user,
-        door=door,
-        mode=UploadMode.SINGLE if size is not None and size <= part_size else UploadMode.PARTS,
-        name=clean_name(wanted.name),
-        path=clean_path(wanted.path),
-        size=size,
-        content_type=wanted.content_type[:255],
-        modified_at=wanted.modified,
-        fingerprint=wanted.fingerprint,
-        crc64nvme=wanted.crc64nvme,
-        part_size=part_size,
-        part_count=None if size is None else max(1, -(-size // part_size)),
-        storage=STORAGE,
+    fields: dict[str, Any] = {
+        "workspace": place,
+        "created_by_id": user.pk,
+        "door": door,
+        "mode": UploadMode.SINGLE if size is not None and size <= part_size else UploadMode.PARTS,
+        "name": clean_name(wanted.name),
+        "path": clean_path(wanted.path),
+        "size": size,
+        "content_type": wanted.content_type[:255],
+        "modified_at": wanted.modified,
+        "fingerprint": wanted.fingerprint,
+        "crc64nvme": wanted.crc64nvme,
+        "part_size": part_size,
+        "part_count": None if size is None else max(1, -(-size // part_size)),
+        "storage": STORAGE,
         # Of a batch lie side by side, so that one listing shows which of them have arrived.
-        key=f"{place.pk}/{folder or file_id.hex[-2:]}/{file_id}",
-        file_id=file_id,
-    )
+        "key": f"{place.pk}/{folder or file_id.hex[-2:]}/{file_id}",
+        "file_id": file_id,
+    }
+    return Upload(**{**blank, **fields})
 
 
 @transaction.atomic(durable=True)
@@ -164,10 +174,6 @@ def _enter(user: User, place: Workspace, uploads: Sequence[Upload]) -> None:
     parts = local_parts(uploads[0])
     if parts is not None and more > parts.free_bytes():
         raise StorageFull
-    now = database_now()
-    for upload in uploads:
-        upload.expires_at = now + TTL
-    fill_defaults(uploads, now)
     insert(uploads)
 
 

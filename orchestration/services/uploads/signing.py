@@ -45,7 +45,7 @@ LIVES: Final = timedelta(minutes=15)
 SALT: Final = "esteira.part"
 _ADDRESS: Final = re.compile(
     r"/api/v1/uploads/([0-9a-f-]{36})/parts/([0-9]{1,5})"
-    r"\?e=(?P<e>[0-9]{1,12})&k=(?P<k>[sp])&o=(?P<o>[0-9]{1,18})&l=(?P<l>[0-9]{1,18})&c=(?P<c>[^&]{1,40})&s=(?P<s>[0-9a-f]{64})"
+    r"\?e=([0-9]{1,12})&k=([sp])&o=([0-9]{1,18})&l=([0-9]{1,18})&c=([^&]{1,40})&s=([0-9a-f]{64})"
 )
 
 
@@ -207,20 +207,27 @@ def grant_of(address: str) -> Grant:
     found = _ADDRESS.fullmatch(address)
     if found is None:
         raise SignatureInvalid("This is not the address of a part as it was signed here. Sign the part again.")
-    return read_grant(UUID(found[1]), int(found[2]), found.groupdict() | {"c": unquote(found["c"])})
+    upload, number, expires, kind, offset, length, crc, given = found.groups()
+    fields = (upload, int(number), int(offset), int(length), unquote(crc), kind, int(expires))
+    return _verified(fields, given)
 
 
 def read_grant(upload: UUID, number: int, query: dict[str, str]) -> Grant:
     """What the URL allows. Raises SignatureInvalid, SignatureExpired."""
     try:
-        expires, offset, length = int(query["e"]), int(query["o"]), int(query["l"])
-        crc, kind, given = query["c"], query["k"], query["s"]
+        numbers = int(query["o"]), int(query["l"])
+        fields = (str(upload), number, *numbers, query["c"], query["k"], int(query["e"]))
+        given = query["s"]
     except (KeyError, ValueError) as exc:
         raise SignatureInvalid("This URL is not one of ours, or parts of it are missing. Sign the part again.") from exc
-    fields = (str(upload), number, offset, length, crc, kind, expires)
+    return _verified(fields, given)
+
+
+def _verified(fields: tuple[str, int, int, int, str, str, int], given: str) -> Grant:
     secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     if not any(hmac.compare_digest(_signature(_signing_key(secret), *fields), given) for secret in secrets):
         raise SignatureInvalid
+    upload, number, offset, length, crc, kind, expires = fields
     if expires < time.time():
         raise SignatureExpired
-    return Grant(upload=upload, number=number, offset=offset, length=length, crc64nvme=crc, single=kind == "s")
+    return Grant(UUID(upload), number, offset, length, crc, single=kind == "s")
