@@ -227,15 +227,17 @@ def test_rules_are_the_five_that_batch_takes_and_the_last_ends_all() -> None:
 def test_policy_of_the_step_is_obeyed() -> None:
     never = request(retry=RetryPolicy(on=()))
 
-    assert decided(never, INTERRUPTED) == "EXIT"
+    assert decided(never, INTERRUPTED) == "RETRY", "whether anything is left to do the claim says"
     assert decided(never, end(reason="DockerTimeoutError: x")) == "EXIT"
     assert decided(never, end("75")) == "RETRY"
 
 
 @pytest.mark.parametrize(
-    ("retry", "spot", "expected"), [(1, None, 1), (3, None, 3), (3, 5, 5), (3, 2, 3), (50, None, 10), (1, 99, 10)]
+    ("retry", "spot", "expected"), [(1, None, 2), (3, None, 3), (3, 5, 5), (3, 2, 3), (50, None, 10), (1, 99, 10)]
 )
-def test_attempts_are_the_steps_own_and_as_many_as_batch_takes(retry: int, spot: int | None, expected: int) -> None:
+def test_attempts_are_the_steps_own_two_at_least_and_as_many_as_batch_takes(
+    retry: int, spot: int | None, expected: int
+) -> None:
     one = step(retry=RetryPolicy(attempts=retry), spot=Spot(spot) if spot else None)
 
     assert retry_strategy(one).attempts == expected

@@ -55,24 +55,27 @@ def retry_strategy(step: StepSpec) -> RetryStrategy:
 
     A timed-out attempt Batch never repeats.
     """
-    attempts = max(step.retry.attempts, step.spot.attempts if step.spot else 1)
-    return _strategy(step, attempts, interrupted=_action(step, "INTERRUPTED"))
+    return _strategy(step, max(step.retry.attempts, step.spot.attempts if step.spot else 1))
 
 
 def spot_strategy(step: StepSpec, attempts: int) -> RetryStrategy:
     """On machines that may be taken away: so many attempts, and interruption is what they are for."""
-    return _strategy(step, attempts, interrupted="RETRY")
+    return _strategy(step, attempts, least=1)
 
 
 def on_demand_strategy(step: StepSpec) -> RetryStrategy:
-    return _strategy(step, step.retry.attempts, interrupted=_action(step, "INTERRUPTED"))
+    return _strategy(step, step.retry.attempts)
 
 
-def _strategy(step: StepSpec, attempts: int, *, interrupted: _Action) -> RetryStrategy:
+def _strategy(step: StepSpec, attempts: int, *, least: int = 2) -> RetryStrategy:
+    """A machine may go away after its last item has ended and before its container has, which Batch calls a failure.
+
+    Started again, the container asks the platform what is left to do, and ends as its items did.
+    """
     return RetryStrategy(
-        attempts=min(attempts, MOST_ATTEMPTS),
+        attempts=min(max(attempts, least), MOST_ATTEMPTS),
         rules=(
-            ExitRule(interrupted, on_status_reason="Host EC2*"),
+            ExitRule("RETRY", on_status_reason="Host EC2*"),
             ExitRule(_action(step, "PLATFORM"), on_reason="CannotPullContainerError*"),
             ExitRule(_action(step, "PLATFORM"), on_reason="DockerTimeoutError*"),
             ExitRule("RETRY", on_exit_code=TRY_AGAIN),
