@@ -235,9 +235,7 @@ def test_policy_of_the_step_is_obeyed() -> None:
 @pytest.mark.parametrize(
     ("retry", "spot", "expected"), [(1, None, 2), (3, None, 3), (3, 5, 5), (3, 2, 3), (50, None, 10), (1, 99, 10)]
 )
-def test_attempts_are_the_steps_own_two_at_least_and_as_many_as_batch_takes(
-    retry: int, spot: int | None, expected: int
-) -> None:
+def test_attempts_are_the_steps_own_from_two_to_what_batch_takes(retry: int, spot: int | None, expected: int) -> None:
     one = step(retry=RetryPolicy(attempts=retry), spot=Spot(spot) if spot else None)
 
     assert retry_strategy(one).attempts == expected
