@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
-from api_app.gate import BUNDLE
 from api_app.receiving import EXTENSION
 from orchestration.services.uploads.limits import BUNDLE_MAX
 from project.stack.answers import is_api, refusal
@@ -39,6 +38,7 @@ API_BODY: Final = 1 * MIB
 FORM_BODY: Final = 10 * MIB
 # Django spools whole bodies before it looks at the URL, in memory and then on disk: all of them together.
 ALL_FORM_BODIES: Final = 256 * MIB
+BUNDLE: Final = "/api/v1/uploads:put"
 BODIES: Final[Mapping[str, int]] = {
     "/api/runner/v1/log": 260 * KIB,
     "/api/runner/v1/outputs": 8 * MIB,
