@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import sync_playwright
 
+from tests.aws_double.running import AwsDouble, aws_double
 from tests.live.browsing import FLAGS, chromium, sign_in
 from tests.live.on_buckets import RESULTS, UPLOADS
 from tests.live.platform import Platform, running
@@ -22,6 +23,12 @@ def platform() -> Iterator[Platform]:
     """One platform for all live tests of a run; each makes its own jobs."""
     with running() as platform:
         yield platform
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsDouble]:
+    with aws_double(tmp_path_factory.mktemp("aws")) as double:
+        yield double
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 
-from tests.aws_double.running import AwsDouble, aws_double
 from tests.live.platform import Platform, running
 from tests.live.test_containers import FAN_OUT, SLOW_AT_FIRST, attempts, total_of, until_busy
 
@@ -17,13 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.aws_double.running import AwsDouble
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsDouble]:
-    with aws_double(tmp_path_factory.mktemp("aws")) as double:
-        yield double
 
 
 @pytest.fixture(scope="module")
