@@ -146,8 +146,8 @@ TYPES: Final = {
 }
 
 
-def state_word(state: str, *, is_canceling: bool = False) -> str:
-    return "Canceling" if is_canceling else state.replace("_", " ").capitalize()
+def state_word(state: str) -> str:
+    return state.replace("_", " ").capitalize()
 
 
 def type_word(media_type: str) -> str:

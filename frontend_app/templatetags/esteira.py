@@ -11,6 +11,7 @@ from django.utils.html import format_html
 
 from frontend_app import words
 from orchestration.cost.wording import dollars
+from orchestration.states import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,11 +34,15 @@ register.filter("dollars", dollars)
 
 
 @register.simple_tag
-def chip(state: str, *, is_canceling: bool = False) -> SafeString:
-    """The state as a word with its colour; colour is never the only sign."""
+def chip(state: str, *, is_canceling: bool = False, failure_kind: str = "") -> SafeString:
+    """The state as a word with its colour; colour is never the only sign.
+
+    An attempt that was interrupted is said to be so, calmly: machines come and go, and it is tried again.
+    """
     shown = "CANCELING" if is_canceling else state
-    word = words.state_word(state, is_canceling=is_canceling)
-    return format_html('<span class="chip" data-state="{}">{}</span>', shown, word)
+    if failure_kind == FailureKind.INTERRUPTED:
+        shown = FailureKind.INTERRUPTED
+    return format_html('<span class="chip" data-state="{}">{}</span>', shown, words.state_word(shown))
 
 
 @register.simple_tag

@@ -105,9 +105,12 @@ def _attempts(job: Job) -> dict[str, Any]:
 
 
 def _worth_reading(shown: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Whose log to show first: the oldest that runs, else the last that failed, else the last."""
+    """Whose log to show first: the oldest that runs, else the last that failed and was not mended, else the last."""
     live = [row for row in shown if row["attempt"].state in ATTEMPT_LIVE]
-    failed = [row for row in shown if row["attempt"].state in FAILED]
+    latest: dict[tuple[str, int], dict[str, Any]] = {}
+    for row in shown:
+        latest.setdefault((row["attempt"].step, row["attempt"].item_index), row)
+    failed = [row for row in latest.values() if row["attempt"].state in FAILED]
     return live[-1] if live else failed[0] if failed else shown[0] if shown else None
 
 

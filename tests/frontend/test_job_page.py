@@ -98,6 +98,29 @@ def test_attempt_that_runs_is_shown_before_any_number_of_queued_ones(
     assert f'id="log-current" hidden data-log-open="/attempts/{attempt.pk}/log/"' in html
 
 
+def test_interrupted_attempt_is_told_calmly_and_once_mended_its_log_is_not_put_first(
+    owner: User, lab: Workspace
+) -> None:
+    job = submitted(owner, publish_pipeline(TWO_STEPS), (make_file(lab, owner),))
+    dispatch()
+    (first,) = lease()
+    runner.begin(holder=holder(first))
+    assert "nothing runs just now" not in page(owner, job, "live/")
+    end(first, "failed", failure_kind="INTERRUPTED", detail="Host EC2 terminated.")
+    job.refresh_from_db()
+    html = page(owner, job, "live/")
+    assert '<span class="chip" data-state="INTERRUPTED">Interrupted</span>' in html
+    assert "Host EC2 terminated." in html
+    assert "nothing runs just now" in html
+    assert f'id="log-current" hidden data-log-open="/attempts/{first.pk}/log/"' in html
+    Attempt.objects.filter(job=job, state="QUEUED").update(available_at=first.available_at)
+    run_all(job)
+    html = page(owner, job, "live/")
+    assert 'data-state="SUCCEEDED"' in html
+    assert f'data-log-open="/attempts/{first.pk}/log/"' in html, "it can still be opened"
+    assert f'id="log-current" hidden data-log-open="/attempts/{first.pk}/log/"' not in html
+
+
 def test_report_of_the_last_step_is_open_in_a_frame_that_may_do_nothing(owner: User, lab: Workspace) -> None:
     job = make_job(owner, lab, publish_pipeline(TWO_STEPS), [make_file(lab, owner)], state="SUCCEEDED")
     report = result(job)

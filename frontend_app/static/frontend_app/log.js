@@ -45,6 +45,7 @@
           add(text);
           end = answer.headers.get("Esteira-Log-End");
           isComplete = answer.headers.get("Esteira-Log-Complete") === "true";
+          pre.toggleAttribute("data-complete", isComplete);
           if (text) wait = FAST_MS;
         }
       } catch {
@@ -60,6 +61,7 @@
     turn += 1;
     [url, end, isComplete] = [source.dataset.logOpen, "", false];
     pre.replaceChildren();
+    pre.removeAttribute("data-complete");
     cut.hidden = true;
     panel.hidden = false;
     title.textContent = source.dataset.logName;
