@@ -131,9 +131,11 @@ class Puts:
         return sum(times - 1 for times in self.parts.values())
 
 
-def wait_until(check: Callable[[], object], what: str, *, page: Page | None = None) -> None:
+def wait_until(
+    check: Callable[[], object], what: str, *, page: Page | None = None, patience_s: float = PATIENCE_S
+) -> None:
     """Playwright's events arrive only while something of it is waited for, so a page may be given."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not check():
         assert time.monotonic() < deadline, f"{what} did not happen"
         if page is None:

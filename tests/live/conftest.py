@@ -7,7 +7,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.aws_double.running import AwsDouble, aws_double
 from tests.live.browsing import FLAGS, chromium, sign_in
-from tests.live.on_buckets import RESULTS, UPLOADS
+from tests.live.on_buckets import RESULTS, UPLOADS, on_s3
 from tests.live.platform import Platform, running
 from tests.s3_double.server import S3Double
 
@@ -72,18 +72,5 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Double]:
 @pytest.fixture(scope="module")
 def direct(s3: S3Double) -> Iterator[Platform]:
     """On the strict object store, behind a relay that keeps what passes the web process."""
-    given = s3.credentials
-    settings = {
-        "ESTEIRA_STORAGE": "s3",
-        "ESTEIRA_S3_BUCKET_UPLOADS": UPLOADS,
-        "ESTEIRA_S3_BUCKET_RESULTS": RESULTS,
-        "ESTEIRA_S3_PREFIX": "esteira",
-        "ESTEIRA_S3_ENDPOINT": s3.endpoint,
-        "ESTEIRA_S3_REGION": given.region,
-        "ESTEIRA_S3_ADDRESSING": "path",
-        "AWS_ACCESS_KEY_ID": given.access_key,
-        "AWS_SECRET_ACCESS_KEY": given.secret_key,
-        "NO_PROXY": "127.0.0.1",
-    }
-    with running(settings, relayed=True) as platform:
+    with running(on_s3(s3), relayed=True) as platform:
         yield platform

@@ -13,6 +13,8 @@ import httpx
 from orchestration.engines.local.processes import _of_attempt
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.live.platform import Platform
 
 
@@ -29,9 +31,10 @@ class Journal:
         self.jobs.setdefault(key, set()).add(job_id)
 
 
-def check(platform: Platform, journal: Journal) -> None:
+def check(platform: Platform, journal: Journal, read: Callable[[str, str, str], bytes | None] | None = None) -> None:
+    """`read` fetches what is stored under an alias, a key and a version; without it, from the disk."""
     _accepted_uploads_are_there(platform, journal)
-    _nothing_unfinished_is_visible(platform)
+    _nothing_unfinished_is_visible(platform, read or _on_disk(platform))
     _one_terminal_state_each(platform)
     _no_doubled_effect(platform)
     _one_job_a_key(platform, journal)
@@ -41,19 +44,27 @@ def check(platform: Platform, journal: Journal) -> None:
 def _accepted_uploads_are_there(platform: Platform, journal: Journal) -> None:
     """I1."""
     for file_id, sha256 in journal.files.items():
-        answer = platform.call("GET", f"/files/{file_id}/content")
+        answer = platform.call("GET", f"/files/{file_id}/content", follow_redirects=True)
         assert answer.status_code == httpx.codes.OK, f"I1: file {file_id} is gone"
         assert hashlib.sha256(answer.content).hexdigest() == sha256, f"I1: file {file_id} has changed"
 
 
-def _nothing_unfinished_is_visible(platform: Platform) -> None:
-    """I2: every row has its object, whole."""
-    rows = platform.sql("SELECT storage, key, size, sha256 FROM orchestration_file WHERE deleted_at IS NULL")
-    for storage, key, size, sha256 in rows:
+def _on_disk(platform: Platform) -> Callable[[str, str, str], bytes | None]:
+    def read(storage: str, key: str, _version: str) -> bytes | None:
         stored = Path(platform.home, "storage", storage, key)
-        assert stored.exists(), f"I2: {storage}/{key} has a row and no object"
-        assert stored.stat().st_size == size, f"I2: {storage}/{key} is not whole"
-        assert hashlib.sha256(stored.read_bytes()).hexdigest() == sha256, f"I2: {storage}/{key} has other bytes"
+        return stored.read_bytes() if stored.exists() else None
+
+    return read
+
+
+def _nothing_unfinished_is_visible(platform: Platform, read: Callable[[str, str, str], bytes | None]) -> None:
+    """I2: every row has its object, whole."""
+    rows = platform.sql("SELECT storage, key, version, size, sha256 FROM orchestration_file WHERE deleted_at IS NULL")
+    for storage, key, version, size, sha256 in rows:
+        stored = read(storage, key, version)
+        assert stored is not None, f"I2: {storage}/{key} has a row and no object"
+        assert len(stored) == size, f"I2: {storage}/{key} is not whole"
+        assert hashlib.sha256(stored).hexdigest() == sha256, f"I2: {storage}/{key} has other bytes"
 
 
 def _one_terminal_state_each(platform: Platform) -> None:

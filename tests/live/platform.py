@@ -25,7 +25,7 @@ from project.embedded.throwaway import throwaway
 from tests.live.relay import Relay
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from project.embedded.postgres import EmbeddedPostgres
 
@@ -143,6 +143,7 @@ def running(
     *,
     relayed: bool = False,
     with_engine: bool = True,
+    children_of: Callable[[Path, dict[str, str], Callable[[str], None]], Children] = Children,
 ) -> Iterator[Platform]:
     """The platform, ready. Everything it started is gone afterwards. `relayed`: with every byte to and fro counted.
 
@@ -156,7 +157,7 @@ def running(
         url = f"http://127.0.0.1:{free_port()}"
         env = environment(home, url, postgres.url) | (extra or {})
         said: list[str] = []
-        children = Children(home / "log", env, said.append)
+        children = children_of(home / "log", env, said.append)
         platform = Platform(home, url, postgres.url, postgres, children, "", said, env=extra or {})
         platform.manage("prepare")
         platform.token = json.loads((home / "cli.json").read_text())["token"]
