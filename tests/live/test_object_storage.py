@@ -16,10 +16,11 @@ import pytest
 
 from orchestration import crc64
 from tests.live.browsing import wait_until
-from tests.live.on_buckets import UPLOADS
+from tests.live.on_buckets import RESULTS, UPLOADS
 from tests.live.platform import ROOT, Platform
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.s3_double.server import S3Double
@@ -162,6 +163,69 @@ def test_command_sends_runs_and_fetches_by_the_bucket(direct: Platform, s3: S3Do
     (found,) = tmp_path.rglob("copy-of-mine.bin")
     assert found.read_bytes() == data
     assert len(direct.relay.seen_in) + len(direct.relay.seen_out) - before < MIB // 4
+
+
+def copies_of(platform: Platform, files: dict[str, bytes]) -> dict[str, bytes]:
+    """Sends them and runs a job on them while the bucket is bad; what comes back, by name."""
+    platform.publish(COPY)
+    ids = []
+    for name, data in files.items():
+        body = {"name": name, "size": len(data), "crc64nvme": crc(data)}
+        upload = platform.call("POST", "/uploads", json=body, headers={"Idempotency-Key": uuid4().hex}).json()
+        wait_until(lambda signed=upload["put"], data=data: is_there(signed, data), "the bucket")
+        ids.append(file_of(platform, upload["id"]))
+    job = platform.wait(platform.submit("copy", ids, key=uuid4().hex)["id"], timeout_s=90)
+    assert job["state"] == "SUCCEEDED", f"{job['failure_detail']}\n{platform.logs()}"
+    return {file["name"]: fetched(platform, file["id"]) for file in job["results"]}
+
+
+def is_there(signed: dict[str, Any], data: bytes) -> bool:
+    try:
+        answer = httpx.put(signed["url"], headers=signed["headers"], content=data, trust_env=False)
+    except httpx.TransportError:
+        return False
+    assert answer.status_code in {200, 412, 503}, answer.text
+    return answer.status_code != 503
+
+
+def fetched(platform: Platform, file_id: str) -> bytes:
+    address = platform.call("GET", f"/files/{file_id}/content").headers["location"]
+    while (answer := httpx.get(address, trust_env=False)).status_code == 503:
+        pass
+    return answer.content
+
+
+@pytest.fixture
+def files(s3: S3Double) -> Iterator[dict[str, bytes]]:
+    s3.ledger.clear()
+    yield {f"{n}.bin": random.Random(n).randbytes(30_000 + n) for n in range(4)}
+    s3.faults.clear()
+
+
+def test_job_in_a_throttled_bucket_is_slower_and_loses_nothing(
+    direct: Platform, s3: S3Double, files: dict[str, bytes]
+) -> None:
+    s3.faults.throttle(share=0.2, seed=18)
+    made = copies_of(direct, files)
+    throttled = sum(call.status == 503 for call in s3.ledger.calls)
+    assert throttled >= 3, "it was throttled"
+    assert s3.ledger.count() - throttled >= 3 * len(files)
+    assert throttled <= 0.4 * (s3.ledger.count() - throttled), "each refusal costs about one more call, and no storm"
+    assert made == {f"copy-of-{name}": data for name, data in files.items()}
+
+
+def test_output_whose_answer_was_lost_is_sent_again_and_there_once(
+    direct: Platform, s3: S3Double, files: dict[str, bytes]
+) -> None:
+    """The second PUT finds the first one's object in its way (F19)."""
+    s3.faults.lose_reply("PutObject", times=len(files) + 2)
+    made = copies_of(direct, files)
+    assert made == {f"copy-of-{name}": data for name, data in files.items()}
+    puts = [(call.bucket, call.status) for call in s3.ledger.of("PutObject")]
+    assert puts.count((UPLOADS, 0)) >= 1
+    assert puts.count((RESULTS, 0)) >= 1, "an answer to a step was lost"
+    assert puts.count((RESULTS, 412)) == puts.count((RESULTS, 0))
+    assert all(len(versions) == 1 for versions in s3.store.bucket(RESULTS).versions.values())
 
 
 def test_storage_is_found_good_by_the_command(direct: Platform) -> None:
