@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -172,7 +173,7 @@ def copies_of(platform: Platform, files: dict[str, bytes]) -> dict[str, bytes]:
     for name, data in files.items():
         body = {"name": name, "size": len(data), "crc64nvme": crc(data)}
         upload = platform.call("POST", "/uploads", json=body, headers={"Idempotency-Key": uuid4().hex}).json()
-        wait_until(lambda signed=upload["put"], data=data: is_there(signed, data), "the bucket")
+        wait_until(partial(is_there, upload["put"], data), "the bucket")
         ids.append(file_of(platform, upload["id"]))
     job = platform.wait(platform.submit("copy", ids, key=uuid4().hex)["id"], timeout_s=90)
     assert job["state"] == "SUCCEEDED", f"{job['failure_detail']}\n{platform.logs()}"
