@@ -13,10 +13,11 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect
 
-from tests.live.browsing import PATIENCE_MS, sign_in
+from tests.live.browsing import PATIENCE_MS, sign_in, wait_until
 from tests.live.platform import ROOT, Platform, running
 from tests.live.test_aws_engine import FAILS_AT_FIRST, submitted
 from tests.live.test_containers import FAN_OUT, SLOW_AT_FIRST, attempts, until_busy
+from tests.scenarios.aws import as_event
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 SUCCEEDED, FAILED, CANCELED = 0, 1, 3
+PHONE_PX = 390
+STUCK = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - There are no machines of this kind just now."
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +164,20 @@ def test_page_cancels_and_says_so_until_nothing_runs(
     assert aws.unfinished(job_id)
     expect(state).to_have_text("Canceled", timeout=PATIENCE_MS)
     assert not aws.unfinished(job_id)
+
+
+def test_page_says_on_a_phone_why_a_job_waits_for_a_machine(aws: AwsDouble, platform: Platform, page: Page) -> None:
+    page.set_viewport_size({"width": PHONE_PX, "height": 844})
+    aws.hold(is_held=True)
+    try:
+        job_id = submitted(platform, 1)
+        wait_until(lambda: aws.complain(STUCK), "something in the queue")
+        told = next(one for one in reversed(aws.news(after=0)) if one["jobName"].startswith(job_id))
+        record = "from orchestration.services.events import record_event; record_event(body={!r})"
+        platform.manage("shell", "-v", "0", "-c", record.format(as_event(told)))
+        page.goto(f"{platform.url}/jobs/{job_id}/")
+        expect(page.locator("#job-state .note")).to_contain_text("Step count: AWS has no machine free")
+        expect(page.locator("#job-state .note")).to_contain_text(STUCK)
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE_PX, "one long word moves the page"
+    finally:
+        aws.hold(is_held=False)

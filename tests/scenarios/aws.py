@@ -60,7 +60,7 @@ class AwsWorld:
         news = self._double.news(after=self._heard)
         self._heard += len(news)
         for detail in news:
-            body = _event(detail)
+            body = as_event(detail)
             self._told[detail["jobName"]].append(body)
             for _ in range(self._times):
                 record_event(body=body)
@@ -78,7 +78,7 @@ class AwsWorld:
         return self._double.unfinished(str(job.pk))
 
 
-def _event(detail: dict[str, Any]) -> str:
+def as_event(detail: dict[str, Any]) -> str:
     around = {"source": "aws.batch", "detail-type": BATCH_JOB, "account": ACCOUNT, "region": REGION}
     return json.dumps(around | {"detail": detail})
 
