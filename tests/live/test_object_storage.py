@@ -8,7 +8,7 @@ import os
 import random
 import subprocess
 import sys
-from functools import partial
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -173,10 +173,13 @@ def copies_of(platform: Platform, files: dict[str, bytes]) -> dict[str, bytes]:
     for name, data in files.items():
         body = {"name": name, "size": len(data), "crc64nvme": crc(data)}
         upload = platform.call("POST", "/uploads", json=body, headers={"Idempotency-Key": uuid4().hex}).json()
-        wait_until(partial(is_there, upload["put"], data), "the bucket")
+        while not is_there(upload["put"], data):
+            pass
         ids.append(file_of(platform, upload["id"]))
     job = platform.wait(platform.submit("copy", ids, key=uuid4().hex)["id"], timeout_s=90)
     assert job["state"] == "SUCCEEDED", f"{job['failure_detail']}\n{platform.logs()}"
+    unseen = "SELECT count(*) FROM orchestration_file WHERE sha256 = ''"
+    wait_until(lambda: platform.sql(unseen) == [(0,)], "the examination")
     return {file["name"]: fetched(platform, file["id"]) for file in job["results"]}
 
 
@@ -206,13 +209,15 @@ def files(s3: S3Double) -> Iterator[dict[str, bytes]]:
 def test_job_in_a_throttled_bucket_is_slower_and_loses_nothing(
     direct: Platform, s3: S3Double, files: dict[str, bytes]
 ) -> None:
+    copies_of(direct, {name: data[::-1] for name, data in files.items()})  # other bytes: equal ones are stored once
+    calm = s3.ledger.count()
+    s3.ledger.clear()
     s3.faults.throttle(share=0.2, seed=18)
     made = copies_of(direct, files)
-    throttled = sum(call.status == 503 for call in s3.ledger.calls)
-    assert throttled >= 3, "it was throttled"
-    assert s3.ledger.count() - throttled >= 3 * len(files)
-    assert throttled <= 0.4 * (s3.ledger.count() - throttled), "each refusal costs about one more call, and no storm"
     assert made == {f"copy-of-{name}": data for name, data in files.items()}
+    assert sum(call.status == 503 for call in s3.ledger.calls) > 0.1 * calm, "it was throttled"
+    made_of = Counter((call.operation, call.status) for call in s3.ledger.calls)
+    assert s3.ledger.count() <= 1.3 * calm, f"each refusal costs about one more call, and no storm: {made_of}, {calm}"
 
 
 def test_output_whose_answer_was_lost_is_sent_again_and_there_once(
