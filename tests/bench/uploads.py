@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 PART = 16 << 20
 SMALL = 10 << 10
 LANES = 16
-BATCH = 1_000
-BUNDLED = 500
-GROUPS = 2
+BATCH = 500
+BUNDLED = 250
+GROUPS = 4
 WARM = 1
 """Rounds that do not count: whoever has just started is slow."""
 TUS_HEAD = (
@@ -267,7 +267,7 @@ def _small(us: Us, web: Rival, platform: Platform, data: Path, count: int, round
 
 
 def _batches(us: Us, data: Path, count: int, round_: int) -> float:
-    """Begun, sent, completed, in the database; up to a thousand at a time, and two groups at once, as our clients do.
+    """Begun, sent, completed, in the database; as many at a time and so many groups at once as our own client takes.
 
     Every file has bytes of its own, whose checksums are made before the clock starts.
     """
