@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Subquery
+from django.db.models import F
 from django.db.models.functions import Now
 
 from orchestration.engines.base import ExecutionSpec
@@ -85,14 +85,7 @@ def _start(job_id: UUID) -> Outcome:
     point("dispatch.started")
     with transaction.atomic():
         execution = Execution(name=spec.name, engine=settings.ENGINE, external_ref=external_ref)
-        Execution.objects.bulk_create([execution], ignore_conflicts=True)
-        Job.objects.filter(pk=job_id, run=job.run, execution__isnull=True).update(
-            execution=Subquery(Execution.objects.filter(name=spec.name).values("pk")),
-            hand_over_tries=0,
-            next_try_at=None,
-            waiting_reason=WaitingReason.CAPACITY,
-            waiting_detail="Waiting for room on the engine.",
-        )
+        Job.objects.filter(pk=job_id, run=job.run, execution__isnull=True).hand_to(execution)
     point("dispatch.recorded")
     advance(job_id)
     return Outcome(Answer.SETTLED)

@@ -21,7 +21,7 @@ from orchestration.models import Execution, Job
 from orchestration.models.execution import LOCAL
 from orchestration.models.repair import count_repairs
 from orchestration.points import point
-from orchestration.states import JobState, WaitingReason
+from orchestration.states import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,13 +81,7 @@ def _take_up(one: OpenExecution, job_id: UUID, run: int) -> bool:
         )
         if not waiting.exists():
             return False
-        Execution.objects.bulk_create([_row(one)], ignore_conflicts=True)
-        taken = Job.objects.filter(pk=job_id).update(
-            execution=Execution.objects.get(name=one.name),
-            waiting_reason=WaitingReason.CAPACITY,
-            waiting_detail="Waiting for room on the engine.",
-        )
-    return bool(taken)
+        return bool(Job.objects.filter(pk=job_id).hand_to(_row(one)))
 
 
 def _give_over(one: OpenExecution, job_id: UUID, run: int) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Subquery
 from django.db.models.functions import Now
 
 from orchestration.ids import new_id
@@ -50,6 +50,17 @@ class JobQuerySet(InWorkspaceQuerySet["Job"]):
             Q(next_try_at=None) | Q(next_try_at__lte=Now()),
         )
         return self.not_handed_over().filter(*due, cancel_requested_at__isnull=True)
+
+    def hand_to(self, execution: Execution) -> int:
+        """An engine has begun it for these jobs. In the caller's transaction; the row may be there already."""
+        Execution.objects.bulk_create([execution], ignore_conflicts=True)
+        return self.update(
+            execution=Subquery(Execution.objects.filter(name=execution.name).values("pk")),
+            hand_over_tries=0,
+            next_try_at=None,
+            waiting_reason=WaitingReason.CAPACITY,
+            waiting_detail="Waiting for room on the engine.",
+        )
 
     def untold(self) -> Self:
         """Jobs whose end nobody was mailed yet, that of this run at least."""

@@ -72,20 +72,17 @@ def _strategy(step: StepSpec, attempts: int, *, least: int = 2) -> RetryStrategy
 
     Started again, the container asks the platform what is left to do, and ends as its items did.
     """
+    of_platform: _Action = "RETRY" if "PLATFORM" in step.retry.on else "EXIT"
     return RetryStrategy(
         attempts=min(max(attempts, least), MOST_ATTEMPTS),
         rules=(
             ExitRule("RETRY", on_status_reason="Host EC2*"),
-            ExitRule(_action(step, "PLATFORM"), on_reason="CannotPullContainerError*"),
-            ExitRule(_action(step, "PLATFORM"), on_reason="DockerTimeoutError*"),
+            ExitRule(of_platform, on_reason="CannotPullContainerError*"),
+            ExitRule(of_platform, on_reason="DockerTimeoutError*"),
             ExitRule("RETRY", on_exit_code=TRY_AGAIN),
             ExitRule("EXIT", on_reason="*"),
         ),
     )
-
-
-def _action(step: StepSpec, kind: str) -> _Action:
-    return "RETRY" if kind in step.retry.on else "EXIT"
 
 
 def _container(step: StepSpec, cell: Cell) -> dict[str, Any]:
