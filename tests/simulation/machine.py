@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.simulation.batch import BEGINNING_MS
 
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tests.simulation.batch import Batch, BatchJob
     from tests.simulation.bus import Bus
     from tests.simulation.world import World
+
+
+ON_ITS_WAY_S: Final = 5.0
+"""A request that was sent before a stop: an aborted execution runs no `Retry`, so nothing comes much later."""
 
 
 @dataclass(slots=True, eq=False)
@@ -74,17 +78,19 @@ class Machine:
                 self.world.at(self.world.rng.uniform(0.1, 1), self._submit, run, step)
 
     def _submit(self, run: Run, step: Mapping[str, Any]) -> None:
-        """What is on its way when an execution is stopped arrives all the same."""
+        """What is on its way when an execution is stopped arrives all the same, if soon, and is not sent again."""
         world = self.world
-        if run.status != "RUNNING" and not world.befalls("submitted after a stop", 0.3):
+        is_over = run.status != "RUNNING"
+        if is_over and (world.now > run.ended_at + ON_ITS_WAY_S or not world.befalls("submitted after a stop", 0.3)):
             return
         name = f"{run.name}-{step['name']}"
-        if world.strikes("SubmitJob throttled", world.chaos.throttled):
-            world.at(world.rng.uniform(1, 10), self._submit, run, step)
-            return
-        if world.strikes("SubmitJob twice", world.chaos.lost):
+        is_unanswered = world.strikes("SubmitJob throttled", world.chaos.throttled)
+        if not is_unanswered and world.strikes("SubmitJob twice", world.chaos.lost):
             self.batch.submit(step, name, None)  # nobody will know of it
-            world.at(world.rng.uniform(1, 10), self._submit, run, step)
+            is_unanswered = True
+        if is_unanswered:
+            if not is_over:
+                world.at(world.rng.uniform(1, 10), self._submit, run, step)
             return
         job = self.batch.submit(step, name, lambda job: self._job_over(run, step, job))
         if run.open.get(step["position"], job) is None:
