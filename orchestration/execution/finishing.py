@@ -208,8 +208,10 @@ def _first_look(upload: Upload) -> Look:
     storage = get_storage(upload.storage)
     if not isinstance(storage, LocalStorage):
         return Look(b"", "")
-    is_small = (upload.size or 0) <= SMALL
-    data = storage.head(upload.key, SMALL if is_small else HEAD_BYTES)
+    size = upload.size or 0
+    is_small = size <= SMALL
+    # Of a small one a byte more than it has, and no room for a megabyte.
+    data = storage.head(upload.key, size + 1 if is_small else HEAD_BYTES)
     is_sound = is_small and upload.crc64nvme == crc64.to_text(crc64.update(data))
     return Look(data[:HEAD_BYTES], hashlib.sha256(data).hexdigest() if is_sound else "")
 

@@ -25,6 +25,7 @@ from orchestration.states import JobState, WaitingReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
     from uuid import UUID
 
     from django.db.models import QuerySet
@@ -44,7 +45,8 @@ def stop_unwanted() -> int:
     stopped = 0
     for execution in _due():
         with one_at_a_time(execution.pk):
-            stopped += _take(execution) and _stop(execution)
+            tried_at = _take(execution)
+            stopped += tried_at is not None and _stop(execution, tried_at)
     return stopped
 
 
@@ -60,13 +62,15 @@ def _due() -> list[Execution]:
     return list(due.order_by(F("stop_tried_at").asc(nulls_first=True), "id")[:STOPS])
 
 
-def _take(execution: Execution) -> bool:
-    """Two workers do not ask at once."""
+def _take(execution: Execution) -> datetime | None:
+    """When it is asked; two workers do not ask at once."""
     same = Execution.objects.filter(pk=execution.pk, settled_at=None, stop_tried_at=execution.stop_tried_at)
-    return bool(same.update(stop_tried_at=Now(), stop_asked_at=Coalesce("stop_asked_at", Now())))
+    if not same.update(stop_tried_at=Now(), stop_asked_at=Coalesce("stop_asked_at", Now())):
+        return None
+    return Execution.objects.values_list("stop_tried_at", flat=True).get(pk=execution.pk)
 
 
-def _stop(execution: Execution) -> bool:
+def _stop(execution: Execution, tried_at: datetime) -> bool:
     spec = _spec(execution)
     if spec is None:
         return False
@@ -81,12 +85,14 @@ def _stop(execution: Execution) -> bool:
     if not is_over:
         _tell_of_delay(execution, "It still runs something.")
         return False
-    return settle_execution(execution)
+    return _settle_execution(execution, tried_at)
 
 
-def settle_execution(execution: Execution) -> bool:
-    """The engine has just said that it runs nothing of it. Too soon after the first stop that is not believed."""
-    sure = Execution.objects.filter(pk=execution.pk, settled_at=None, stop_asked_at__lt=Now() - SETTLES)
+def _settle_execution(execution: Execution, tried_at: datetime) -> bool:
+    """The engine, asked at `tried_at`, said that it runs nothing of it. Asked too soon after the first stop, it is not
+    believed, however late the answer is read.
+    """
+    sure = Execution.objects.filter(pk=execution.pk, settled_at=None, stop_asked_at__lte=tried_at - SETTLES)
     if not sure.update(settled_at=Now()):
         return False
     point("stop.settled")

@@ -96,6 +96,18 @@ def test_first_answer_is_not_believed_as_a_submission_may_be_on_its_way(
     assert state(job) == (JobState.CANCELED, False)
 
 
+def test_answer_counts_from_when_it_was_asked_for_and_not_from_when_it_is_read(
+    owner: User, job: Job, engine: Played, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked is held up with the first answer, which says nothing of a submission on its way."""
+    cancel(user=owner, job=job)
+    engine.stops = [True, True]
+    monkeypatch.setattr(stopping, "point", lambda name: name == "stop.answered" and clock.sleep(SURE.total_seconds()))
+    assert stopping.stop_unwanted() == 0
+    assert state(job)[1]
+    assert stopping.stop_unwanted() == 1
+
+
 def test_runner_that_reports_its_end_does_not_make_the_job_canceled_before_the_engine_does(
     owner: User, job: Job, engine: Played
 ) -> None:

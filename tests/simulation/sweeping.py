@@ -88,7 +88,7 @@ class Sweeping(Platform):
             if execution.settled_at is None and execution.stop_tried_at == seen:
                 execution.stop_tried_at = self.rows.now()
                 execution.stop_asked_at = execution.stop_asked_at or self.rows.now()
-                stopped += yield from self._stop(execution)
+                stopped += yield from self._stop(execution, self.rows.now())
         return stopped
 
     def has_unwanted(self) -> bool:
@@ -114,7 +114,7 @@ class Sweeping(Platform):
         due.sort(key=lambda one: -1.0 if one[1] is None else one[1])
         return due[:STOPS]
 
-    def _stop(self, execution: Execution) -> Act[bool]:
+    def _stop(self, execution: Execution, tried_at: float) -> Act[bool]:
         found = _EXECUTION_NAME.fullmatch(execution.name)
         if found is None:
             return False
@@ -131,11 +131,11 @@ class Sweeping(Platform):
         if not is_over:
             self._tell_of_delay(execution, job)
             return False
-        return (yield from self._settle_execution(execution, job))
+        return (yield from self._settle_execution(execution, job, tried_at))
 
-    def _settle_execution(self, execution: Execution, job: Job) -> Act[bool]:
+    def _settle_execution(self, execution: Execution, job: Job, tried_at: float) -> Act[bool]:
         asked = execution.stop_asked_at
-        if execution.settled_at is not None or asked is None or asked >= self.rows.now() - SETTLES_S:
+        if execution.settled_at is not None or asked is None or asked > tried_at - SETTLES_S:
             return False
         execution.settled_at = self.rows.now()
         yield "stop.settled"
