@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from api_app.answers import file_out
 from api_app.errors import answer
 from api_app.gate import TUS
-from api_app.upload_schemas import FailureOut, PutOut, UploadOut
+from api_app.upload_schemas import FailureOut, PutOut, UploadBrief, UploadOut
 from orchestration.services.uploads.limits import MAX_PARALLEL
 from orchestration.services.uploads.received import received
 from orchestration.services.uploads.redirect import sends_elsewhere
@@ -53,6 +53,14 @@ def upload_out(upload: Upload, *, is_new: bool = False, lists: bool = False) -> 
         failure=FailureOut(code=upload.failure_code, detail=upload.failure_detail) if upload.failure_code else None,
         file=_file(upload),
     )
+
+
+def upload_brief(upload: Upload, *, is_new: bool = False) -> UploadOut | UploadBrief:
+    """Of what can be sent at once and of what became a file no more than that; whatever went another way is whole."""
+    put, file = _put(upload) if is_new else None, _file(upload)
+    if put is None and file is None:
+        return upload_out(upload, is_new=is_new)
+    return UploadBrief(id=upload.pk, state=UploadState(upload.state), put=put, file=file)
 
 
 def _file(upload: Upload) -> FileOut | None:

@@ -99,9 +99,18 @@ class UploadOut(BaseModel):
     file: FileOut | None
 
 
+class UploadBrief(BaseModel):
+    """What the next call needs, for `Prefer: return=minimal`."""
+
+    id: UUID
+    state: UploadState
+    put: PutOut | None
+    file: FileOut | None
+
+
 class UploadResult(BaseModel):
     index: int
-    upload: UploadOut | None = None
+    upload: UploadOut | UploadBrief | None = None
     problem: dict[str, Any] | None = None
 
 

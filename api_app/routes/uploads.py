@@ -1,6 +1,6 @@
 """The upload resource: begin, sign, complete, abort; one by one or a thousand at a time (docs/design/0003)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -12,10 +12,11 @@ from starlette.responses import Response
 from api_app.callers import Sender, ask_sender, ask_sender_at_length
 from api_app.one_request import SCHEMA, is_resource, read_json, upload_file
 from api_app.paging import Cursor, Limit, page
+from api_app.preferences import MINIMAL, Prefer, is_minimal
 from api_app.routes.jobs import IdempotencyKey
 from api_app.schemas import Listing
 from api_app.tus.offered import tus_out
-from api_app.upload_answers import problem_of, put_out, upload_out
+from api_app.upload_answers import problem_of, put_out, upload_brief, upload_out
 from api_app.upload_schemas import (
     CompleteBatchIn,
     CompleteIn,
@@ -26,6 +27,7 @@ from api_app.upload_schemas import (
     PartsOut,
     SignBatchIn,
     UploadBatchIn,
+    UploadBrief,
     UploadIn,
     UploadOut,
     UploadResult,
@@ -45,6 +47,7 @@ router = APIRouter(tags=["uploads"])
 State = Annotated[UploadState | None, Query()]
 Slug = Annotated[str, Query(max_length=63)]
 COMPLETING_S: Final = 2
+type Shape = Callable[..., UploadOut | UploadBrief]
 
 
 @router.get("/uploads/config")
@@ -97,23 +100,32 @@ def _wanted(body: UploadIn) -> Wanted:
 
 
 @router.post("/uploads:batch")
-async def create_upload_batch(request: Request, body: UploadBatchIn) -> UploadResults:
-    """Up to 1,000 at once. `atomic`: all or none."""
-    return await ask_sender(request, _create_batch, body)
+async def create_upload_batch(
+    request: Request, response: Response, body: UploadBatchIn, prefer: Prefer = None
+) -> UploadResults:
+    """Up to 1,000 at once. `atomic`: all or none. `Prefer: return=minimal`: only what the next call needs."""
+    return await ask_sender(request, _create_batch, body, _shape(prefer, response))
 
 
-def _create_batch(sender: Sender, body: UploadBatchIn) -> UploadResults:
+def _create_batch(sender: Sender, body: UploadBatchIn, shape: Shape) -> UploadResults:
     place = sender.place(body.workspace)
     wanted = [_wanted(one) for one in body.uploads]
-    return _results(create_uploads(user=sender.user, wanted=wanted, workspace=place, atomic=body.atomic))
+    return _results(create_uploads(user=sender.user, wanted=wanted, workspace=place, atomic=body.atomic), shape)
 
 
-def _results(found: Sequence[Begun | OrchestrationError]) -> UploadResults:
+def _shape(prefer: str | None, response: Response) -> Shape:
+    if not is_minimal(prefer):
+        return upload_out
+    response.headers["preference-applied"] = MINIMAL
+    return upload_brief
+
+
+def _results(found: Sequence[Begun | OrchestrationError], shape: Shape) -> UploadResults:
     return UploadResults(
         results=[
             UploadResult(index=index, problem=problem_of(one))
             if isinstance(one, OrchestrationError)
-            else UploadResult(index=index, upload=upload_out(one.upload, is_new=one.is_new))
+            else UploadResult(index=index, upload=shape(one.upload, is_new=one.is_new))
             for index, one in enumerate(found)
         ]
     )
@@ -193,14 +205,16 @@ def _complete(sender: Sender, upload_id: UUID, body: CompleteIn) -> UploadOut:
 
 
 @router.post("/uploads:complete")
-async def complete_upload_batch(request: Request, body: CompleteBatchIn) -> UploadResults:
-    """Up to 1,000 at once: small files share one sync of the disk and one transaction."""
-    return await ask_sender_at_length(request, _complete_batch, body.ids)
+async def complete_upload_batch(
+    request: Request, response: Response, body: CompleteBatchIn, prefer: Prefer = None
+) -> UploadResults:
+    """Up to 1,000 at once: small files share one sync of the disk and one transaction. `Prefer` as in uploads:batch."""
+    return await ask_sender_at_length(request, _complete_batch, body.ids, _shape(prefer, response))
 
 
-def _complete_batch(sender: Sender, ids: list[UUID]) -> UploadResults:
+def _complete_batch(sender: Sender, ids: list[UUID], shape: Shape) -> UploadResults:
     done = complete_many(user=sender.user, ids=ids, workspace=sender.only)
-    return _results([Begun(one, is_new=False) if isinstance(one, Upload) else one for one in done])
+    return _results([Begun(one, is_new=False) if isinstance(one, Upload) else one for one in done], shape)
 
 
 @router.delete("/uploads/{upload_id}", status_code=204)

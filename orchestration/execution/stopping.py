@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 STOPS: Final = 50
 SETTLES: Final = timedelta(seconds=10)
-"""So soon after it was first asked to stop, an engine may not show all that it had begun just before."""
+"""So soon after it has heard of the stop, an engine may not show all that it had begun just before."""
 AGAIN: Final = timedelta(seconds=4)
 OVERDUE: Final = timedelta(minutes=15)
 """From here on an operator is told. The job stays what it is: nobody knows that nothing of it runs."""
@@ -82,6 +82,8 @@ def _stop(execution: Execution, tried_at: datetime) -> bool:
         _tell_of_delay(execution, str(exc))
         return False
     point("stop.answered")
+    first = Execution.objects.filter(pk=execution.pk, stop_heard_at=None, stop_asked_at__lte=tried_at)
+    first.update(stop_heard_at=Now())
     if not is_over:
         _tell_of_delay(execution, "It still runs something.")
         return False
@@ -89,10 +91,8 @@ def _stop(execution: Execution, tried_at: datetime) -> bool:
 
 
 def _settle_execution(execution: Execution, tried_at: datetime) -> bool:
-    """The engine, asked at `tried_at`, said that it runs nothing of it. Asked too soon after the first stop, it is not
-    believed, however late the answer is read.
-    """
-    sure = Execution.objects.filter(pk=execution.pk, settled_at=None, stop_asked_at__lte=tried_at - SETTLES)
+    """The engine was asked at `tried_at` and runs nothing of it. Too soon after it heard of it that is not believed."""
+    sure = Execution.objects.filter(pk=execution.pk, settled_at=None, stop_heard_at__lte=tried_at - SETTLES)
     if not sure.update(settled_at=Now()):
         return False
     point("stop.settled")

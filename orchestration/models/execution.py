@@ -15,7 +15,8 @@ class Execution(models.Model):
 
     Jobs point here, not the other way, so that one execution may carry several of them; `cell` names
     the account and region (or machine) it was given to. `settled_at`: the engine runs nothing of it any more.
-    `stop_asked_at` is when the engine was first asked to end it, `stop_tried_at` when it was last.
+    `stop_asked_at` is when the engine was first asked to end it, `stop_tried_at` when it was last, and since
+    `stop_heard_at` it knows.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -28,6 +29,7 @@ class Execution(models.Model):
     settled_at = models.DateTimeField(null=True, blank=True)
     stop_asked_at = models.DateTimeField(null=True, blank=True)
     stop_tried_at = models.DateTimeField(null=True, blank=True)
+    stop_heard_at = models.DateTimeField(null=True, blank=True)
     redriven_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

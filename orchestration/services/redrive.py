@@ -46,7 +46,7 @@ def redrive(*, user: User, job: Job, reason: str) -> Job:
         raise
     point("redrive.started")
     # It runs again: if its job has ended meanwhile, it is to be ended like any other.
-    again = {"settled_at": None, "stop_asked_at": None, "stop_tried_at": None}
+    again = {"settled_at": None, "stop_asked_at": None, "stop_tried_at": None, "stop_heard_at": None}
     Execution.objects.filter(pk=execution.pk).update(redriven_at=Now(), **again)
     return found
 

@@ -52,3 +52,29 @@ def test_batch_resumes_too(ana: Visitor) -> None:
     one = {"name": "a.bin", "size": SIZE, "fingerprint": "f", "resume": True}
     said = ana.json("POST", "/uploads:batch", json={"workspace": "lab", "uploads": [one]})["results"]
     assert said[0]["upload"]["id"] == first["id"]
+
+
+@pytest.mark.parametrize("prefer", ["return=minimal", 'wait=5, Return="minimal"; x=y'])
+def test_who_prefers_little_hears_what_the_next_call_needs(ana: Visitor, prefer: str) -> None:
+    whole: dict[str, object] = {"name": "a.txt", "size": 1, "crc64nvme": crc(b"a")}
+    files = [whole, {"name": "no-sum.txt", "size": 1}, {"name": "..", "size": 1}]
+    headers = {"Prefer": prefer}
+    said = ana.json("POST", "/uploads:batch", json={"workspace": "lab", "uploads": files}, headers=headers)["results"]
+    assert set(said[0]["upload"]) == {"id", "state", "put", "file"}
+    assert said[1]["upload"]["part_size"], "where it must go another way all of it is said"
+    assert said[2]["problem"]["code"] == "invalid_name"
+    assert put(ana.door, said[0]["upload"]["put"], b"a").status_code == 200
+    body = {"ids": [said[0]["upload"]["id"], said[1]["upload"]["id"]]}
+    done = ana("POST", "/uploads:complete", json=body, headers=headers)
+    assert done.headers["preference-applied"] == "return=minimal"
+    first, second = done.json()["results"]
+    assert set(first["upload"]) == {"id", "state", "put", "file"}
+    assert (first["upload"]["state"], content(first["upload"]["file"]["id"])) == ("complete", b"a")
+    assert second["problem"]["code"] == "parts_missing"
+
+
+def test_who_prefers_nothing_hears_all(ana: Visitor) -> None:
+    body = {"uploads": [{"name": "a.txt", "size": 1, "crc64nvme": crc(b"a")}]}
+    answer = ana("POST", "/uploads:batch", json=body, headers={"Prefer": "respond-async"})
+    assert "preference-applied" not in answer.headers
+    assert answer.json()["results"][0]["upload"]["part_size"]

@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import httpx
 
+from api_app.client.uploads.calls import BRIEFLY
 from orchestration import crc64
 from tests.bench import rivals
 from tests.bench.load import percentile
@@ -65,7 +66,7 @@ class Us:
         self.port = int(platform.url.rpartition(":")[2])
 
     def call(self, path: str, body: Any = None) -> Any:
-        answer = self._http.post(path, json=body)
+        answer = self._http.post(path, json=body, headers=BRIEFLY)
         answer.raise_for_status()
         return answer.json()
 

@@ -42,7 +42,8 @@ def test_worker_asks_for_its_actions_and_nobody_else_does(on_aws: Cloud, owner: 
     cancel(user=owner, job=Job.objects.get(pk=job.pk))
     play(given, "canceled")
     stop_unwanted()
-    Execution.objects.update(stop_asked_at=timezone.now() - 2 * SETTLES, stop_tried_at=timezone.now() - 2 * AGAIN)
+    long_ago = timezone.now() - 2 * (SETTLES + AGAIN)
+    Execution.objects.update(stop_asked_at=long_ago, stop_heard_at=long_ago, stop_tried_at=long_ago)
     stop_unwanted()
 
     by_worker = {grant.action for grant in RECORD.asked if grant.process == "worker"}

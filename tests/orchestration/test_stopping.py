@@ -99,10 +99,17 @@ def test_first_answer_is_not_believed_as_a_submission_may_be_on_its_way(
 def test_answer_counts_from_when_it_was_asked_for_and_not_from_when_it_is_read(
     owner: User, job: Job, engine: Played, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever asked is held up with the first answer, which says nothing of a submission on its way."""
+    """Whoever asked is held up with the answer, which says nothing of a submission on its way."""
     cancel(user=owner, job=job)
-    engine.stops = [True, True]
-    monkeypatch.setattr(stopping, "point", lambda name: name == "stop.answered" and clock.sleep(SURE.total_seconds()))
+    engine.stops = [False, True, True]
+    assert stopping.stop_unwanted() == 0
+
+    def held_up(at: str) -> None:
+        if at == "stop.answered":
+            clock.sleep(SURE.total_seconds())
+
+    monkeypatch.setattr(stopping, "point", held_up)
+    clock.sleep(stopping.SETTLES.total_seconds() / 2)
     assert stopping.stop_unwanted() == 0
     assert state(job)[1]
     assert stopping.stop_unwanted() == 1
@@ -137,9 +144,9 @@ def test_engine_that_does_not_answer_is_asked_again(
     owner: User, job: Job, engine: Played, clock: Clock, error: Exception
 ) -> None:
     cancel(user=owner, job=job)
-    engine.stops = [error, error, True]
-    assert [round_at(clock, SURE * n) for n in range(4)] == [0, 0, 1, 0]
-    assert len(engine.stopped) == 3
+    engine.stops = [error, error, True, True]
+    assert [round_at(clock, SURE * n) for n in range(5)] == [0, 0, 0, 1, 0], "it heard of it with the third"
+    assert len(engine.stopped) == 4
     assert state(job) == (JobState.CANCELED, False)
 
 

@@ -24,6 +24,7 @@ class Execution:
     settled_at: float | None = None
     stop_asked_at: float | None = None
     stop_tried_at: float | None = None
+    stop_heard_at: float | None = None
 
 
 @dataclass(slots=True, eq=False)

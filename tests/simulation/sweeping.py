@@ -128,14 +128,16 @@ class Sweeping(Platform):
             self._tell_of_delay(execution, job)
             return False
         yield "stop.answered"
+        if execution.stop_heard_at is None:
+            execution.stop_heard_at = self.rows.now()
         if not is_over:
             self._tell_of_delay(execution, job)
             return False
         return (yield from self._settle_execution(execution, job, tried_at))
 
     def _settle_execution(self, execution: Execution, job: Job, tried_at: float) -> Act[bool]:
-        asked = execution.stop_asked_at
-        if execution.settled_at is not None or asked is None or asked > tried_at - SETTLES_S:
+        heard = execution.stop_heard_at
+        if execution.settled_at is not None or heard is None or heard > tried_at - SETTLES_S:
             return False
         execution.settled_at = self.rows.now()
         yield "stop.settled"

@@ -51,7 +51,7 @@ export class Api {
     try {
       const answer = await fetch(url, {
         method,
-        headers: { Authorization: `Ticket ${this.ticket}`, ...(body ? { "Content-Type": "application/json" } : {}) },
+        headers: { Authorization: `Ticket ${this.ticket}`, Prefer: "return=minimal", ...(body ? { "Content-Type": "application/json" } : {}) },
         body: body && JSON.stringify(body),
         cache: "no-store",
         signal: AbortSignal.any([AbortSignal.timeout(ANSWER_MS), ...(signal ? [signal] : [])]),

@@ -106,7 +106,7 @@ export class SmallFiles {
       return null;
     }
     if (upload.state !== "open") queue.guarded(item, signal, () => queue.follow(item, upload));
-    else if (upload.mode !== "single") queue.enqueueLarge(item);
+    else if (!upload.put && upload.mode !== "single") queue.enqueueLarge(item);
     // Begun without a checksum, and sent: nobody can tell of which bytes.
     else if (upload.put ? upload.put.headers["x-amz-checksum-crc64nvme"] !== crc : upload.received === "1") return one;
     else if (upload.received === "1") this.#arrived(one);
