@@ -6,7 +6,6 @@ import errno
 import hashlib
 import logging
 from datetime import timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.db import transaction
@@ -18,7 +17,7 @@ from orchestration.execution.arrival import arrived, first_state
 from orchestration.execution.isolation import alone
 from orchestration.media_types import HEAD_BYTES, detect
 from orchestration.models import File, Upload, UploadPart
-from orchestration.models.bulk import database_defaults, database_now, insert
+from orchestration.models.bulk import blank, database_now, insert, unsaved
 from orchestration.points import point
 from orchestration.states import FileKind, UploadState
 from orchestration.storage.local import LocalStorage
@@ -26,7 +25,7 @@ from orchestration.storage.local_parts import LocalParts
 from orchestration.storage.registry import get_place, get_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -149,9 +148,9 @@ def _record(finished: Sequence[tuple[Upload, str]]) -> dict[UUID, File]:
     uploads = [upload for upload, _ in finished]
     ids = [upload.pk for upload in uploads]
     mine = Upload.objects.move_many(ids, UploadState.COMPLETING, UploadState.COMPLETE, completed_at=now)
-    blank = database_defaults(File, now)
+    nothing = blank(File, now)
     files = [
-        file_of(upload, _first_look(upload), version=version, now=now, blank=blank)
+        unsaved(File, {**nothing, **fields_of(upload, _first_look(upload), version=version, now=now)})
         for upload, version in finished
         if upload.pk in mine
     ]
@@ -169,20 +168,10 @@ class Look(NamedTuple):
     sha256: str
 
 
-def file_of(
-    upload: Upload,
-    look: Look,
-    *,
-    version: str = "",
-    now: datetime | None = None,
-    blank: Mapping[str, Any] = MappingProxyType({}),
-) -> File:
-    """The File that an upload becomes. Its type is by name and first bytes until it is examined.
-
-    Not saved; `blank` says what else is known of all that become one `now`.
-    """
+def fields_of(upload: Upload, look: Look, *, version: str = "", now: datetime | None = None) -> dict[str, Any]:
+    """Of the File that an upload becomes. Its type is by name and first bytes until it is examined."""
     days = upload.workspace.upload_retention_days
-    fields: dict[str, Any] = {
+    return {
         "id": upload.file_id,
         "workspace_id": upload.workspace_id,
         "kind": FileKind.UPLOAD,
@@ -200,7 +189,6 @@ def file_of(
         "created_by_id": upload.created_by_id,
         "expires_at": (now or Now()) + timedelta(days=days),
     }
-    return File(**{**blank, **fields})
 
 
 def _first_look(upload: Upload) -> Look:

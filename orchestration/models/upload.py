@@ -159,7 +159,8 @@ class Upload(models.Model):
         """This instance, as its row is since `file` was recorded."""
         self.state, self.expires_at = UploadState.COMPLETE, None
         self.completed_at = self.touched_at = file.created_at
-        self.file = file
+        # As the descriptor would, which asks of each file again whether the two may be related.
+        type(self).file.related.set_cached_value(self, file)
 
     @property
     def is_partial(self) -> bool:

@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 from orchestration import crc64
 from orchestration.errors import DigestMismatch, SendDirectly, UploadRefused
 from orchestration.execution.arrival import arrived
-from orchestration.execution.finishing import Look, file_of
+from orchestration.execution.finishing import Look, fields_of
 from orchestration.ids import new_id
 from orchestration.media_types import HEAD_BYTES
-from orchestration.models import Upload
+from orchestration.models import File, Upload
 from orchestration.models.upload import STORAGE
 from orchestration.points import point
 from orchestration.services.access import find_workspace
@@ -104,7 +104,7 @@ class Receiving:
             completed_at=Now(),
         )
         upload.save(force_insert=True)
-        file = file_of(upload, Look(self._head, sha256))
+        file = File(**fields_of(upload, Look(self._head, sha256)))
         file.save(force_insert=True)
         arrived([file])
         point("upload.before_commit")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
@@ -29,7 +28,6 @@ CELL: Final = Cell(state_machine=MACHINE, queue=QUEUE, image="i", log_group="g",
 ADDRESS: Final = "https://aws.example"
 
 
-@cache
 def refusal(code: str, status: int, operation: str) -> ClientError:
     said: Any = {"Error": {"Code": code, "Message": "Not so."}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(said, operation)

@@ -149,27 +149,31 @@ def _one(user: User, upload: Upload) -> Upload | OrchestrationError:
 
 def _together(user: User, uploads: list[Upload]) -> dict[UUID, Upload]:
     """Those that could be completed, as they are now. For any other, asking for it alone says what is wrong."""
-    places = Workspace.objects.in_bulk({upload.workspace_id for upload in uploads})
+    by_place: dict[UUID, list[Upload]] = {}
     for upload in uploads:
-        upload.workspace = places[upload.workspace_id]
-    allowed = {pk for pk, place in places.items() if place.lets(user, Role.SUBMITTER)}
-    there = _arrived([u for u in uploads if u.workspace_id in allowed and u.door == UploadDoor.API])
-    workspaces = {upload.pk: upload.workspace_id for upload, _ in there}
-    ids = list(workspaces)
+        by_place.setdefault(upload.workspace_id, []).append(upload)
+    there: dict[Workspace, list[tuple[Upload, str]]] = {}
+    for place in Workspace.objects.filter(pk__in=by_place):
+        for upload in by_place[place.pk]:
+            upload.workspace = place
+        if place.lets(user, Role.SUBMITTER):
+            there[place] = _arrived([upload for upload in by_place[place.pk] if upload.door == UploadDoor.API])
     with transaction.atomic(durable=True):
         # Nothing is added to what was reserved; a quota that was lowered meanwhile is found here.
-        for place in {upload.workspace for upload, _ in there}:
-            if not _has_room(place):
-                ids = [pk for pk in ids if workspaces[pk] != place.pk]
+        arrived = [one for place, some in there.items() if some and _has_room(place) for one in some]
+        ids = [upload.pk for upload, _ in arrived]
         moved = Upload.objects.move_many(ids, UploadState.OPEN, UploadState.COMPLETING)
     point("upload.completing")
-    mine = {upload.pk: upload for upload, _ in there if upload.pk in moved}
-    made = finish_whole([(upload, version) for upload, version in there if upload.pk in moved])
+    mine = [(upload, version) for upload, version in arrived if upload.pk in moved]
+    made = finish_whole(mine)
     nudge_examine()
-    for pk, file in made.items():
-        mine[pk].become(file)
+    done: dict[UUID, Upload] = {}
+    for upload, _ in mine:
+        done[upload.pk] = upload
+        if file := made.get(upload.pk):
+            upload.become(file)
     others = Upload.objects.filter(pk__in=moved - made.keys()).select_related("file", "workspace")
-    return mine | others.in_bulk()
+    return done | others.in_bulk()
 
 
 def _has_room(place: Workspace) -> bool:

@@ -20,7 +20,7 @@ from orchestration.models import Upload
 from orchestration.points import point
 from orchestration.services.access import require_role
 from orchestration.services.uploads.complete import ended_as
-from orchestration.services.uploads.create import checked_upload
+from orchestration.services.uploads.create import checked_upload, nothing_asked
 from orchestration.services.uploads.lookups import list_uploads
 from orchestration.services.uploads.rooms import check_room
 from orchestration.services.uploads.signing import require_open
@@ -53,7 +53,7 @@ def join_uploads(*, user: User, ids: Sequence[UUID], wanted: Wanted, workspace: 
     if final is None:
         _require_whole(partial)
         size = sum(upload.offset for upload in partial)
-        final = checked_upload(user, place, replace(wanted, size=size), UploadDoor.TUS, {})
+        final = checked_upload(user, place, replace(wanted, size=size), UploadDoor.TUS, nothing_asked())
         final.concat = concat
         _join(partial, final)
         point("concat.decided")
@@ -125,7 +125,7 @@ def _join(partial: Sequence[Upload], final: Upload) -> None:
 
 
 def _decide(parts: LocalParts, partial: Sequence[Upload], final: Upload) -> None:
-    final.state = UploadState.COMPLETING
+    final.state, final.expires_at = UploadState.COMPLETING, None
     final.crc64nvme = crc64.to_text(crc64.combine(_checksums(partial)))
     final.part_count = 1
     try:

@@ -20,7 +20,7 @@ from orchestration.errors import (
 from orchestration.execution.finishing import local_parts
 from orchestration.ids import new_id
 from orchestration.models import Upload, Workspace
-from orchestration.models.bulk import database_defaults, database_now, insert
+from orchestration.models.bulk import blank, database_now, insert, unsaved
 from orchestration.models.upload import STORAGE, TTL
 from orchestration.services.access import find_workspace
 from orchestration.services.uploads.complete import complete_empty
@@ -79,7 +79,7 @@ def create_upload(
         return found, False
     if wanted.resume and (found := _to_resume(user, place, wanted)):
         return found, False
-    upload = checked_upload(user, place, wanted, door, _blank())
+    upload = checked_upload(user, place, wanted, door, nothing_asked())
     upload.concat, upload.sha256 = concat, sha256
     upload.idempotency_key = idempotency_key or None
     upload.request_digest = wanted.digest() if idempotency_key else ""
@@ -103,11 +103,11 @@ def create_uploads(
     batch = new_id()
     results: list[Begun | OrchestrationError] = []
     fresh: list[Upload] = []
-    blank, folder = _blank(), f"{BATCH_FOLDER[1:]}{batch}"
+    nothing, folder = nothing_asked(), f"{BATCH_FOLDER[1:]}{batch}"
     for one in wanted:
         found = resumable.get((one.fingerprint, one.size)) if one.resume else None
         try:
-            upload = found or checked_upload(user, place, one, UploadDoor.API, blank, folder=folder)
+            upload = found or checked_upload(user, place, one, UploadDoor.API, nothing, folder=folder)
         except OrchestrationError as exc:
             if atomic:
                 raise
@@ -123,15 +123,16 @@ def create_uploads(
     ]
 
 
-def _blank() -> dict[str, Any]:
+def nothing_asked() -> dict[str, Any]:
+    """Of uploads that begin now, what nobody asks for."""
     now = database_now()
-    return database_defaults(Upload, now) | {"expires_at": now + TTL}
+    return blank(Upload, now) | {"expires_at": now + TTL}
 
 
 def checked_upload(
-    user: User, place: Workspace, wanted: Wanted, door: UploadDoor, blank: Mapping[str, Any], *, folder: str = ""
+    user: User, place: Workspace, wanted: Wanted, door: UploadDoor, nothing: Mapping[str, Any], *, folder: str = ""
 ) -> Upload:
-    """Not saved; `blank` says what of it nobody asked for."""
+    """For `insert`; `nothing` says what of it nobody asked for."""
     size = wanted.size
     if size is not None and size < 0:
         raise Invalid("A file's size is 0 or more bytes.")
@@ -143,7 +144,8 @@ def checked_upload(
     part_size = part_size_for(size, wanted.part_size_hint)
     file_id = new_id()
     fields: dict[str, Any] = {
-        "workspace": place,
+        "id": new_id(),
+        "workspace_id": place.pk,
         "created_by_id": user.pk,
         "door": door,
         "mode": UploadMode.SINGLE if size is not None and size <= part_size else UploadMode.PARTS,
@@ -161,7 +163,9 @@ def checked_upload(
         "key": f"{place.pk}/{folder or file_id.hex[-2:]}/{file_id}",
         "file_id": file_id,
     }
-    return Upload(**{**blank, **fields})
+    upload = unsaved(Upload, {**nothing, **fields})
+    upload.workspace = place
+    return upload
 
 
 @transaction.atomic(durable=True)

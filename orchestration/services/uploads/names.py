@@ -21,7 +21,8 @@ def clean_name(name: str) -> str:
         raise InvalidName(f"The file's name is longer than {MAX_NAME_BYTES} bytes.")
     if "/" in name or "\\" in name:
         raise InvalidName("A file's name may not contain / or \\.")
-    if any(unicodedata.category(c) in _UNSEEN for c in name):
+    is_plain = name.isascii() and name.isprintable()  # most are, and need no look at each letter
+    if not is_plain and any(unicodedata.category(c) in _UNSEEN for c in name):
         raise InvalidName("The file's name contains control characters.")
     return name
 
