@@ -40,13 +40,17 @@ PICK: Final = 16
 LATERS: Final = 5
 """One after the other, and it is not the jobs': nobody is handed over for a while, longer than a dispatcher stays."""
 # The first of every workspace, then the second of every one …; whoever was served longest ago comes first.
-# What is due is decided when the job is claimed (`JobQuerySet.to_hand_over`); this only proposes.
+# What is due is decided when the job is claimed (`JobQuerySet.to_hand_over`); this only proposes. A step that goes on
+# elsewhere when it is interrupted counts twice: by then nobody of us would be asked.
 _PICK: Final = """
 SELECT due.id, due.workspace_id,
-  (SELECT count(*) FROM orchestration_steprun s WHERE s.job_id = due.id AND s.state <> ALL(%(over)s::text[]))
+  (SELECT count(*) + count(*) FILTER (WHERE EXISTS (
+      SELECT FROM orchestration_pipelineversion v, jsonb_array_elements(v.spec->'steps') one
+      WHERE v.id = due.pipeline_version_id AND one->>'name' = s.name AND jsonb_typeof(one->'spot') = 'object'))
+   FROM orchestration_steprun s WHERE s.job_id = due.id AND s.state <> ALL(%(over)s::text[]))
 FROM orchestration_workspace w CROSS JOIN LATERAL (
-  SELECT id, workspace_id, row_number() OVER (ORDER BY priority DESC, id) AS turn FROM (
-    SELECT id, workspace_id, priority FROM orchestration_job
+  SELECT id, workspace_id, pipeline_version_id, row_number() OVER (ORDER BY priority DESC, id) AS turn FROM (
+    SELECT id, workspace_id, pipeline_version_id, priority FROM orchestration_job
     WHERE workspace_id = w.id AND state = 'QUEUED' AND execution_id IS NULL AND cancel_requested_at IS NULL
       AND (claimed_at IS NULL OR claimed_at < statement_timestamp() - %(claim_lasts)s)
       AND (next_try_at IS NULL OR next_try_at <= statement_timestamp())

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, Value
 from django.db.models.functions import Now
 
 from orchestration.engines.leasing import try_of_holder
 from orchestration.models import Attempt, Job
-from orchestration.states import AttemptState
+from orchestration.models.moves import write_events
+from orchestration.states import AttemptState, EventKind
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -20,18 +22,25 @@ MOST_DETAIL: Final = 500
 
 
 def explain(piece: Piece, job_id: UUID, run: int) -> None:
-    """On the job, as long as nothing of it runs. What a piece said before it began, or said otherwise, is no news."""
+    """On the job, as long as nothing of it runs, and as an event, which is how an open page hears of it.
+
+    What a piece said before it began, or said otherwise, is no news.
+    """
     if not piece.waiting or _has_begun(piece, job_id, run):
         return
     live = Attempt.objects.live().filter(job=OuterRef("pk"))
     untaken = Attempt.objects.filter(job=OuterRef("pk"), run=run, step=piece.step, state=AttemptState.QUEUED)
     at = Value(piece.said_at) if piece.said_at else Now()
     waits = Job.objects.unfinished().filter(~Exists(live), Exists(untaken), pk=job_id, run=run)
-    waits.filter(Q(waiting_at=None) | Q(waiting_at__lte=at)).update(
-        waiting_reason=piece.waiting,
-        waiting_detail=f"Step {piece.step}: {piece.detail}"[:MOST_DETAIL],
-        waiting_at=at,
-    )
+    detail = f"Step {piece.step}: {piece.detail}"[:MOST_DETAIL]
+    with transaction.atomic():
+        of_it = waits.filter(Q(waiting_at=None) | Q(waiting_at__lte=at)).select_for_update(no_key=True)
+        job = of_it.first()
+        if job is None:
+            return
+        Job.objects.filter(pk=job_id).update(waiting_reason=piece.waiting, waiting_detail=detail, waiting_at=at)
+        if (job.waiting_reason, job.waiting_detail) != (piece.waiting, detail):
+            write_events([job.event(EventKind.JOB, old=job.state, new=job.state, reason=detail)])
 
 
 def begun(job_id: UUID) -> None:

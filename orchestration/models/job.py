@@ -59,7 +59,7 @@ class JobQuerySet(InWorkspaceQuerySet["Job"]):
             hand_over_tries=0,
             next_try_at=None,
             waiting_reason=WaitingReason.CAPACITY,
-            waiting_detail="Waiting for room on the engine.",
+            waiting_detail="Waiting for a free machine.",
         )
 
     def untold(self) -> Self:

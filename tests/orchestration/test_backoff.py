@@ -56,7 +56,7 @@ def test_each_try_is_later_than_the_last_by_up_to_twice_as_much(
     dispatch(pause=paced.clock.sleep)
     job.refresh_from_db()
     assert (handed_over(), job.hand_over_tries, job.next_try_at) == (1, 0, None)
-    assert job.waiting_detail == "Waiting for room on the engine."
+    assert job.waiting_detail == "Waiting for a free machine."
 
 
 def test_tries_of_many_jobs_are_spread_over_the_whole_pause(paced: PacedEngine, owner: User, lab: Workspace) -> None:

@@ -54,7 +54,7 @@ def test_no_more_is_handed_over_than_the_allowance_and_the_rest_says_why(
     paced.clock.sleep(0.2)
     dispatch(pause=paced.clock.sleep)
     assert handed_over() == 12
-    assert {job.waiting_detail for job in Job.objects.all()} == {"Waiting for room on the engine."}
+    assert {job.waiting_detail for job in Job.objects.all()} == {"Waiting for a free machine."}
 
 
 def test_job_takes_as_much_as_it_has_steps_to_run(paced: PacedEngine, owner: User, lab: Workspace) -> None:
@@ -65,6 +65,14 @@ def test_job_takes_as_much_as_it_has_steps_to_run(paced: PacedEngine, owner: Use
     queued(owner, lab, 1, version)
     dispatch(pause=paced.clock.sleep)
     assert dict(TokenBucket.objects.values_list("scope", "tokens")) == {"test/starts": 18, "test/steps": 10 - 1 - 2}
+
+
+def test_step_that_may_be_submitted_twice_takes_for_both(paced: PacedEngine, owner: User, lab: Workspace) -> None:
+    spot = TWO_STEPS.replace("    retry:", "    spot: {attempts: 2, then: on_demand}\n    retry:", 1)
+    assert spot != TWO_STEPS
+    queued(owner, lab, 1, publish_pipeline(spot))
+    dispatch(pause=paced.clock.sleep)
+    assert TokenBucket.objects.get(scope="test/steps").tokens == 10 - 3
 
 
 def test_job_of_more_steps_than_the_bucket_holds_goes_when_it_is_full_and_is_paid_back(

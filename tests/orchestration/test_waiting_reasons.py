@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from orchestration.errors import EventRefused
+from orchestration.models import Event
 from orchestration.services.claims import claim
 from orchestration.services.events import record_event
 from orchestration.services.jobs import cancel
@@ -124,6 +125,15 @@ def test_news_comes_twice_and_in_any_order_and_the_latest_is_shown(job: Job) -> 
     assert shown(job)[0] == "capacity"
 
 
+def test_each_new_reason_is_an_event_so_that_an_open_page_hears_of_it(job: Job) -> None:
+    for said, time in ((TOO_BIG, "00:00:10"), (TOO_BIG, "00:00:20"), (NO_MACHINE, "00:00:30")):
+        tell(blocked(job, said, time=f"2026-11-29T{time}Z"))
+    told = Event.objects.filter(job_id=job.pk, reason__startswith="Step convert:").order_by("id")
+    assert [(event.kind, event.old, event.new) for event in told] == [("job", "QUEUED", "QUEUED")] * 2
+    assert "more processors" in told[0].reason
+    assert "no machine free" in told[1].reason
+
+
 def test_news_of_a_try_that_has_begun_since_is_old(job: Job) -> None:
     """The machine under it went away again: what it waits for now, nobody has said yet."""
     gone = {"container": {}, "statusReason": "Host EC2 (instance i-1) terminated.", "startedAt": 1, "stoppedAt": 2}
@@ -164,4 +174,4 @@ def test_what_is_no_such_event_or_not_ours_is_refused(job: Job, wrong: dict[str,
 
 def test_job_of_somebody_else_in_our_queue_is_no_business_of_ours(job: Job) -> None:
     tell(blocked(job, jobName="by-hand"))
-    assert shown(job)[1] == "Waiting for room on the engine."
+    assert shown(job)[1] == "Waiting for a free machine."
