@@ -221,6 +221,7 @@ def attempt_out(attempt: Attempt, source: str | None) -> AttemptOut:
         started_at=attempt.started_at,
         finished_at=attempt.finished_at,
         log_size=attempt.log_size,
+        on_spot=attempt.on_spot,
         cost_usd=_usd(attempt.cost_usd),
     )
 

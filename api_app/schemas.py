@@ -236,6 +236,8 @@ class AttemptOut(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     log_size: int
+    on_spot: bool | None
+    """On a machine that may be taken away; None: nobody says."""
     cost_usd: str | None
     """None: it has not ended, or has no price."""
 

@@ -91,6 +91,17 @@ class Step(TypedDict):
     finished_at: str | None
 
 
+class Cost(TypedDict):
+    """In USD, as text; null where nothing has a price."""
+
+    estimate_usd: str | None
+    estimate_basis: str | None
+    actual_usd: str | None
+    unpriced_attempts: int
+    keeping_usd: str | None
+    prices: str
+
+
 class Job(TypedDict):
     id: str
     name: str
@@ -122,6 +133,7 @@ class Job(TypedDict):
     steps: NotRequired[list[Step]]
     results: NotRequired[list[File]]
     result_count: NotRequired[int]
+    cost: NotRequired[Cost | None]
 
 
 class Attempt(TypedDict):
@@ -140,6 +152,8 @@ class Attempt(TypedDict):
     started_at: str | None
     finished_at: str | None
     log_size: int
+    on_spot: NotRequired[bool | None]
+    cost_usd: NotRequired[str | None]
 
 
 class Event(TypedDict):

@@ -22,7 +22,7 @@ LEASE: Final = timedelta(seconds=30)
 GRACE: Final = timedelta(seconds=60)
 
 
-def lease(attempt: Attempt, holder: str) -> bool:
+def lease(attempt: Attempt, holder: str, *, on_spot: bool | None = None) -> bool:
     """QUEUED → STARTING, part of the caller's transaction. False: somebody else moved it first."""
     moved = swap_state(
         attempt,
@@ -31,6 +31,7 @@ def lease(attempt: Attempt, holder: str) -> bool:
         where={"fence": attempt.fence},
         fence=attempt.fence + 1,
         leased_by=holder,
+        on_spot=on_spot,
         lease_until=Now() + LEASE,
         pid=None,
         pid_started="",

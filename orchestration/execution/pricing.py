@@ -13,16 +13,18 @@ from orchestration.models.budget import cost_so_far
 
 if TYPE_CHECKING:
     from orchestration.cost.table import PriceTable
+    from orchestration.models import Attempt
     from orchestration.spec.model import StepSpec
 
 USD: Any = DecimalField(max_digits=18, decimal_places=8)
 RATE: Any = DecimalField(max_digits=24, decimal_places=16)
 
 
-def price_of_end(step: StepSpec, number: int) -> dict[str, Any]:
+def price_of_end(step: StepSpec, attempt: Attempt) -> dict[str, Any]:
     """Changes of an attempt that ends now; none where nothing here has a price. One that never began cost nothing."""
     table: PriceTable | None = settings.PRICES
-    per_second = rate(table, step.resources, spot=is_spot(step, number)) if table else None
+    on_spot = is_spot(step, attempt.number) if attempt.on_spot is None else attempt.on_spot
+    per_second = rate(table, step.resources, spot=on_spot) if table else None
     if table is None or per_second is None:
         return {}
     ran = ExpressionWrapper(Now() - F("started_at"), output_field=DurationField())

@@ -73,7 +73,7 @@ def _apply(attempt: Attempt, report: AttemptReport, listed: Mapping[str, Stored]
         detail=report.detail[:2000],
         exit_code=report.exit_code,
         usage=report.usage,
-        **price_of_end(_step_of(attempt), attempt.number),
+        **price_of_end(_step_of(attempt), attempt),
         progress=1.0 if report.state == "SUCCEEDED" else attempt.progress,
     )
     if not moved:
@@ -96,7 +96,7 @@ def _settle_item(attempt: Attempt, report: AttemptReport) -> list[Event]:
         state=report.state,
         failure_kind=report.failure_kind or None,
         retry_requested=report.retry,
-        spot=step.spot,
+        spot=None if attempt.on_spot is False else step.spot,
         jitter=random.random(),  # noqa: S311  spreads retries, guards nothing
     )
     if isinstance(decision, Retry) and not canceling and not report.is_last:

@@ -40,7 +40,8 @@ def explain(piece: Piece, job_id: UUID, run: int) -> None:
             return
         Job.objects.filter(pk=job_id).update(waiting_reason=piece.waiting, waiting_detail=detail, waiting_at=at)
         if (job.waiting_reason, job.waiting_detail) != (piece.waiting, detail):
-            write_events([job.event(EventKind.JOB, old=job.state, new=job.state, reason=detail)])
+            told = {"old": job.state, "new": job.state, "reason": detail, "data": {"waiting_reason": piece.waiting}}
+            write_events([job.event(EventKind.JOB, **told)])
 
 
 def begun(job_id: UUID) -> None:

@@ -59,6 +59,9 @@ class Attempt(models.Model):
     pid = models.PositiveIntegerField(null=True, blank=True)
     pid_started = models.CharField(max_length=64, blank=True)
 
+    # Whether on a machine that may be taken away; null: nobody says.
+    on_spot = models.BooleanField(null=True, blank=True)
+
     exit_code = models.IntegerField(null=True, blank=True)
     failure_kind = models.CharField(max_length=12, blank=True)
     detail = models.CharField(max_length=2000, blank=True)

@@ -93,7 +93,7 @@ def claim(*, right: StepRight, container: Container, done: int = 0) -> Claim:
         attempt = work.next(done)
         if attempt is None:
             return work.ended(done)
-        answer = _take(attempt, container, position=work.position(attempt, done))
+        answer = _take(attempt, container, position=work.position(attempt, done), on_spot=right.place == SPOT)
         if answer is not None:
             return answer
     raise WorkNotReady
@@ -205,10 +205,10 @@ def _over(job: Job, step: StepRun) -> str:
     return f"The step {step.name} is over: {step.state}."
 
 
-def _take(attempt: Attempt, container: Container, *, position: int) -> Claim | None:
+def _take(attempt: Attempt, container: Container, *, position: int, on_spot: bool) -> Claim | None:
     """An answer, or None: things have moved, look again."""
     if attempt.state == AttemptState.QUEUED:
-        return _lease(attempt, container, position=position)
+        return _lease(attempt, container, position=position, on_spot=on_spot)
     if attempt.leased_by == container.holder:
         return _given(attempt.pk, attempt.fence, position)
     other = container.attempt_of(attempt.leased_by)
@@ -221,11 +221,11 @@ def _take(attempt: Attempt, container: Container, *, position: int) -> Claim | N
     raise WorkNotReady("Somebody else is at work on this item. Ask again in a moment.")
 
 
-def _lease(attempt: Attempt, container: Container, *, position: int) -> Claim | None:
+def _lease(attempt: Attempt, container: Container, *, position: int, on_spot: bool) -> Claim | None:
     if not Attempt.objects.filter(pk=attempt.pk, available_at__lte=Now()).exists():
         raise WorkNotReady("The item is to be tried again, and it is not yet time.")
     with transaction.atomic(durable=True):
-        taken = lease(attempt, container.holder)
+        taken = lease(attempt, container.holder, on_spot=on_spot)
     if not taken:
         return None
     point("claim.leased")

@@ -52,6 +52,13 @@ def test_failure_exits_1_from_the_shell(esteira: Esteira, platform: Platform, ph
     assert "esteira retry" in done.stdout
 
 
+def test_cost_is_said_at_the_end(command: Command, platform: Platform, photo: Path) -> None:
+    spent = {"estimate_usd": "0.031", "actual_usd": "1234.5", "unpriced_attempts": 1}
+    platform.script = [{"state": "SUCCEEDED", "finished_at": END, "cost": spent}]
+    done = command("run", "inspect", photo, "--watch")
+    assert "SUCCEEDED after 3.0 s · cost $1,234.50, 1 attempt without a price" in done.out
+
+
 def test_without_watch_it_says_how_to_go_on(command: Command, platform: Platform, photo: Path) -> None:
     done = command("run", "inspect", photo)
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from api_app.client.screen.live import picture
 from api_app.client.screen.neutral import wrapped
 from api_app.client.screen.screen import Screen
+from api_app.client.screen.summary import submitted
 from api_app.client.screen.transfers import Transfers
 from tests.client.conftest import ROOT
 from tests.client.fake_server import TOKEN, Platform
@@ -38,6 +39,12 @@ def test_the_picture_fits_and_keeps_the_numbers(width: int) -> None:
     assert "30%" in out.getvalue()
     assert "12 of 40 items" in out.getvalue() or width < 80
     assert "Waiting: all machines are busy." in out.getvalue()
+
+
+def test_estimate_is_said_at_the_beginning(capsys: pytest.CaptureFixture[str]) -> None:
+    estimate = {"estimate_usd": "0.031", "actual_usd": None, "unpriced_attempts": 0}
+    submitted(Screen(), cast("Job", job(cost=estimate)), "https://esteira.example.org")
+    assert "Estimated at $0.0310" in capsys.readouterr().out
 
 
 def test_sentences_are_wrapped_and_addresses_are_not() -> None:

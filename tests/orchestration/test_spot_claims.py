@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 from django.utils import timezone
 
+from orchestration.cost.compute import cost
+from orchestration.cost.table import PACKAGED, load
 from orchestration.engines.base import ExecutionReport
 from orchestration.engines.leasing import GRACE
 from orchestration.engines.step_tokens import StepRight, issue_step_token, read_step_token
@@ -16,12 +19,15 @@ from orchestration.errors import WorkNotReady
 from orchestration.execution.witness import settle, witness
 from orchestration.models import Attempt, Item, Job
 from orchestration.services.claims import Container, claim
+from orchestration.spec.model import PipelineSpec
 from orchestration.states import AttemptState, ExecutionState, FailureKind
 from tests.orchestration.play import TWO_STEPS
 from tests.orchestration.test_claims import attempt_of, container, due_now, play, two_steps, work_off
 from tests.orchestration.test_witness import AT, GONE, ends, interrupted, piece
 
 if TYPE_CHECKING:
+    from pytest_django import Settings
+
     from orchestration.models import User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -82,6 +88,27 @@ def test_interruption_elsewhere_is_judged_by_the_policy(job: Job) -> None:
     witness(piece(job, ref=f"{ELSEWHERE}:0", tries=(interrupted(),)))
     assert ends(job)[2] == (0, 3, "FAILED", "INTERRUPTED")
     assert Item.objects.get(step_run__name="convert", index=0).state == "FAILED"
+
+
+def test_interruption_on_demand_does_not_use_what_spot_would_still_have_had(job: Job) -> None:
+    """The spot machines were given up early; the step's policy allows one attempt."""
+    claim(right=rest(job), container=elsewhere())
+    witness(piece(job, ref=f"{ELSEWHERE}:0", tries=(interrupted(),)))
+    assert Item.objects.get(step_run__name="convert", index=0).state == "FAILED"
+
+
+def test_attempt_says_and_is_priced_by_where_it_ran(job: Job, settings: Settings) -> None:
+    settings.PRICES = load(PACKAGED)
+    first = attempt_of(given := claim(right=on_spot(job), container=container(0)))
+    play(given)
+    other = attempt_of(given := claim(right=rest(job), container=elsewhere(1)))
+    play(given)
+    assert (first.on_spot, other.on_spot) == (True, False)
+    assert first.number == other.number == 1
+    needs = PipelineSpec.from_json(job.pipeline_version.spec).step("convert").resources
+    for attempt, spot in ((first, True), (other, False)):
+        attempt.refresh_from_db()
+        assert attempt.cost_usd == cost(settings.PRICES, needs, Decimal(1), spot=spot)
 
 
 def test_spot_job_that_has_failed_leaves_what_nobody_took_to_the_one_that_follows(job: Job) -> None:

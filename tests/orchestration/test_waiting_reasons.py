@@ -130,6 +130,7 @@ def test_each_new_reason_is_an_event_so_that_an_open_page_hears_of_it(job: Job) 
         tell(blocked(job, said, time=f"2026-11-29T{time}Z"))
     told = Event.objects.filter(job_id=job.pk, reason__startswith="Step convert:").order_by("id")
     assert [(event.kind, event.old, event.new) for event in told] == [("job", "QUEUED", "QUEUED")] * 2
+    assert told[0].data == {"waiting_reason": "misconfigured"}
     assert "more processors" in told[0].reason
     assert "no machine free" in told[1].reason
 

@@ -26,6 +26,8 @@ _SEVERAL: Final = re.compile(r"(?P<step>[a-z0-9_-]+)\[(?P<first>\d+)-(?P<last>\d
 def lanes(events: Iterable[Event]) -> Lanes:
     found: Lanes = {}
     for event in events:
+        if "waiting_reason" in event.data:
+            continue  # why it waits is each engine's own
         lane, word = _lane(event), _word(event)
         said = found.setdefault(lane, [])
         # How often progress is told depends on how fast the machine is.

@@ -192,7 +192,8 @@ class Real:
         for one in Attempt.objects.all():
             said = (one.state, one.fence, one.leased_by, one.failure_kind)
             found[str(one.job_id)]["attempts"][named(one)] = said
-        for event in Event.objects.exclude(kind="progress"):
+        # Nor why it waits: of that the model knows less than the product.
+        for event in Event.objects.exclude(kind="progress").exclude(data__has_key="waiting_reason"):
             said_of = (event.kind, event.step, event.item, event.old, event.new)
             found[str(event.job_id)]["events"][said_of] += 1
         found["executions"] = {one.name: one.settled_at is not None for one in Execution.objects.all()}

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen, styled
-from api_app.client.screen.words import WHOSE_FAULT, between, count, localized, short, size, state, waiting
+from api_app.client.screen.words import WHOSE_FAULT, between, cost, count, localized, short, size, state, waiting
 from api_app.client.shapes import FINISHED, Attempt, File, Job
 
 MOST_FAILURES, MOST_FILES = 5, 10
@@ -17,6 +17,8 @@ def submitted(screen: Screen, job: Job, base_url: str) -> None:
     screen.say(Text.assemble("Job ", (short(job["id"]), "bold"), f" · {name} · ", styled(state(job))))
     if waiting(job):
         screen.say(f"  {waiting(job)}")
+    if said := cost(job):
+        screen.say(f"  {said.capitalize()}")
     screen.say(f"  See it:   {base_url}{one_line(job['url'])}")
     if job["state"] not in FINISHED:
         screen.say(f"  Watch it: esteira watch {short(job['id'])}")
@@ -30,6 +32,8 @@ def ended(screen: Screen, job: Job, attempts: Sequence[Attempt], base_url: str) 
     failed = sum(step["items_failed"] for step in job.get("steps", []))
     if failed and job["state"] == "SUCCEEDED":
         headline.append(f"; {count(failed, 'item')} failed")
+    if said := cost(job):
+        headline.append(f" · {said}")
     screen.say(headline)
     if job["failure_detail"]:
         screen.say(f"  {one_line(job['failure_detail'])}")

@@ -1,6 +1,7 @@
 """Numbers, times and states in words."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from api_app.client.shapes import Job
@@ -110,6 +111,24 @@ def waiting(job: Job) -> str:
     sentence = job["waiting_detail"] or f"{WAITING_FOR.get(reason, reason)}."
     position = job["queue_position"]
     return f"Waiting: {sentence}" + (f" Number {position} in line." if position else "")
+
+
+def cost(job: Job) -> str:
+    """What it has cost, or before that what it may: "" where nothing has a price."""
+    found = job.get("cost")
+    if not found:
+        return ""
+    if job["finished_at"] and found["actual_usd"] is not None:
+        said = f"cost {dollars(found['actual_usd'])}"
+        missing = found["unpriced_attempts"]
+        return f"{said}, {count(missing, 'attempt')} without a price" if missing else said
+    return f"estimated at {dollars(found['estimate_usd'])}" if found["estimate_usd"] is not None else ""
+
+
+def dollars(usd: str) -> str:
+    """Cents; of less than a dollar hundredths of them."""
+    amount = Decimal(usd)
+    return f"${amount:,.2f}" if amount == 0 or amount >= 1 else f"${amount:.4f}"
 
 
 def localized(text: Any) -> str:
