@@ -183,10 +183,11 @@ class Client:
         state: str | None = None,
         pipeline: str | None = None,
         created_by: str | None = None,
+        q: str | None = None,
         limit: int | None = None,
     ) -> Iterator[Job]:
-        """Newest first, without inputs, steps and results."""
-        wanted = {"state": state, "pipeline": pipeline, "created_by": created_by}
+        """Newest first, without inputs, steps and results. `q`: as in the filter of the jobs page."""
+        wanted = {"state": state, "pipeline": pipeline, "created_by": created_by, "q": q}
         return self._pages("jobs", wanted, limit=limit)
 
     def job(self, job_id: str) -> Job:

@@ -11,8 +11,10 @@ from api_app.paging import Cursor, Limit, page
 from api_app.schemas import FileOut, JobBrief, JobIn, JobOut, Listing, PipelineRef, RerunIn, ResubmitIn
 from orchestration.errors import Invalid
 from orchestration.models import Job, PipelineVersion, User
+from orchestration.search import MOST_LETTERS
 from orchestration.services import jobs, reruns
 from orchestration.services.access import find_job
+from orchestration.services.job_search import find_jobs
 from orchestration.services.progress import progress_of
 from orchestration.services.status import results_of
 from orchestration.spec.model import PipelineSpec
@@ -20,6 +22,9 @@ from orchestration.states import JobState
 
 router = APIRouter(tags=["jobs"])
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
+Filter = Annotated[
+    str, Query(max_length=MOST_LETTERS, examples=['state:failed pipeline:inspect label:batch=7 created:>-7d "scan 12"'])
+]
 States = Annotated[list[JobState] | None, Query(max_length=len(JobState))]
 
 
@@ -59,21 +64,22 @@ async def list_jobs(
     state: States = None,
     pipeline: Annotated[PipelineRef | None, Query()] = None,
     created_by: Annotated[str | None, Query(max_length=150)] = None,
+    q: Filter = "",
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Listing[JobBrief]:
-    """Newest first. `state` may be repeated."""
+    """Newest first. `q` filters as the box of the jobs page does; `state` may be repeated. All of them must fit."""
     wanted: dict[str, object] = {
         "state__in": state or None,
         "pipeline_version__pipeline__name": pipeline,
         "created_by__username": created_by,
     }
     filters = {name: value for name, value in wanted.items() if value is not None}
-    return await ask(request, _list, filters, limit, cursor)
+    return await ask(request, _list, filters, q, limit, cursor)
 
 
-def _list(user: User, filters: dict[str, object], limit: int, cursor: str | None) -> Listing[JobBrief]:
-    rows = Job.objects.visible_to(user).filter(**filters)
+def _list(user: User, filters: dict[str, object], q: str, limit: int, cursor: str | None) -> Listing[JobBrief]:
+    rows = find_jobs(Job.objects.visible_to(user).filter(**filters), q, user=user)
     rows = rows.select_related("pipeline_version__pipeline", "workspace", "created_by")
     # The text and the form of a pipeline are long, and the same for most rows: read once each below.
     rows = rows.defer("pipeline_version__yaml", "pipeline_version__spec")

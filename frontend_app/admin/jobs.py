@@ -1,18 +1,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Q
 from django.shortcuts import render
 
 from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
-from orchestration.errors import OrchestrationError
-from orchestration.ids import uuid_or_none
-from orchestration.models import Attempt, Event, Job, Repair, StepRun
+from orchestration.errors import Invalid, OrchestrationError
+from orchestration.models import Attempt, Event, Job, Repair, StepRun, User
+from orchestration.services.job_search import find_jobs
 from orchestration.services.jobs import cancel
 from orchestration.services.redrive import redrive
 from orchestration.services.reruns import retry
@@ -38,8 +37,8 @@ class JobAdmin(ReadOnlyAdmin):
     list_display = ["short_id", "name", "state", "failure_kind", "pipeline", "workspace", "created_by", "created_at"]
     list_filter = ["state", "failure_kind", "workspace", "pipeline_version__pipeline"]
     list_select_related = ["pipeline_version__pipeline", "workspace", "created_by"]
-    search_fields = ["name", "created_by__username"]
-    search_help_text = "Id (whole), name or user."
+    search_fields = ["name"]  # so that there is a box; what is written there is a filter
+    search_help_text = "Words of a name, a user, a whole id, or as on the page of jobs: state:failed created:>-7d"
     ordering = ["-id"]
     exclude = ["inputs", "request_digest"]
     readonly_fields = ["input_names", "attempts_shown", "events_shown"]
@@ -76,10 +75,12 @@ class JobAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
     ) -> tuple[QuerySet[Job], bool]:
-        """An id is looked up as such; a scan for its text would read every row."""
-        if job_id := uuid_or_none(search_term.strip()):
-            return queryset.filter(Q(pk=job_id)), False
-        return super().get_search_results(request, queryset, search_term)
+        """By the filter language of the page of jobs, in which an id is looked up as such."""
+        try:
+            return find_jobs(queryset, search_term, user=cast("User", request.user)), False
+        except Invalid as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+            return queryset.none(), False
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orchestration.change_job")

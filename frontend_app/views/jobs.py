@@ -8,21 +8,30 @@ from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
 from frontend_app.views.job_parts import live_parts, still_parts
-from orchestration.errors import Conflict
+from orchestration.errors import Conflict, Invalid
 from orchestration.ids import uuid_or_none
-from orchestration.models import Job, Pipeline
+from orchestration.models import Job
 from orchestration.services import jobs, reruns
 from orchestration.services.access import find_job
+from orchestration.services.job_search import find_jobs
 from orchestration.services.progress import progress_of
-from orchestration.states import JobState, Role
+from orchestration.states import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from django.db.models import QuerySet
     from django.http import HttpResponse
 
 PAGE: Final = 50
+PRESETS: Final = (
+    ("All", ""),
+    ("Open", "state:open"),
+    ("Failed", "state:failed,timed-out"),
+    ("Mine", "owner:me"),
+    ("Last 24 hours", "created:>-24h"),
+)
 MAX_INDEX_DIGITS: Final = 9
 
 
@@ -38,14 +47,14 @@ def job_list_live(request: Request) -> HttpResponse:
 
 
 def _rows(request: Request) -> dict[str, Any]:
-    """Newest first; `?state=`, `?pipeline=` and the keyset cursor `?before=`."""
+    """Newest first; the filter `?q=` and the keyset cursor `?before=`."""
     here = workspace_of(request)
-    state, pipeline = request.GET.get("state", ""), request.GET.get("pipeline", "")
-    found = Job.objects.visible_to(request.user).filter(workspace=here)
-    if state in set(JobState):
-        found = found.filter(state=state)
-    if pipeline:
-        found = found.filter(pipeline_version__pipeline__name=pipeline)
+    wanted, mistake = _filter(request), ""
+    found: QuerySet[Job] = Job.objects.visible_to(request.user).filter(workspace=here)
+    try:
+        found = find_jobs(found, wanted, user=request.user)
+    except Invalid as exc:
+        found, mistake = found.none(), str(exc)
     if before := uuid_or_none(request.GET.get("before", "")):
         found = found.filter(pk__lt=before)
     found = found.select_related("pipeline_version__pipeline", "created_by")
@@ -54,14 +63,19 @@ def _rows(request: Request) -> dict[str, Any]:
     progress = progress_of(rows[:PAGE])
     return {
         "jobs": [(job, progress.get(job.pk, 0.0)) for job in rows[:PAGE]],
-        "states": list(JobState),
-        "state": state,
-        "pipelines": Pipeline.objects.visible_to(request.user).order_by("name").values_list("name", flat=True),
-        "pipeline": pipeline,
-        "is_filtered": bool(state or pipeline),
+        "filter": wanted,
+        "mistake": mistake,
+        "presets": PRESETS,
+        "is_filtered": bool(wanted),
         "is_first": before is None,
         "next": rows[PAGE - 1].pk if len(rows) > PAGE else None,
     }
+
+
+def _filter(request: Request) -> str:
+    """`?state=` and `?pipeline=` are of addresses that people have kept."""
+    kept = [f"{key}:{value}" for key in ("state", "pipeline") if (value := request.GET.get(key))]
+    return " ".join([*kept, request.GET.get("q", "")]).strip()
 
 
 @require_safe

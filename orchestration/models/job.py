@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models, transaction
 from django.db.models import F, Q, Subquery
 from django.db.models.functions import Now
@@ -27,6 +28,7 @@ from orchestration.states import (
     WaitingReason,
 )
 
+GONE_WRONG: Final = sorted(JOB_FINISHED - {JobState.SUCCEEDED})
 CLAIM_LASTS: Final = timedelta(seconds=15)
 _EXECUTION_NAME: Final = re.compile(r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-r(?P<run>[0-9]{1,9})")
 
@@ -154,6 +156,11 @@ class Job(models.Model):
                 condition=Q(finished_at__isnull=False, told_run__lt=F("run")),
                 name="job_to_tell",
             ),
+            # What a filter asks for: jobs that went wrong are few, and so are those with labels.
+            models.Index(
+                fields=["workspace", "state", "-id"], condition=Q(state__in=GONE_WRONG), name="job_gone_wrong"
+            ),
+            GinIndex(fields=["labels"], condition=~Q(labels={}), name="job_by_label"),
             # What a workspace has spent in a month is read from here alone.
             models.Index(
                 fields=["workspace", "finished_at"],

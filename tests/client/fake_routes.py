@@ -84,6 +84,7 @@ def submit(handler: "Handler", _query: Query, body: bytes) -> None:
 
 
 def jobs(handler: "Handler", query: Query, _body: bytes) -> None:
+    handler.platform.filters.append(query.get("q", ""))
     left_out = {"inputs", "steps", "results"}
     found = [
         {name: value for name, value in one.items() if name not in left_out}

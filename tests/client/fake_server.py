@@ -35,6 +35,7 @@ class Platform:
         self.logs: dict[str, tuple[bytes, bool]] = {}
         self.events: dict[str, list[Json]] = defaultdict(list)
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.filters: list[str] = []
         self.bodies: list[Any] = []
         self.faults: dict[str, list[Fault]] = defaultdict(list)
         self.pipelines = {"inspect": pipeline("inspect"), "tabular-profile": table_pipeline()}

@@ -30,6 +30,11 @@ def test_jobs_lists_newest_first(command: Command, platform: Platform) -> None:
     assert oldest.split()[0] == first["id"]
 
 
+def test_filter_is_handed_on_as_it_is_written(command: Command, platform: Platform) -> None:
+    assert "No job fits" in command("jobs", "--", "-state:succeeded", "label:a=b", '"two words"').out
+    assert platform.filters == ['-state:succeeded label:a=b "two words"']
+
+
 def test_jobs_as_json_and_filtered(command: Command, platform: Platform) -> None:
     platform.add_job(state="FAILED", finished_at=END)
     platform.add_job(state="RUNNING")

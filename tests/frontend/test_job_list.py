@@ -36,8 +36,17 @@ def test_jobs_are_filtered_by_state_and_pipeline(owner: User, lab: Workspace) ->
     assert shown("") == ["three", "two", "one"]
     assert shown("state=FAILED") == ["one"]
     assert shown("state=SUCCEEDED&pipeline=other") == ["three"]
-    assert shown("state=nonsense") == ["three", "two", "one"]
+    assert shown("q=state:failed+-pipeline:other") == ["one"]
+    assert shown("q=t") == ["three", "two"]
     assert "No job fits" in client.get("/jobs/?state=CANCELED").content.decode()
+
+
+def test_filter_that_cannot_be_read_says_where_and_what_to_do(owner: User, lab: Workspace) -> None:
+    make_job(owner, lab, name="one")
+    html = browser(owner).get("/jobs/?q=owner:me+colour:red").content.decode()
+    assert "At letter 10 of the filter: colour is no filter. There are created, failure," in html
+    assert 'value="owner:me colour:red"' in html, "to be mended, not typed again"
+    assert not NAMES.findall(html)
 
 
 def test_older_jobs_are_a_page_further_and_none_is_lost(

@@ -19,27 +19,41 @@ JOB_STATES = [one for one in STYLES if one != "SKIPPED"]
 
 
 @click.command
+@click.argument("filter_", metavar="[FILTER]...", nargs=-1)
 @click.option("--state", "-s", type=click.Choice(JOB_STATES, case_sensitive=False), help="Only jobs in this state.")
 @click.option("--pipeline", help="Only jobs of this pipeline.")
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
 @as_json
 @connection
 @click.pass_obj
-def jobs(connected: Connection, *, state: str | None, pipeline: str | None, limit: int, is_json: bool) -> None:
-    """List jobs, newest first."""
+def jobs(
+    connected: Connection,
+    *,
+    filter_: tuple[str, ...],
+    state: str | None,
+    pipeline: str | None,
+    limit: int,
+    is_json: bool,
+) -> None:
+    """List jobs, newest first.
+
+    FILTER is as on the page of jobs: state:failed owner:me label:batch=7 created:>-7d words of the name. A term with
+    a - before it turns round; write -- before the first: esteira jobs -- -state:succeeded.
+    """
     with session(connected, is_json=is_json) as current:
-        found = list(current.client.jobs(state=state, pipeline=pipeline, limit=limit))
+        q = " ".join(filter_) or None
+        found = list(current.client.jobs(state=state, pipeline=pipeline, q=q, limit=limit))
         if is_json:
             current.screen.json(found)
         elif found:
             _list(current.screen, found)
         else:
-            _tell_none(current.screen, is_filtered=bool(state or pipeline))
+            _tell_none(current.screen, is_filtered=bool(state or pipeline or q))
 
 
 def _tell_none(screen: Screen, *, is_filtered: bool) -> None:
     if is_filtered:
-        screen.say("No job fits. Leave out --state or --pipeline to see the others.")
+        screen.say("No job fits. Leave out the filter to see the others.")
     else:
         screen.say("There are no jobs yet. Start one: esteira run PIPELINE FILE --watch")
 

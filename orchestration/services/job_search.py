@@ -1,0 +1,165 @@
+"""The one filter language of jobs: in the web, in the admin, over REST and on the command line (docs/filters.md)."""
+
+from __future__ import annotations
+
+import operator
+import re
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import Q
+from django.utils import timezone
+
+from orchestration.ids import uuid_or_none
+from orchestration.search import Term, parse, wrong
+from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, FailureKind, JobState, WaitingReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from django.db.models import QuerySet
+
+    from orchestration.models import Job, User
+
+OPEN: Final = "open"
+ENDED: Final = "ended"
+CANCELING: Final = "canceling"
+_OPERATORS: Final = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
+_COMPARED: Final = re.compile(r"(?P<operator>[<>]=?)?(?P<value>.+)", re.DOTALL)
+_AGO: Final = re.compile(r"-(?P<number>[0-9]{1,4})(?P<unit>[smhdw])")
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+WHEN: Final = "a day like 2026-11-29, a time like 2026-11-29T08:00Z, or -7d for seven days ago (s, m, h, d, w)"
+
+
+def find_jobs(jobs: QuerySet[Job], text: str, *, user: User) -> QuerySet[Job]:
+    """Those that fit every term. Raises Invalid with the place in `text` and what to do."""
+    for term in parse(text):
+        fits = reduce(operator.or_, (_of(term, value, user) for value in term.values))
+        jobs = jobs.exclude(fits) if term.is_not else jobs.filter(fits)
+    return jobs
+
+
+def _of(term: Term, value: str, user: User) -> Q:
+    condition = _KEYS.get(term.key)
+    if condition is None:
+        raise wrong(
+            term.at,
+            f"{term.key} is no filter. There are {', '.join(sorted(filter(None, _KEYS)))}. "
+            "To look for it as text, put it in double quotes.",
+        )
+    return condition(term, value, user)
+
+
+def _text(_term: Term, value: str, _user: User) -> Q:
+    if job_id := uuid_or_none(value):
+        return Q(pk=job_id)
+    named = Q(name__icontains=value) | Q(pipeline_version__pipeline__name__icontains=value)
+    return named | Q(created_by__username=value)
+
+
+def _state(term: Term, value: str, _user: User) -> Q:
+    match value.lower():
+        case "open":
+            return Q(state__in=JOB_UNFINISHED)
+        case "ended":
+            return Q(state__in=JOB_FINISHED)
+        case "canceling":
+            return Q(state__in=JOB_UNFINISHED, cancel_requested_at__isnull=False)
+    return Q(state=_one_of(term, value, JobState, OPEN, ENDED, CANCELING))
+
+
+def _pipeline(_term: Term, value: str, _user: User) -> Q:
+    name, _, version = value.partition("@")
+    named = Q(pipeline_version__pipeline__name=name)
+    return named & Q(pipeline_version__version=version) if version else named
+
+
+def _label(_term: Term, value: str, _user: User) -> Q:
+    key, is_given, wanted = value.partition("=")
+    has_it = Q(labels__contains={key: wanted}) if is_given else Q(labels__has_key=key)
+    return has_it & ~Q(labels={})  # said in so many words, as the index is of these alone
+
+
+def _owner(_term: Term, value: str, user: User) -> Q:
+    return Q(created_by=user) if value == "me" else Q(created_by__username=value)
+
+
+def _priority(term: Term, value: str, _user: User) -> Q:
+    compared, number = _compared(value)
+    if not re.fullmatch(r"-?[0-9]{1,4}", number):
+        raise wrong(term.at, f"{value} is no priority. Write a number from -100 to 100, or >0 for all above it.")
+    return Q(**{f"priority__{compared or 'exact'}": int(number)})
+
+
+def _time(field: str) -> Callable[[Term, str, User], Q]:
+    def condition(term: Term, value: str, _user: User) -> Q:
+        begin, is_span, end = value.partition("..")
+        if is_span:
+            return Q(**{f"{field}__gte": _moment(term, begin)[0], f"{field}__lt": _moment(term, end)[1]})
+        compared, given = _compared(value)
+        first, after = _moment(term, given)
+        if not compared:
+            if first == after:
+                raise wrong(term.at, f"Write {term.key}:>{given} for later than that, or {term.key}:<{given}.")
+            return Q(**{f"{field}__gte": first, f"{field}__lt": after})
+        if first != after and compared in {"gt", "lte"}:  # a whole day is over when the next one begins
+            return Q(**{f"{field}__gte": after}) if compared == "gt" else Q(**{f"{field}__lt": after})
+        return Q(**{f"{field}__{compared}": first})
+
+    return condition
+
+
+def _moment(term: Term, value: str) -> tuple[datetime, datetime]:
+    """When it begins and when it is over, in UTC: the same for a moment, a day apart for a day."""
+    if ago := _AGO.fullmatch(value):
+        moment = timezone.now() - timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
+        return moment, moment
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as exc:
+        raise wrong(term.at, f"{value or 'Nothing'} is no time. Write {WHEN}.") from exc
+    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+    return moment, moment + timedelta(days=1) if _DAY.fullmatch(value) else moment
+
+
+def _compared(value: str) -> tuple[str, str]:
+    found = _COMPARED.fullmatch(value)
+    if found is None:
+        return "", value
+    return _OPERATORS.get(found["operator"] or "", ""), found["value"]
+
+
+def _one_of(term: Term, value: str, known: Iterable[str], *more: str) -> str:
+    by_name = {str(one).lower(): str(one) for one in known}
+    found = by_name.get(value.lower().replace("-", "_"))
+    if found is None:
+        names = ", ".join([*(name.replace("_", "-") for name in by_name), *more])
+        raise wrong(term.at, f"{value} is no {term.key}. There are {names}.")
+    return found
+
+
+def _known(field: str, known: Iterable[str]) -> Callable[[Term, str, User], Q]:
+    return lambda term, value, _user: Q(**{field: _one_of(term, value, known)})
+
+
+def _plain(field: str) -> Callable[[Term, str, User], Q]:
+    return lambda _term, value, _user: Q(**{field: value})
+
+
+_KEYS: Final[dict[str, Callable[[Term, str, User], Q]]] = {
+    "": _text,
+    "state": _state,
+    "pipeline": _pipeline,
+    "label": _label,
+    "owner": _owner,
+    "workspace": _plain("workspace__slug"),
+    "name": _plain("name__icontains"),
+    "failure": _known("failure_kind", FailureKind),
+    "waiting": _known("waiting_reason", WaitingReason),
+    "priority": _priority,
+    "created": _time("created_at"),
+    "started": _time("started_at"),
+    "finished": _time("finished_at"),
+}

@@ -1,0 +1,163 @@
+"""The one filter language of jobs, from each of its doors."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from orchestration.errors import Invalid
+from orchestration.models import Job
+from orchestration.services.job_search import find_jobs
+from tests.api.conftest import ana, door
+from tests.factories import make_job, make_user, publish_pipeline
+from tests.frontend.ask import browser
+
+if TYPE_CHECKING:
+    from orchestration.models import User, Workspace
+    from tests.api.door import Visitor
+
+__all__ = ["ana", "door"]  # fixtures
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def jobs(owner: User, lab: Workspace, teammate: User) -> None:
+    other = publish_pipeline(name="other")
+    make_job(owner, lab, name="scan 12", state="FAILED", failure_kind="RESOURCES", labels={"batch": "7", "site": "x"})
+    make_job(owner, lab, name="Scan 13", state="SUCCEEDED", labels={"batch": "8"})
+    make_job(teammate, lab, other, name="night", state="RUNNING", priority=5)
+    make_job(teammate, lab, other, name="morning", state="WAITING", waiting_reason="scan")
+    make_job(owner, lab, name="gone", state="RUNNING", cancel_requested_at=timezone.now())
+
+
+def found(user: User, text: str) -> list[str]:
+    return list(find_jobs(Job.objects.visible_to(user), text, user=user).order_by("id").values_list("name", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("", ["scan 12", "Scan 13", "night", "morning", "gone"]),
+        ("scan", ["scan 12", "Scan 13"]),
+        ('"scan 12"', ["scan 12"]),
+        ("scan -12", ["Scan 13"]),
+        ("OTHER", ["night", "morning"]),
+        ("bruno", ["night", "morning"]),
+        ("state:failed", ["scan 12"]),
+        ("state:FAILED,Succeeded", ["scan 12", "Scan 13"]),
+        ("state:open", ["night", "morning", "gone"]),
+        ("state:ended", ["scan 12", "Scan 13"]),
+        ("state:canceling", ["gone"]),
+        ("state:timed-out", []),
+        ("state:running -state:canceling", ["night"]),
+        ("pipeline:other", ["night", "morning"]),
+        ("pipeline:other@9.9.9", []),
+        ("label:batch", ["scan 12", "Scan 13"]),
+        ("label:batch=7", ["scan 12"]),
+        ("-label:batch=7", ["Scan 13", "night", "morning", "gone"]),
+        ("label:batch=7,batch=8 label:site", ["scan 12"]),
+        ("owner:me", ["scan 12", "Scan 13", "gone"]),
+        ("owner:bruno", ["night", "morning"]),
+        ("failure:resources", ["scan 12"]),
+        ("failure:user-code", []),
+        ("waiting:scan", ["morning"]),
+        ("priority:5", ["night"]),
+        ("priority:<=0 state:open", ["morning", "gone"]),
+        ("name:NIGHT", ["night"]),
+        ("workspace:lab state:failed", ["scan 12"]),
+        ("created:>-1h state:failed", ["scan 12"]),
+        ("created:<-1h", []),
+    ],
+)
+def test_every_term_must_fit(owner: User, jobs: None, text: str, names: list[str]) -> None:
+    assert found(owner, text) == names
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("created:2026-11-02", [2]),
+        ("created:>2026-11-02", [3, 4]),
+        ("created:>=2026-11-02", [2, 3, 4]),
+        ("created:<2026-11-02", [1]),
+        ("created:<=2026-11-02", [1, 2]),
+        ("created:2026-11-02..2026-11-03", [2, 3]),
+        ("created:>2026-11-02T12:00Z", [3, 4]),
+        ("created:>=2026-11-02T12:00:00+00:00", [2, 3, 4]),
+        ("created:>2026-11-02T12:30+01:00", [2, 3, 4]),
+        ("-created:2026-11-02", [1, 3, 4]),
+        ("created:2026-11-01,2026-11-04", [1, 4]),
+    ],
+)
+def test_days_are_whole_ones_and_in_utc(owner: User, lab: Workspace, text: str, days: list[int]) -> None:
+    version = publish_pipeline()
+    for day in range(1, 5):
+        make_job(owner, lab, version, name=str(day), created_at=datetime(2026, 11, day, 12, tzinfo=UTC))
+    assert found(owner, text) == [str(day) for day in days]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("state:broken", "broken is no state. There are waiting, queued, starting, running,"),
+        (
+            "ok colour:red",
+            "At letter 4 of the filter: colour is no filter. There are created, failure, finished, label,",
+        ),
+        ("failure:mine", "mine is no failure. There are user-code, input, resources, interrupted, platform."),
+        ("created:yesterday", "yesterday is no time. Write a day like 2026-11-29,"),
+        ("created:-7d", "Write created:>-7d for later than that, or created:<-7d."),
+        ("created:2026-02-31", "2026-02-31 is no time."),
+        ("created:2026-11-01..", "Nothing is no time."),
+        ("created:>-99999w", "is no time"),
+        ("priority:high", "high is no priority. Write a number"),
+    ],
+)
+def test_mistake_says_what_there_is(owner: User, text: str, said: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        found(owner, text)
+    assert said in str(refused.value)
+
+
+def test_job_is_found_by_its_id_and_nobody_elses_is(owner: User, stranger: User, jobs: None) -> None:
+    job = Job.objects.get(name="night")
+    assert found(owner, str(job.pk)) == ["night"]
+    assert found(stranger, str(job.pk)) == found(stranger, "") == []
+
+
+def test_api_filters_and_says_where_the_mistake_is(ana: Visitor, jobs: None) -> None:
+    items = ana.json("GET", "/jobs", params={"q": "state:open owner:me"})["items"]
+    assert [item["name"] for item in items] == ["gone"]
+    problem = ana.json("GET", "/jobs", 422, params={"q": "state:open colour:red"})
+    assert problem["code"] == "invalid"
+    assert problem["errors"][0]["loc"] == ["query", "q", 12]
+
+
+def test_admin_searches_by_the_same_words(jobs: None) -> None:
+    admin = make_user("root", is_staff=True, is_superuser=True)
+    page = browser(admin).get("/admin/orchestration/job/?q=state:failed+label:batch").content.decode()
+    assert "scan 12" in page
+    assert "Scan 13" not in page
+    assert "colour is no filter" in browser(admin).get("/admin/orchestration/job/?q=colour:red").content.decode()
+
+
+def test_what_went_wrong_and_what_has_a_label_is_found_by_an_index(owner: User, lab: Workspace) -> None:
+    """Three in a million: whoever looked at all of them would be slow."""
+    one = make_job(owner, lab, state="SUCCEEDED")
+    done = {f.attname: getattr(one, f.attname) for f in Job._meta.concrete_fields if f.attname != "id"}
+    Job.objects.bulk_create(Job(**done) for _ in range(3_000))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE orchestration_job")
+
+    def plan(text: str) -> str:
+        return find_jobs(Job.objects.filter(workspace=lab), text, user=owner).order_by("-id")[:50].explain()
+
+    assert "job_gone_wrong" in plan("state:failed")
+    assert "job_gone_wrong" in plan("state:failed,timed-out")
+    assert "job_by_label" in plan("label:batch=7")
+    assert "job_by_label" in plan("label:batch")
