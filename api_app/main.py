@@ -15,6 +15,7 @@ from api_app.gate import BUNDLE, PART, Gate
 from api_app.routes import (
     account,
     attempts,
+    bulk,
     events,
     files,
     jobs,
@@ -73,7 +74,7 @@ def build() -> Api:
     )
     errors.install(app)
     v1 = APIRouter(prefix=PREFIX, redirect_slashes=False)
-    for module in (account, uploads, files, retention, pipelines, jobs, events, attempts, openapi):
+    for module in (account, uploads, files, retention, pipelines, jobs, bulk, events, attempts, openapi):
         v1.include_router(module.router)
     app.router.routes.extend(tus.routes)
     app.include_router(v1)

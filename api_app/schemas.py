@@ -6,7 +6,16 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.states import AttemptState, EventKind, FileKind, JobState, ScanState, WorkState
+from orchestration.states import (
+    AttemptState,
+    BulkAction,
+    BulkOutcome,
+    EventKind,
+    FileKind,
+    JobState,
+    ScanState,
+    WorkState,
+)
 
 MAX_INPUTS = 10_000
 MAX_LABELS = 32
@@ -218,6 +227,50 @@ class JobOut(JobBrief):
     result_count: int
     cost: CostOut | None
     """None: nothing has a price on this server."""
+
+
+class BulkChoiceIn(In):
+    """Jobs by a filter (docs/filters.md) or by their ids, of one workspace where it is named."""
+
+    action: BulkAction
+    q: Annotated[str, Field(max_length=1000, pattern=PLAIN, examples=["state:failed label:batch=7"])] = ""
+    ids: Inputs = []
+    workspace: Slug = ""
+
+
+class BulkIn(BulkChoiceIn):
+    expected: Annotated[int, Field(ge=0)] | None = None
+    """How many jobs the preview counted; with a filter it must be said."""
+
+
+class BulkPreviewOut(BaseModel):
+    total: int
+    others: dict[JobState, int]
+    """Jobs that were chosen and that the action can do nothing with, by state."""
+    sample: list[JobBrief]
+
+
+class BulkOut(BaseModel):
+    id: UUID
+    action: BulkAction
+    q: str
+    total: int
+    done: int
+    refused: int
+    skipped: int
+    created_at: datetime
+    canceled_at: datetime | None
+    finished_at: datetime | None
+
+
+class BulkItemOut(BaseModel):
+    job: UUID
+    outcome: BulkOutcome | None
+    """None: its turn has not come."""
+    code: str | None
+    detail: str | None
+    made: UUID | None
+    """The new job of a resubmit."""
 
 
 class AttemptOut(BaseModel):

@@ -123,6 +123,18 @@ class EventKind(StrEnum):
     PROGRESS = "progress"
 
 
+class BulkAction(StrEnum):
+    CANCEL = "cancel"
+    RETRY = "retry"
+    RESUBMIT = "resubmit"
+
+
+class BulkOutcome(StrEnum):
+    DONE = "done"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+
+
 class BudgetMode(StrEnum):
     """What becomes of new jobs once the month's budget is used up."""
 

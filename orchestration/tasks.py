@@ -110,7 +110,7 @@ def tell_of_budgets() -> None:
     budget_notice.tell_managers()
 
 
-class _Nudge:
+class Nudge:
     """Sends one message for any number of calls that come while the last one is under way.
 
     A message says only "look now" (and, of some, at what), so ten jobs submitted together need one of them; and the
@@ -149,7 +149,7 @@ class _Nudge:
             log.warning("nudge lost", extra={"task": self._task.name, "error": repr(exc)})
 
 
-nudge_dispatch: Any = _Nudge(dispatch)
-nudge_stop: Any = _Nudge(stop)
-nudge_examine: Any = _Nudge(examine)
-nudge_finish: Any = _Nudge(finish_upload)
+nudge_dispatch: Any = Nudge(dispatch)
+nudge_stop: Any = Nudge(stop)
+nudge_examine: Any = Nudge(examine)
+nudge_finish: Any = Nudge(finish_upload)

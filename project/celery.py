@@ -19,9 +19,11 @@ app.conf.beat_schedule = {
     "expire files": {"task": "esteira.expire_files", "schedule": 600.0},
     "purge files": {"task": "esteira.purge_files", "schedule": 3_600.0},
     "expire logs": {"task": "esteira.expire_logs", "schedule": 21_600.0},
+    "work on bulk operations": {"task": "esteira.bulk", "schedule": 10.0},
     "examine": {"task": "esteira.examine", "schedule": 10.0},
     "heal uploads": {"task": "esteira.heal_uploads", "schedule": 60.0},
     "sweep incoming": {"task": "esteira.sweep_incoming", "schedule": 3_600.0},
     "sweep storage": {"task": "esteira.sweep_storage", "schedule": 3_600.0},
 }
 app.autodiscover_tasks(["orchestration"])
+app.autodiscover_tasks(["orchestration.services"], related_name="bulk_task")

@@ -12,7 +12,21 @@ import httpx
 from api_app.client import credentials, downloads, events
 from api_app.client.errors import RequestError
 from api_app.client.progress import Progress, no_progress
-from api_app.client.shapes import FINISHED, Attempt, Event, File, Job, LogChunk, Me, Pipeline, Token, Upload
+from api_app.client.shapes import (
+    FINISHED,
+    Attempt,
+    Bulk,
+    BulkItem,
+    BulkPreview,
+    Event,
+    File,
+    Job,
+    LogChunk,
+    Me,
+    Pipeline,
+    Token,
+    Upload,
+)
 from api_app.client.transport import Notice, Repeat, Transport
 from api_app.client.uploads import fleet
 from api_app.client.uploads.outgoing import Outcome, Outgoing, SingleWatch, Stream, Watch
@@ -203,6 +217,28 @@ class Client:
         """Only the failed items of a fan-out: all of them, or those named."""
         body = {"step": step, "items": list(items) if items else None}
         return self._move(job_id, "rerun-items", body, repeat=Repeat.UNDONE)
+
+    def bulk_preview(self, action: str, q: str, *, workspace: str | None = None) -> BulkPreview:
+        """How many jobs the filter `q` would give to the action, and the newest of them. Changes nothing."""
+        body = _said({"action": action, "q": q, "workspace": workspace})
+        return cast("BulkPreview", self._transport.json("POST", "/bulk:preview", json=body))
+
+    def bulk(self, action: str, q: str, *, expected: int, workspace: str | None = None, key: str | None = None) -> Bulk:
+        """Begin it: `expected` as the preview counted. Follow it by `bulk_state`."""
+        body = _said({"action": action, "q": q, "expected": expected, "workspace": workspace})
+        headers = {"Idempotency-Key": key or secrets.token_urlsafe(16)}
+        return cast("Bulk", self._transport.json("POST", "bulk", json=body, headers=headers))
+
+    def bulk_state(self, bulk_id: str) -> Bulk:
+        return cast("Bulk", self._transport.json("GET", f"bulk/{_segment(bulk_id)}"))
+
+    def bulk_items(self, bulk_id: str, *, outcome: str | None = None, limit: int | None = None) -> Iterator[BulkItem]:
+        """What came of each job."""
+        return self._pages(f"bulk/{_segment(bulk_id)}/items", {"outcome": outcome}, limit=limit)
+
+    def bulk_cancel(self, bulk_id: str) -> Bulk:
+        """Jobs whose turn has not come are skipped; what is done stays done."""
+        return cast("Bulk", self._transport.json("POST", f"bulk/{_segment(bulk_id)}/cancel"))
 
     def watch(self, job_id: str) -> Iterator[Job]:
         """The job now and after every change, until it has ended."""

@@ -136,6 +136,33 @@ class Job(TypedDict):
     cost: NotRequired[Cost | None]
 
 
+class BulkPreview(TypedDict):
+    total: int
+    others: dict[str, int]
+    sample: list[Job]
+
+
+class Bulk(TypedDict):
+    id: str
+    action: Literal["cancel", "retry", "resubmit"]
+    q: str
+    total: int
+    done: int
+    refused: int
+    skipped: int
+    created_at: str
+    canceled_at: str | None
+    finished_at: str | None
+
+
+class BulkItem(TypedDict):
+    job: str
+    outcome: Literal["done", "refused", "skipped"] | None
+    code: str | None
+    detail: str | None
+    made: str | None
+
+
 class Attempt(TypedDict):
     id: str
     step: str

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from typing import Annotated
 from uuid import UUID
 
@@ -84,7 +85,7 @@ def _list(user: User, filters: dict[str, object], q: str, limit: int, cursor: st
     # The text and the form of a pipeline are long, and the same for most rows: read once each below.
     rows = rows.defer("pipeline_version__yaml", "pipeline_version__spec")
     found = page(rows, limit=limit, cursor=cursor)
-    titles = _titles({job.pipeline_version_id for job in found.rows})
+    titles = titles_of(found.rows)
     progress = progress_of(found.rows)
     items = [
         job_brief(job, title=titles[job.pipeline_version_id], progress=progress.get(job.pk, 1.0)) for job in found.rows
@@ -92,8 +93,10 @@ def _list(user: User, filters: dict[str, object], q: str, limit: int, cursor: st
     return Listing(items=items, next_cursor=found.next_cursor)
 
 
-def _titles(version_ids: set[UUID]) -> dict[UUID, str]:
-    specs = PipelineVersion.objects.filter(pk__in=version_ids).values_list("pk", "spec")
+def titles_of(rows: Iterable[Job]) -> dict[UUID, str]:
+    """Of their pipelines, by version."""
+    versions = {job.pipeline_version_id for job in rows}
+    specs = PipelineVersion.objects.filter(pk__in=versions).values_list("pk", "spec")
     return {pk: PipelineSpec.from_json(spec).title.text() for pk, spec in specs}
 
 

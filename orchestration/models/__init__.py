@@ -7,6 +7,7 @@ from orchestration.models.event import Event
 from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
 from orchestration.models.job import Job, JobInput
+from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
 from orchestration.models.step import Item, StepRun
@@ -17,6 +18,8 @@ __all__ = [
     "Attempt",
     "BatchJobDefinition",
     "BudgetNotice",
+    "BulkItem",
+    "BulkOperation",
     "Event",
     "Examination",
     "Execution",

@@ -37,9 +37,9 @@ SELECT 1 FROM orchestration_file f WHERE f.id IN (
 """
 
 
-def retry(*, user: User, job: Job) -> Job:
-    """Same inputs and version, from the failed steps on."""
-    return _go_again(user=user, job=job, reason="retry")
+def retry(*, user: User, job: Job, run: int | None = None) -> Job:
+    """Same inputs and version, from the failed steps on. `run`: only if it is still the job's last one."""
+    return _go_again(user=user, job=job, reason="retry", only_run=run)
 
 
 def rerun_items(*, user: User, job: Job, step: str = "", items: Collection[int] = ()) -> Job:
@@ -49,10 +49,18 @@ def rerun_items(*, user: User, job: Job, step: str = "", items: Collection[int] 
 
 @transaction.atomic(durable=True)
 def _go_again(
-    *, user: User, job: Job, reason: str, only_step: str = "", only_items: frozenset[int] = frozenset()
+    *,
+    user: User,
+    job: Job,
+    reason: str,
+    only_step: str = "",
+    only_items: frozenset[int] = frozenset(),
+    only_run: int | None = None,
 ) -> Job:
     require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
     locked = Job.objects.select_for_update(no_key=True, of=("self",)).select_related("pipeline_version").get(pk=job.pk)
+    if only_run is not None and locked.run != only_run:
+        raise Conflict(f"The job has gone on to run {locked.run} meanwhile.")
     if not locked.is_finished or Attempt.objects.unfinished().filter(job=locked).exists():
         raise JobNotFinished
     _keep_files(locked)

@@ -129,6 +129,32 @@ def resubmit(handler: "Handler", _query: Query, body: bytes, job_id: str) -> Non
     handler.json(201, made)
 
 
+def bulk_preview(handler: "Handler", _query: Query, body: bytes) -> None:
+    asked = json.loads(body)
+    handler.platform.filters.append(asked["q"])
+    open_jobs = [one for one in handler.platform.jobs.values() if not one["finished_at"]]
+    ended = len(handler.platform.jobs) - len(open_jobs)
+    others = {"SUCCEEDED": ended} if ended else {}
+    handler.json(200, {"total": len(open_jobs), "others": others, "sample": open_jobs[:2]})
+
+
+def bulk_begin(handler: "Handler", _query: Query, body: bytes) -> None:
+    asked = json.loads(body)
+    handler.platform.bodies.append(asked)
+    handler.json(202, handler.platform.bulk | {"action": asked["action"], "total": asked["expected"]})
+
+
+def bulk_state(handler: "Handler", _query: Query, _body: bytes, _bulk_id: str) -> None:
+    handler.platform.bulk |= {"done": 2, "refused": 1, "finished_at": END}
+    handler.json(200, handler.platform.bulk | {"action": "cancel", "total": 3})
+
+
+def bulk_items(handler: "Handler", query: Query, _body: bytes, _bulk_id: str) -> None:
+    assert query["outcome"] == "refused"
+    refused = {"job": "0" * 24 + "deadbeef", "outcome": "refused", "code": "job_finished", "made": None}
+    handler.page([refused | {"detail": "The job has already finished: SUCCEEDED."}], query)
+
+
 def attempts(handler: "Handler", query: Query, _body: bytes, job_id: str) -> None:
     handler.page(handler.platform.attempts[job_id], query)
 
@@ -184,5 +210,9 @@ ROUTES: list[tuple[str, Route]] = [
     (r"GET /jobs/([^/]+)/results", results),
     (r"GET /jobs/([^/]+)/events", events),
     (r"GET /attempts/([^/]+)/log", log),
+    (r"POST /bulk:preview", bulk_preview),
+    (r"POST /bulk", bulk_begin),
+    (r"GET /bulk/([^/]+)", bulk_state),
+    (r"GET /bulk/([^/]+)/items", bulk_items),
     *UPLOAD_ROUTES,
 ]

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.client.fake_faults import Fault, hang_up
 from tests.client.fake_routes import ROUTES
-from tests.client.fake_shapes import END, Json, attempt, file, job, pipeline, table_pipeline
+from tests.client.fake_shapes import END, NOW, Json, attempt, file, job, pipeline, table_pipeline
 from tests.client.fake_upload_rows import Uploads
 from tests.client.fake_uploads import put_bundle, put_part
 
@@ -36,6 +36,10 @@ class Platform:
         self.events: dict[str, list[Json]] = defaultdict(list)
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.filters: list[str] = []
+        self.bulk: Json = {
+            "id": "b1", "q": "", "done": 0, "refused": 0, "skipped": 0, "created_at": NOW, "canceled_at": None,
+            "finished_at": None,
+        }  # fmt: skip
         self.bodies: list[Any] = []
         self.faults: dict[str, list[Fault]] = defaultdict(list)
         self.pipelines = {"inspect": pipeline("inspect"), "tabular-profile": table_pipeline()}

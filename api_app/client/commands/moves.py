@@ -25,14 +25,14 @@ def cancel(connected: Connection, *, jobs: tuple[str, ...], is_sure: bool, is_js
     with session(connected, is_json=is_json) as current:
         found = list(dict.fromkeys(lookup.job_id(current.client, job) for job in jobs))
         if len(found) > 1 and not is_sure:
-            _confirm(f"Cancel {count(len(found), 'job')}?")
+            confirm(f"Cancel {count(len(found), 'job')}?")
         answers, faults = _cancel_all(current, found)
         if is_json:
             current.screen.json(answers)
     return max((fault.exit_code for fault in faults), default=0)
 
 
-def _confirm(question: str) -> None:
+def confirm(question: str) -> None:
     if not sys.stdin.isatty():
         raise RequestError(f"{question} Nobody is there to answer; add --yes if you mean it.")
     click.confirm(question, abort=True, err=True)

@@ -1,0 +1,149 @@
+"""One action on many jobs: looked at first, begun, followed and stopped. A worker does it (`bulk_work`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count
+from django.db.models.functions import Now
+
+from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
+from orchestration.models import BulkItem, BulkOperation, Job
+from orchestration.services.bulk_task import nudge_bulk
+from orchestration.services.job_search import find_jobs
+from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, BulkAction, BulkOutcome, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
+    from orchestration.models import User
+
+MOST_JOBS: Final = 10_000
+SAMPLE: Final = 10
+# What an action can do anything with. The last word has the job itself, when its turn comes.
+_FITS: Final[dict[BulkAction, dict[str, Any]]] = {
+    BulkAction.CANCEL: {"state__in": JOB_UNFINISHED, "cancel_requested_at__isnull": True},
+    BulkAction.RETRY: {"state__in": JOB_FINISHED - {JobState.SUCCEEDED}},
+    BulkAction.RESUBMIT: {},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Jobs by a filter, or these; of one workspace where it names one."""
+
+    filter: str = ""
+    ids: tuple[UUID, ...] = ()
+    workspace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`total` jobs would be acted on, the newest of them in `sample`; others fit the filter and not the action."""
+
+    total: int
+    others: dict[str, int]
+    sample: list[Job]
+
+
+def preview(*, user: User, action: BulkAction, choice: Choice) -> Preview:
+    """Changes nothing. Raises Invalid, NotFound."""
+    chosen = _chosen(user, choice)
+    fitting = chosen.filter(**_FITS[action])
+    others = chosen.exclude(pk__in=fitting.values("pk")).order_by().values_list("state").annotate(number=Count("pk"))
+    sample = fitting.select_related("pipeline_version__pipeline", "workspace", "created_by").order_by("-id")[:SAMPLE]
+    return Preview(fitting.count(), dict(others), list(sample))
+
+
+def begin_bulk(
+    *, user: User, action: BulkAction, choice: Choice, expected: int | None = None, idempotency_key: str = ""
+) -> tuple[BulkOperation, bool]:
+    """The operation and whether this call began it. Jobs that fit later are not in it.
+
+    Raises Invalid (too many, or a filter without `expected`), Conflict (another number than was expected), NotFound.
+    """
+    if idempotency_key and (found := _replay(user, idempotency_key, action, choice)):
+        return found, False
+    fitting = _chosen(user, choice).filter(**_FITS[action])
+    if choice.filter and expected is None:
+        raise Invalid("Say in `expected` how many jobs it is to be: the preview counts them.")
+    rows = list(fitting.order_by("id").values_list("pk", "run")[: MOST_JOBS + 1])
+    if len(rows) > MOST_JOBS:
+        raise Invalid(f"An operation takes at most {MOST_JOBS:,} jobs, and more than that fit. Narrow the filter.")
+    if expected is not None and expected != len(rows):
+        raise Conflict(f"It is {len(rows):,} jobs now, and {expected:,} were expected. Look at them again.")
+    if not rows:
+        raise Invalid(f"There is no job to {action}.")
+    operation = BulkOperation(
+        created_by=user,
+        action=action,
+        filter=choice.filter,
+        total=len(rows),
+        idempotency_key=idempotency_key or None,
+    )
+    try:
+        _enter(operation, rows)
+    except IntegrityError:
+        if idempotency_key and (found := _replay(user, idempotency_key, action, choice)):
+            return found, False
+        raise
+    nudge_bulk()
+    operation.refresh_from_db()
+    return operation, True
+
+
+@transaction.atomic(durable=True)
+def _enter(operation: BulkOperation, rows: Sequence[tuple[UUID, int]]) -> None:
+    operation.save(force_insert=True)
+    BulkItem.objects.bulk_create(
+        [BulkItem(operation=operation, job_id=pk, run=run) for pk, run in rows], batch_size=2_000
+    )
+
+
+def stop_bulk(*, operation: BulkOperation) -> BulkOperation:
+    """What is not begun is not done; what is done stays. Any number of times."""
+    with transaction.atomic(durable=True):
+        BulkOperation.objects.unfinished().filter(pk=operation.pk, canceled_at=None).update(canceled_at=Now())
+        operation.items.filter(outcome="", taken_at=None).update(outcome=BulkOutcome.SKIPPED)
+    nudge_bulk()
+    operation.refresh_from_db()
+    return operation
+
+
+def find_bulk(*, user: User, bulk_id: UUID) -> BulkOperation:
+    found: BulkOperation | None = BulkOperation.objects.visible_to(user).filter(pk=bulk_id).first()
+    if found is None:
+        raise NotFound("There is no such bulk operation of yours.")
+    return found
+
+
+def _chosen(user: User, choice: Choice) -> QuerySet[Job]:
+    if bool(choice.filter) == bool(choice.ids):
+        raise Invalid("Choose jobs by `q` or by `ids`, by one of them.")
+    jobs: QuerySet[Job] = Job.objects.visible_to(user)
+    if choice.workspace:
+        jobs = jobs.filter(workspace__slug=choice.workspace)
+    if choice.filter:
+        return find_jobs(jobs, choice.filter, user=user)
+    found = jobs.filter(pk__any=list(choice.ids))
+    if missing := set(choice.ids) - set(found.values_list("pk", flat=True)):
+        some = ", ".join(sorted(map(str, missing))[:5])
+        raise NotFound(f"{len(missing):,} of these jobs do not exist, or you may not see them: {some}")
+    return found
+
+
+def _replay(user: User, key: str, action: BulkAction, choice: Choice) -> BulkOperation | None:
+    found: BulkOperation | None = BulkOperation.objects.filter(created_by=user, idempotency_key=key).first()
+    if found is None:
+        return None
+    is_same = (found.action, found.filter) == (action, choice.filter)
+    if choice.ids and is_same:
+        is_same = set(found.items.values_list("job", flat=True)) <= set(choice.ids)
+    if not is_same:
+        raise IdempotencyKeyReused
+    return found

@@ -1,0 +1,124 @@
+"""Bulk operations, job by job, with the same services as for one. Whoever dies over it has the rest done by the next.
+
+A job that was acted on and whose outcome was not written is acted on again, which changes nothing: a cancel is a
+wish, a retry is of one run only, and a new job has the item's own idempotency key.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final
+
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from orchestration.errors import JobFinished, NotFound, OrchestrationError
+from orchestration.models import BulkItem, BulkOperation, Job
+from orchestration.points import point
+from orchestration.services.jobs import cancel, resubmit
+from orchestration.services.reruns import retry
+from orchestration.states import BulkAction, BulkOutcome, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestration.models import User
+
+log = logging.getLogger(__name__)
+
+THREADS: Final = 4
+AT_ONCE: Final = 25
+"""Jobs that one thread takes: a cancel of the operation waits for no more than these."""
+BUDGET_S: Final = 20.0
+"""After so long a worker is left to others; the message comes again."""
+
+
+def work_on_bulk() -> bool:
+    """Whether there is more to do at once."""
+    end = time.monotonic() + BUDGET_S
+    for operation in BulkOperation.objects.unfinished().select_related("created_by").order_by("id"):
+        if _canceled(operation):
+            operation.items.filter(_open()).update(outcome=BulkOutcome.SKIPPED)
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="bulk") as pool:
+            for done in [pool.submit(_work, operation, end) for _ in range(THREADS)]:
+                done.result()
+        if not operation.items.filter(outcome="").exists():
+            BulkOperation.objects.unfinished().filter(pk=operation.pk).update(finished_at=Now())
+        if time.monotonic() > end:
+            return True
+    return False
+
+
+def _open() -> Q:
+    return Q(outcome="", taken_at=None)
+
+
+def _canceled(operation: BulkOperation) -> bool:
+    return BulkOperation.objects.filter(pk=operation.pk, canceled_at__isnull=False).exists()
+
+
+def _work(operation: BulkOperation, end: float) -> None:
+    try:
+        while time.monotonic() < end and (taken := operation.take(AT_ONCE)):
+            point("bulk.taken")
+            items = list(BulkItem.objects.filter(pk__in=taken).order_by("pk"))
+            if _canceled(operation):
+                operation.items.filter(pk__in=taken).update(outcome=BulkOutcome.SKIPPED)
+                continue
+            # As whoever began it may see them now.
+            seen = Job.objects.visible_to(operation.created_by).select_related(
+                "workspace", "pipeline_version__pipeline"
+            )
+            jobs = seen.in_bulk([item.job_id for item in items])
+            for item in items:
+                if job := jobs.get(item.job_id):
+                    _do(operation, item, job)
+                else:
+                    item.settle(BulkOutcome.REFUSED, code=NotFound.code, detail="You may not see this job any more.")
+    finally:
+        connection.close()
+
+
+def _do(operation: BulkOperation, item: BulkItem, job: Job) -> None:
+    try:
+        made = _ACTIONS[BulkAction(operation.action)](operation.created_by, job, item)
+    except OrchestrationError as exc:
+        item.settle(BulkOutcome.REFUSED, code=exc.code[:40], detail=str(exc)[:500])
+    except Exception:
+        # This job's trouble, whatever it is: the others go on, and the log has the reason.
+        log.exception("bulk action failed", extra={"job_id": str(item.job_id), "action": operation.action})
+        item.settle(
+            BulkOutcome.REFUSED, code="internal", detail="Something went wrong here. The operator can see what."
+        )
+    else:
+        point("bulk.done")
+        item.settle(BulkOutcome.DONE, made=made)
+
+
+def _cancel(user: User, job: Job, _item: BulkItem) -> None:
+    try:
+        cancel(user=user, job=job)
+    except JobFinished:
+        job.refresh_from_db()
+        if job.state != JobState.CANCELED:
+            raise
+
+
+def _retry(user: User, job: Job, item: BulkItem) -> None:
+    if job.run == item.run:
+        retry(user=user, job=job, run=item.run)
+
+
+def _resubmit(user: User, job: Job, item: BulkItem) -> Job:
+    made, _ = resubmit(user=user, job=job, changes={}, idempotency_key=f"bulk-{item.pk}")
+    return made
+
+
+_ACTIONS: Final[dict[BulkAction, Callable[[User, Job, BulkItem], Job | None]]] = {
+    BulkAction.CANCEL: _cancel,
+    BulkAction.RETRY: _retry,
+    BulkAction.RESUBMIT: _resubmit,
+}

@@ -1,0 +1,228 @@
+"""One action on many jobs: what is done is what was looked at, each job has its outcome, and a kill loses nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from orchestration.models import BulkItem, BulkOperation, File, Job, Workspace
+from orchestration.services import bulk, bulk_work
+from orchestration.services.bulk_work import work_on_bulk
+from orchestration.services.jobs import cancel
+from orchestration.states import BulkAction
+from tests.factories import make_file, make_job, make_user
+from tests.orchestration.play import run_all, submitted
+
+if TYPE_CHECKING:
+    from orchestration.models import User
+    from tests.api.door import Visitor
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def untold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker of these tests is called by them."""
+    monkeypatch.setattr(bulk, "nudge_bulk", lambda: None)
+
+
+def sent(owner: User, **fields: Any) -> Job:
+    """A job that waits, over the one file there is."""
+    lab = Workspace.objects.get(slug="lab")
+    file = File.objects.first() or make_file(lab, owner)
+    return submitted(owner, files=(file,), **fields)
+
+
+@pytest.fixture
+def jobs(owner: User, lab: Workspace) -> list[Job]:
+    """Three that wait, one of another label, one that has ended."""
+    waiting = [sent(owner, labels={"batch": "7"}) for _ in range(3)]
+    return [*waiting, sent(owner, labels={"batch": "8"}), make_job(owner, lab, state="SUCCEEDED")]
+
+
+def begun(who: Visitor, status: int = 202, **body: Any) -> Any:
+    return who.json("POST", "/bulk", status, json={"action": "cancel", **body})
+
+
+def states() -> list[str]:
+    return list(Job.objects.order_by("id").values_list("state", flat=True))
+
+
+def outcomes(who: Visitor, bulk_id: str) -> list[tuple[str | None, str | None]]:
+    return [(one["outcome"], one["code"]) for one in who.json("GET", f"/bulk/{bulk_id}/items")["items"]]
+
+
+def test_jobs_of_a_filter_are_looked_at_and_canceled(ana: Visitor, jobs: list[Job]) -> None:
+    body = {"action": "cancel", "q": "label:batch=7,batch=8"}
+    seen = ana.json("POST", "/bulk:preview", json=body)
+    assert (seen["total"], seen["others"]) == (4, {})
+    assert [one["id"] for one in seen["sample"]] == [str(job.pk) for job in reversed(jobs[:4])]
+    assert set(states()) == {"WAITING", "SUCCEEDED"}, "nothing has changed"
+
+    made = begun(ana, q="label:batch=7", expected=3)
+    assert (made["total"], made["done"], made["finished_at"]) == (3, 0, None)
+    assert work_on_bulk() is False
+    done = ana.json("GET", f"/bulk/{made['id']}")
+    assert (done["done"], done["refused"], done["skipped"]) == (3, 0, 0)
+    assert done["finished_at"]
+    assert states() == ["CANCELED"] * 3 + ["WAITING", "SUCCEEDED"]
+    assert outcomes(ana, made["id"]) == [("done", None)] * 3
+
+
+def test_what_is_begun_is_what_was_looked_at(ana: Visitor, owner: User, jobs: list[Job]) -> None:
+    sent(owner, labels={"batch": "7"})
+    problem = begun(ana, 409, q="label:batch=7", expected=3)
+    assert problem["detail"] == "It is 4 jobs now, and 3 were expected. Look at them again."
+    assert not BulkOperation.objects.exists()
+    made = begun(ana, q="label:batch=7", expected=4)
+    late = sent(owner, labels={"batch": "7"})
+    work_on_bulk()
+    late.refresh_from_db()
+    assert (late.state, made["total"]) == ("WAITING", 4), "it came later"
+
+
+def test_filter_without_a_number_is_refused(ana: Visitor, jobs: list[Job]) -> None:
+    assert "Say in `expected` how many jobs" in begun(ana, 422, q="state:open")["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "Choose jobs by `q` or by `ids`"),
+        ({"q": "state:open", "ids": [str(uuid4())]}, "Choose jobs by `q` or by `ids`"),
+        ({"q": "colour:red", "expected": 1}, "colour is no filter"),
+        ({"q": "state:failed", "expected": 0}, "There is no job to cancel."),
+    ],
+)
+def test_mistakes_are_told_and_begin_nothing(ana: Visitor, jobs: list[Job], body: dict[str, Any], said: str) -> None:
+    assert said in begun(ana, 422, **body)["detail"]
+    assert not BulkOperation.objects.exists()
+
+
+def test_no_more_than_the_most_at_once(ana: Visitor, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "MOST_JOBS", 3)
+    assert "at most 3 jobs" in begun(ana, 422, q="state:open", expected=4)["detail"]
+
+
+def test_each_job_has_its_own_outcome(ana: Visitor, owner: User, lab: Workspace, jobs: list[Job]) -> None:
+    made = begun(ana, ids=[str(job.pk) for job in jobs[:2]])
+    Job.objects.filter(pk=jobs[0].pk).update(state="SUCCEEDED", finished_at=timezone.now())  # before its turn
+    work_on_bulk()
+    assert outcomes(ana, made["id"]) == [("refused", "job_finished"), ("done", None)]
+    refused = ana.json("GET", f"/bulk/{made['id']}/items", params={"outcome": "refused"})["items"]
+    assert refused[0]["detail"] == "The job has already finished: SUCCEEDED."
+
+
+def test_somebody_elses_jobs_cannot_be_chosen_nor_seen(ana: Visitor, eva: Visitor, jobs: list[Job]) -> None:
+    problem = begun(eva, 404, ids=[str(jobs[0].pk)])
+    assert str(jobs[0].pk) in problem["detail"]
+    assert eva.json("POST", "/bulk:preview", json={"action": "cancel", "q": "state:open"})["total"] == 0
+    made = begun(ana, ids=[str(jobs[0].pk)])
+    for method, path in (("GET", ""), ("GET", "/items"), ("POST", "/cancel")):
+        assert eva(method, f"/bulk/{made['id']}{path}").status_code == 404
+    assert eva.json("GET", "/bulk")["items"] == []
+    assert [one["id"] for one in ana.json("GET", "/bulk")["items"]] == [made["id"]]
+
+
+def test_who_may_not_submit_gets_that_as_the_outcome(door: Any, viewer: User, jobs: list[Job]) -> None:
+    vera = door.as_(viewer)
+    made = begun(vera, ids=[str(jobs[0].pk)])
+    work_on_bulk()
+    assert outcomes(vera, made["id"]) == [("refused", "forbidden")]
+    assert states()[0] == "WAITING"
+
+
+def test_same_key_begins_it_once(ana: Visitor, jobs: list[Job]) -> None:
+    headers = {"Idempotency-Key": "k"}
+    body = {"action": "cancel", "q": "label:batch=7", "expected": 3}
+    first = ana.json("POST", "/bulk", 202, json=body, headers=headers)
+    work_on_bulk()
+    assert ana.json("POST", "/bulk", 200, json=body, headers=headers)["id"] == first["id"]
+    other = ana.json("POST", "/bulk", 422, json=body | {"action": "retry"}, headers=headers)
+    assert other["code"] == "idempotency_key_reused"
+
+
+def test_canceled_operation_leaves_the_rest_alone(ana: Visitor, jobs: list[Job]) -> None:
+    made = begun(ana, q="label:batch=7", expected=3)
+    stopped = ana.json("POST", f"/bulk/{made['id']}/cancel", 202)
+    assert (stopped["skipped"], bool(stopped["canceled_at"])) == (3, True)
+    work_on_bulk()
+    done = ana.json("POST", f"/bulk/{made['id']}/cancel", 202)
+    assert (done["skipped"], bool(done["finished_at"])) == (3, True)
+    assert states()[:3] == ["WAITING"] * 3
+
+
+class Killed(BaseException):
+    """As far as the rows go, what a kill -9 leaves."""
+
+
+@pytest.mark.parametrize("at", ["bulk.taken", "bulk.done"])
+@pytest.mark.parametrize("action", list(BulkAction))
+def test_kill_in_the_middle_is_made_good_and_nothing_is_done_twice(
+    owner: User, lab: Workspace, action: BulkAction, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for job in [sent(owner) for _ in range(3)]:
+        if action == BulkAction.RETRY:
+            run_all(job, failing={0: "USER_CODE"})
+    ids = tuple(Job.objects.values_list("pk", flat=True))
+    operation, _ = bulk.begin_bulk(user=owner, action=action, choice=bulk.Choice(ids=ids))
+
+    def killed(point: str) -> None:
+        if point == at:
+            raise Killed
+
+    monkeypatch.setattr(bulk_work, "THREADS", 1)
+    monkeypatch.setattr(bulk_work, "point", killed)
+    with pytest.raises(Killed):
+        work_on_bulk()
+    monkeypatch.setattr(bulk_work, "point", lambda _: None)
+    work_on_bulk()
+    assert BulkItem.objects.filter(outcome="").count() == 3, "somebody may still be at it"
+    BulkItem.objects.update(taken_at=F("taken_at") - timedelta(seconds=31))
+    work_on_bulk()
+
+    operation.refresh_from_db()
+    assert operation.finished_at
+    assert operation.counts()["done"] == 3
+    old = Job.objects.filter(pk__in=ids)
+    match action:
+        case BulkAction.CANCEL:
+            assert set(old.values_list("state", flat=True)) == {"CANCELED"}
+        case BulkAction.RETRY:
+            assert set(old.values_list("run", flat=True)) == {2}
+        case BulkAction.RESUBMIT:
+            made = set(operation.items.values_list("made", flat=True))
+            assert made == set(Job.objects.exclude(pk__in=ids).values_list("pk", flat=True))
+            assert len(made) == 3
+
+
+def test_trouble_with_one_job_does_not_stop_the_others(
+    owner: User, jobs: list[Job], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def trouble(*, user: User, job: Job) -> Job:
+        if job.pk == jobs[1].pk:
+            raise RuntimeError("no such luck")
+        return cancel(user=user, job=job)
+
+    monkeypatch.setattr(bulk_work, "cancel", trouble)
+    ids = tuple(job.pk for job in jobs[:3])
+    operation, _ = bulk.begin_bulk(user=owner, action=BulkAction.CANCEL, choice=bulk.Choice(ids=ids))
+    work_on_bulk()
+    assert operation.counts() == {"": 0, "done": 2, "refused": 1, "skipped": 0}
+    assert "no such luck" in caplog.text
+
+
+def test_who_has_left_the_workspace_meanwhile_changes_nothing(jobs: list[Job], lab: Workspace) -> None:
+    guest = make_user("gus")
+    membership = lab.memberships.create(user=guest, role="submitter")
+    choice = bulk.Choice(ids=(jobs[0].pk,))
+    operation, _ = bulk.begin_bulk(user=guest, action=BulkAction.CANCEL, choice=choice)
+    membership.delete()
+    work_on_bulk()
+    assert operation.counts()["refused"] == 1
+    assert states()[0] == "WAITING"
