@@ -18,19 +18,20 @@ from django.db.models.functions import Now
 from orchestration.errors import JobFinished, NotFound, OrchestrationError
 from orchestration.models import BulkItem, BulkOperation, Job
 from orchestration.points import point
-from orchestration.services.jobs import cancel, resubmit
+from orchestration.services.jobs import cancel, cancel_unstarted, resubmit
 from orchestration.services.reruns import retry
 from orchestration.states import BulkAction, BulkOutcome, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
     from orchestration.models import User
 
 log = logging.getLogger(__name__)
 
 THREADS: Final = 4
-AT_ONCE: Final = 25
+AT_ONCE: Final = 50
 """Jobs that one thread takes: a cancel of the operation waits for no more than these."""
 BUDGET_S: Final = 20.0
 """After so long a worker is left to others; the message comes again."""
@@ -73,6 +74,8 @@ def _work(operation: BulkOperation, end: float) -> None:
                 "workspace", "pipeline_version__pipeline"
             )
             jobs = seen.in_bulk([item.job_id for item in items])
+            if operation.action == BulkAction.CANCEL:
+                items = _cancel_together(operation, items, jobs)
             for item in items:
                 if job := jobs.get(item.job_id):
                     _do(operation, item, job)
@@ -80,6 +83,15 @@ def _work(operation: BulkOperation, end: float) -> None:
                     item.settle(BulkOutcome.REFUSED, code=NotFound.code, detail="You may not see this job any more.")
     finally:
         connection.close()
+
+
+def _cancel_together(operation: BulkOperation, items: list[BulkItem], jobs: dict[UUID, Job]) -> list[BulkItem]:
+    """What is left to be done one by one."""
+    gone = cancel_unstarted(user=operation.created_by, jobs=jobs.values())
+    point("bulk.done")
+    done = [item.pk for item in items if item.job_id in gone]
+    BulkItem.objects.filter(pk__any=done, outcome="").update(outcome=BulkOutcome.DONE)
+    return [item for item in items if item.job_id not in gone]
 
 
 def _do(operation: BulkOperation, item: BulkItem, job: Job) -> None:

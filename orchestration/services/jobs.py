@@ -12,7 +12,8 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, JobFinished, NotFound
-from orchestration.execution.advance import advance
+from orchestration.execution import advance as advancing
+from orchestration.execution.advance import ASKED, advance
 from orchestration.models import File, Job
 from orchestration.models.entry import enter_job
 from orchestration.models.moves import write_events
@@ -28,6 +29,7 @@ from orchestration.states import EventKind, Role
 from orchestration.tasks import nudge_dispatch, nudge_stop
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from uuid import UUID
 
     from orchestration.models import User, Workspace
@@ -174,7 +176,7 @@ def cancel(*, user: User, job: Job) -> Job:
             raise JobFinished(f"The job has already finished: {locked.state}.")
         if locked.cancel_requested_at is None:
             Job.objects.filter(pk=job.pk).update(cancel_requested_at=Now())
-            write_events([job.event(EventKind.JOB, old=locked.state, new=locked.state, reason="cancel requested")])
+            write_events([job.event(EventKind.JOB, old=locked.state, new=locked.state, reason=ASKED)])
         point("cancel.before_commit")
     point("cancel.committed")
     advance(job.pk)
@@ -182,6 +184,18 @@ def cancel(*, user: User, job: Job) -> Job:
     if job.is_canceling:
         nudge_stop()
     return job
+
+
+def cancel_unstarted(*, user: User, jobs: Iterable[Job]) -> set[UUID]:
+    """Of many, at once: those that no engine ever had. The others are to be canceled one by one."""
+    lets: dict[UUID, bool] = {}
+    mine = []
+    for job in jobs:
+        if job.workspace_id not in lets:
+            lets[job.workspace_id] = job.workspace.lets(user, Role.SUBMITTER)
+        if lets[job.workspace_id]:
+            mine.append(job.pk)
+    return advancing.cancel_unstarted(mine)
 
 
 def resubmit(*, user: User, job: Job, changes: dict[str, Any], idempotency_key: str = "") -> tuple[Job, bool]:

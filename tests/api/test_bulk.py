@@ -10,7 +10,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from orchestration.models import BulkItem, BulkOperation, File, Job, Workspace
+from orchestration.models import BulkItem, BulkOperation, Event, File, Job, Workspace
 from orchestration.services import bulk, bulk_work
 from orchestration.services.bulk_work import work_on_bulk
 from orchestration.services.jobs import cancel
@@ -157,6 +157,29 @@ def test_canceled_operation_leaves_the_rest_alone(ana: Visitor, jobs: list[Job])
     assert states()[:3] == ["WAITING"] * 3
 
 
+def test_many_that_nothing_has_begun_of_are_canceled_together_as_each_alone_would_be(
+    ana: Visitor, owner: User, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def left(job: Job) -> Any:
+        events = Event.objects.filter(job_id=job.pk).order_by("id")
+        job = Job.objects.get(pk=job.pk)
+        return (
+            [(event.kind, event.step, event.old, event.new, event.reason, event.data) for event in events],
+            (job.state, bool(job.cancel_requested_at), bool(job.finished_at), job.waiting_reason, job.cost_usd),
+            [(step.state, bool(step.finished_at)) for step in job.steps.all()],
+        )
+
+    alone, together, begun_job = jobs[:3]
+    cancel(user=owner, job=alone)
+    Job.objects.filter(pk=begun_job.pk).update(state="QUEUED", run=2)  # it has rows that only its own way knows
+    monkeypatch.setattr(bulk_work, "cancel", lambda **_: None)
+    made = begun(ana, ids=[str(together.pk), str(begun_job.pk)])
+    work_on_bulk()
+    assert left(together) == left(alone)
+    assert states()[2] == "QUEUED"
+    assert outcomes(ana, made["id"]) == [("done", None)] * 2
+
+
 class Killed(BaseException):
     """As far as the rows go, what a kill -9 leaves."""
 
@@ -209,6 +232,7 @@ def test_trouble_with_one_job_does_not_stop_the_others(
             raise RuntimeError("no such luck")
         return cancel(user=user, job=job)
 
+    monkeypatch.setattr(bulk_work, "cancel_unstarted", lambda **_: set())
     monkeypatch.setattr(bulk_work, "cancel", trouble)
     ids = tuple(job.pk for job in jobs[:3])
     operation, _ = bulk.begin_bulk(user=owner, action=BulkAction.CANCEL, choice=bulk.Choice(ids=ids))
