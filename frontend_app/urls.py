@@ -4,7 +4,19 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from frontend_app.views import attempts, files, jobs, mail, new_job, pipelines, retention, tokens, uploads, workspaces
+from frontend_app.views import (
+    attempts,
+    bulk,
+    files,
+    jobs,
+    mail,
+    new_job,
+    pipelines,
+    retention,
+    tokens,
+    uploads,
+    workspaces,
+)
 
 # Browsers ask for it on pages that name no icon, such as the admin's.
 favicon = login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}frontend_app/favicon.svg"))
@@ -23,6 +35,11 @@ urlpatterns = [
     path("jobs/live/", jobs.job_list_live, name="job-list-live"),
     path("jobs/new/", new_job.job_new, name="job-new"),
     path("jobs/new/params/", new_job.job_new_params, name="job-new-params"),
+    path("jobs/all/<slug:action>/", bulk.bulk_preview, name="bulk-preview"),
+    path("jobs/all/<slug:action>/begin/", bulk.bulk_begin, name="bulk-begin"),
+    path("bulk/<uuid:bulk_id>/", bulk.bulk_detail, name="bulk-detail"),
+    path("bulk/<uuid:bulk_id>/live/", bulk.bulk_live, name="bulk-live"),
+    path("bulk/<uuid:bulk_id>/stop/", bulk.bulk_stop, name="bulk-stop"),
     path("jobs/<uuid:job_id>/", jobs.job_detail, name="job-detail"),
     path("jobs/<uuid:job_id>/live/", jobs.job_live, name="job-live"),
     path("jobs/<uuid:job_id>/cancel/", jobs.job_cancel, name="job-cancel"),

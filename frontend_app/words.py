@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from orchestration.states import FAILURE_SAYS, FailureKind, FileEventKind, MailOn, Role, ScanState, WaitingReason
+from orchestration.states import (
+    FAILURE_SAYS,
+    BulkAction,
+    FailureKind,
+    FileEventKind,
+    MailOn,
+    Role,
+    ScanState,
+    WaitingReason,
+)
 
 if TYPE_CHECKING:
     from orchestration.models import FileEvent, Job
@@ -62,6 +71,30 @@ WAITING: Final = {
     WaitingReason.MISCONFIGURED: "An administrator has to repair the set-up first.",
     WaitingReason.SCHEDULE: "Its time has not come yet.",
     WaitingReason.PLATFORM: "The platform is catching up.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How an action on many jobs is spoken of."""
+
+    title: str
+    verb: str
+    ing: str
+    means: str
+
+
+BULK: Final = {
+    BulkAction.CANCEL: Said(
+        "Cancel jobs", "Cancel", "Canceling", "What runs is stopped; results of finished steps are kept."
+    ),
+    BulkAction.RETRY: Said("Retry jobs", "Retry", "Retrying", "Each goes on from its failed steps; good outputs stay."),
+    BulkAction.RESUBMIT: Said(
+        "Run jobs anew",
+        "Run anew",
+        "Running anew",
+        "Each becomes a new job over the same files, as it was.",
+    ),
 }
 
 ROLES: Final = {

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from frontend_app import words
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
 from frontend_app.views.job_parts import live_parts, still_parts
 from orchestration.errors import Conflict, Invalid
@@ -66,6 +67,7 @@ def _rows(request: Request) -> dict[str, Any]:
         "filter": wanted,
         "mistake": mistake,
         "presets": PRESETS,
+        "bulk": words.BULK.items(),
         "is_filtered": bool(wanted),
         "is_first": before is None,
         "next": rows[PAGE - 1].pk if len(rows) > PAGE else None,
