@@ -82,6 +82,7 @@ class Said:
     verb: str
     ing: str
     means: str
+    after: str = ""
 
 
 BULK: Final = {
@@ -90,10 +91,7 @@ BULK: Final = {
     ),
     BulkAction.RETRY: Said("Retry jobs", "Retry", "Retrying", "Each goes on from its failed steps; good outputs stay."),
     BulkAction.RESUBMIT: Said(
-        "Run jobs anew",
-        "Run anew",
-        "Running anew",
-        "Each becomes a new job over the same files, as it was.",
+        "Run jobs anew", "Run", "Running anew", "Each becomes a new job over the same files.", " anew"
     ),
 }
 
