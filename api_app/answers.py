@@ -11,10 +11,13 @@ from api_app.schemas import (
     EventOut,
     FileOut,
     JobBrief,
+    JobCheckOut,
     JobOut,
     PipelineOut,
     PipelineStepOut,
+    PlannedStepOut,
     StepOut,
+    WaitOut,
 )
 from orchestration.services.costs import cost_expected, cost_of
 from orchestration.services.status import StepStatus, job_status, results_of
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from orchestration.models import Attempt, Event, File, Job, PipelineVersion
     from orchestration.services.costs import JobCost
+    from orchestration.services.job_check import JobCheck
     from orchestration.spec.model import StepSpec
 
 
@@ -134,6 +138,21 @@ def _cost_out(cost: JobCost | None) -> CostOut | None:
         unpriced_attempts=cost.unpriced,
         keeping_usd=_usd(cost.keeping),
         prices=cost.prices,
+    )
+
+
+def job_check_out(check: JobCheck) -> JobCheckOut:
+    return JobCheckOut(
+        pipeline=check.wanted.spec.name,
+        pipeline_version=check.wanted.version.version,
+        workspace=check.workspace.slug,
+        params=check.wanted.params,
+        steps=[PlannedStepOut(name=step.name, items=items) for step, items in check.steps],
+        estimate_usd=_usd(check.estimate.usd) if check.estimate else None,
+        estimate_basis=check.estimate.basis if check.estimate else None,
+        active_jobs=check.active_jobs,
+        max_active_jobs=check.workspace.max_active_jobs,
+        waits=[WaitOut(reason=reason, detail=detail) for reason, detail in check.waits],
     )
 
 

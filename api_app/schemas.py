@@ -14,6 +14,7 @@ from orchestration.states import (
     FileKind,
     JobState,
     ScanState,
+    WaitingReason,
     WorkState,
 )
 
@@ -140,6 +141,8 @@ class JobIn(In):
     labels: Labels | None = None
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     workspace: Slug = ""
+    validate_only: bool = False
+    """Make no job; say what would become of it."""
 
 
 class ResubmitIn(In):
@@ -185,6 +188,34 @@ class CostOut(BaseModel):
     """Of its files, from the day they were made until they expire."""
     prices: str
     """The table of prices and its date."""
+
+
+class PlannedStepOut(BaseModel):
+    name: str
+    items: int
+
+
+class WaitOut(BaseModel):
+    reason: WaitingReason
+    detail: str
+
+
+class JobCheckOut(BaseModel):
+    """What would become of a job."""
+
+    pipeline: str
+    pipeline_version: str
+    workspace: str
+    params: dict[str, Any]
+    """With the defaults of what was left out."""
+    steps: list[PlannedStepOut]
+    estimate_usd: str | None
+    """None: nothing has a price on this server."""
+    estimate_basis: str | None
+    active_jobs: int
+    max_active_jobs: int
+    waits: list[WaitOut]
+    """Why it would not start at once; empty: it would."""
 
 
 class JobBrief(BaseModel):

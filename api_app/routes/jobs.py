@@ -6,15 +6,16 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api_app.answers import file_out, job_brief, job_out, new_job_out
+from api_app.answers import file_out, job_brief, job_check_out, job_out, new_job_out
 from api_app.auth import ask
 from api_app.paging import Cursor, Limit, page
-from api_app.schemas import FileOut, JobBrief, JobIn, JobOut, Listing, PipelineRef, RerunIn, ResubmitIn
+from api_app.schemas import FileOut, JobBrief, JobCheckOut, JobIn, JobOut, Listing, PipelineRef, RerunIn, ResubmitIn
 from orchestration.errors import Invalid
 from orchestration.models import Job, PipelineVersion, User
 from orchestration.search import MOST_LETTERS
 from orchestration.services import jobs, reruns
 from orchestration.services.access import find_job
+from orchestration.services.job_check import check_job
 from orchestration.services.job_search import find_jobs
 from orchestration.services.progress import progress_of
 from orchestration.services.status import results_of
@@ -32,14 +33,24 @@ States = Annotated[list[JobState] | None, Query(max_length=len(JobState))]
 @router.post("/jobs", status_code=201)
 async def submit_job(
     request: Request, response: Response, body: JobIn, idempotency_key: IdempotencyKey = None
-) -> JobOut:
-    """Start a job. Repeat the request with the same Idempotency-Key to get the same job, with status 200."""
+) -> JobOut | JobCheckOut:
+    """Start a job. Repeat the request with the same Idempotency-Key to get the same job, with status 200.
+
+    With `validate_only` no job is made: the same mistakes are refused, and 200 says what would become of it.
+    """
+    if body.validate_only:
+        response.status_code = 200
+        return await ask(request, _check, body)
     job, created = await ask(request, _submit, body, idempotency_key or "")
     return _created(response, job, created=created)
 
 
-def _submit(user: User, body: JobIn, key: str) -> tuple[JobOut, bool]:
-    wanted = jobs.Request(
+def _check(user: User, body: JobIn) -> JobCheckOut:
+    return job_check_out(check_job(user=user, request=_wanted(body)))
+
+
+def _wanted(body: JobIn) -> jobs.Request:
+    return jobs.Request(
         pipeline=body.pipeline,
         inputs=tuple(body.inputs),
         params=body.params or {},
@@ -48,7 +59,10 @@ def _submit(user: User, body: JobIn, key: str) -> tuple[JobOut, bool]:
         priority=body.priority,
         workspace=body.workspace,
     )
-    job, created = jobs.submit(user=user, request=wanted, idempotency_key=key)
+
+
+def _submit(user: User, body: JobIn, key: str) -> tuple[JobOut, bool]:
+    job, created = jobs.submit(user=user, request=_wanted(body), idempotency_key=key)
     return (new_job_out if created else job_out)(job), created
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-    from orchestration.models import User, Workspace
+    from orchestration.models import PipelineVersion, User, Workspace
 
 MAX_LABELS = 32
 MAX_LABEL_LENGTH = 100
@@ -62,6 +62,25 @@ class Request:
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request that fits: its parameters with their defaults, its files in the order given."""
+
+    version: PipelineVersion
+    spec: PipelineSpec
+    params: dict[str, Any]
+    files: list[File]
+
+
+def checked(user: User, workspace: Workspace, request: Request) -> Checked:
+    """Raises NotFound, Invalid."""
+    version = find_version(user=user, reference=request.pipeline)
+    spec = PipelineSpec.from_json(version.spec)
+    params = _checked_params(spec, request.params)
+    _check_labels(request.labels or {})
+    return Checked(version, spec, params, _checked_inputs(workspace, spec, request.inputs))
+
+
 def submit(
     *, user: User, request: Request, idempotency_key: str = "", resubmitted_from: Job | None = None
 ) -> tuple[Job, bool]:
@@ -72,27 +91,23 @@ def submit(
     workspace = find_workspace(user=user, slug=request.workspace, role=Role.SUBMITTER)
     if idempotency_key and (found := _replay(workspace, idempotency_key, request)):
         return found, False
-    version = find_version(user=user, reference=request.pipeline)
-    spec = PipelineSpec.from_json(version.spec)
-    params = _checked_params(spec, request.params)
-    _check_labels(request.labels or {})
-    files = _checked_inputs(workspace, spec, request.inputs)
+    wanted = checked(user, workspace, request)
     job = Job(
         workspace=workspace,
         created_by=user,
-        pipeline_version=version,
+        pipeline_version=wanted.version,
         name=request.name[:200],
-        params=params,
+        params=wanted.params,
         labels=request.labels or {},
         priority=request.priority,
-        input_count=len(files),
+        input_count=len(wanted.files),
         idempotency_key=idempotency_key or None,
         request_digest=request.digest() if idempotency_key else "",
         resubmitted_from=resubmitted_from,
     )
     point("submit.before")
     try:
-        _enter(job, spec, files)
+        _enter(job, wanted.spec, wanted.files)
     except IntegrityError:
         if found := _replay(workspace, idempotency_key, request):
             return found, False

@@ -9,12 +9,15 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from orchestration.models import Event, Job, StepRun
-from orchestration.states import JobState
+from orchestration.cost.table import PACKAGED, load
+from orchestration.models import Event, File, Job, StepRun
+from orchestration.states import JobState, ScanState
 from tests.factories import make_file, make_job, publish_pipeline
 from tests.orchestration.play import TWO_STEPS, run_all
 
 if TYPE_CHECKING:
+    from pytest_django import Settings
+
     from orchestration.models import User, Workspace
     from tests.api.door import Visitor
 
@@ -240,3 +243,37 @@ def test_viewer_may_look_and_not_touch(bruno: Visitor, owner: User, teammate: Us
 def test_submit_leaves_job_steps_and_event_or_nothing(ana: Visitor, body: dict[str, Any]) -> None:
     ana("POST", "/jobs", json=body)
     assert (Job.objects.count(), StepRun.objects.count(), Event.objects.count()) == (1, 1, 1)
+
+
+def test_validate_only_says_what_would_become_of_it_and_makes_nothing(
+    ana: Visitor, owner: User, lab: Workspace, settings: Settings
+) -> None:
+    settings.PRICES = load(PACKAGED)
+    publish_pipeline(TWO_STEPS)
+    files = [str(make_file(lab, owner, f"{n}.csv").pk) for n in range(3)]
+    asked = {"pipeline": "two-steps", "inputs": files, "validate_only": True}
+    said = ana.json("POST", "/jobs", json=asked, headers={"Idempotency-Key": "k"})
+    assert said["steps"] == [{"name": "convert", "items": 3}, {"name": "report", "items": 1}]
+    assert (said["pipeline_version"], said["workspace"], said["waits"]) == ("1.0.0", "lab", [])
+    assert (float(said["estimate_usd"]) > 0, said["estimate_basis"]) == (True, "timeouts")
+    assert not Job.objects.exists()
+
+    lab.max_active_jobs = 1
+    lab.save()
+    make_job(owner, lab, state="RUNNING")
+    File.objects.filter(pk=files[0]).update(scan_state=ScanState.RECEIVED)
+    said = ana.json("POST", "/jobs", json=asked)
+    assert [(wait["reason"], wait["detail"]) for wait in said["waits"]] == [
+        ("scan", "1 of 3 files are still to be checked."),
+        ("concurrency", "The workspace already has 1 active jobs, its limit."),
+    ]
+    assert (said["active_jobs"], said["max_active_jobs"]) == (1, 1)
+    ana.json("POST", "/jobs", 201, json=asked | {"validate_only": False}, headers={"Idempotency-Key": "k"})
+
+
+def test_validate_only_refuses_what_submit_would(ana: Visitor, lab: Workspace) -> None:
+    publish_pipeline(WITH_PARAMS)
+    asked = {"pipeline": "knobs", "params": {"rows": 0}, "validate_only": True}
+    assert ana.json("POST", "/jobs", 422, json=asked)["errors"][0]["loc"] == ["params", "rows"]
+    said = ana.json("POST", "/jobs", 422, json=asked | {"params": {}})
+    assert "This pipeline takes" in said["detail"]
