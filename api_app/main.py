@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from api_app import errors
 from api_app.database import close_lanes
 from api_app.gate import BUNDLE, PART, Gate
+from api_app.idempotency import Idempotency
 from api_app.routes import (
     account,
     attempts,
@@ -68,7 +69,7 @@ def build() -> Api:
         openapi_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
-        middleware=[Middleware(Gate)],
+        middleware=[Middleware(Gate), Middleware(Idempotency)],
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )

@@ -61,6 +61,12 @@ class IdempotencyKeyReused(Invalid):
     code = "idempotency_key_reused"
 
 
+class RequestInProgress(Conflict):
+    """A request with this Idempotency-Key is still under way. Ask again in a moment."""
+
+    code = "request_in_progress"
+
+
 class UploadRefused(Invalid):
     """The upload was refused."""
 

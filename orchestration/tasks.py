@@ -15,6 +15,7 @@ from orchestration.execution import (
     budget_notice,
     finishing,
     notice,
+    old_calls,
     old_logs,
     orphans,
     retention,
@@ -66,6 +67,11 @@ def expire_files() -> None:
 @shared_task(name="esteira.purge_files")
 def purge_files() -> None:
     retention.purge_files()
+
+
+@shared_task(name="esteira.forget_calls")
+def forget_calls() -> None:
+    old_calls.forget_calls()
 
 
 @shared_task(name="esteira.expire_logs")

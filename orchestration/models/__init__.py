@@ -6,6 +6,7 @@ from orchestration.models.dispatching import Leadership, TokenBucket
 from orchestration.models.event import Event
 from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
+from orchestration.models.idempotency import IdempotentCall
 from orchestration.models.job import Job, JobInput
 from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pipeline import Pipeline, PipelineVersion
@@ -25,6 +26,7 @@ __all__ = [
     "Execution",
     "File",
     "FileEvent",
+    "IdempotentCall",
     "Item",
     "Job",
     "JobInput",
