@@ -50,6 +50,7 @@ SCOPE: Final[dict[str, str]] = {
     "submit_job": "run",
     "list_jobs": "read",
     "show_job": "read",
+    "edit_job": "run",
     "cancel_job": "run",
     "retry_job": "run",
     "resubmit_job": "run",

@@ -153,6 +153,14 @@ class ResubmitIn(In):
     params: dict[str, Any] | None = None
 
 
+class JobEditIn(In):
+    """What is left out stays as it is; `labels` are all of them."""
+
+    name: Name | None = None
+    labels: Labels | None = None
+    priority: Annotated[int, Field(ge=-100, le=100)] | None = None
+
+
 class RerunIn(In):
     """Without a step and items: every failed item of every fan-out."""
 

@@ -9,7 +9,18 @@ from starlette.responses import Response
 from api_app.answers import file_out, job_brief, job_check_out, job_out, new_job_out
 from api_app.auth import ask
 from api_app.paging import Cursor, Limit, page
-from api_app.schemas import FileOut, JobBrief, JobCheckOut, JobIn, JobOut, Listing, PipelineRef, RerunIn, ResubmitIn
+from api_app.schemas import (
+    FileOut,
+    JobBrief,
+    JobCheckOut,
+    JobEditIn,
+    JobIn,
+    JobOut,
+    Listing,
+    PipelineRef,
+    RerunIn,
+    ResubmitIn,
+)
 from orchestration.errors import Invalid
 from orchestration.models import Job, PipelineVersion, User
 from orchestration.search import MOST_LETTERS
@@ -117,6 +128,17 @@ def titles_of(rows: Iterable[Job]) -> dict[UUID, str]:
 @router.get("/jobs/{job_id}")
 async def show_job(request: Request, job_id: UUID) -> JobOut:
     return await ask(request, lambda user: job_out(find_job(user=user, job_id=job_id)))
+
+
+@router.patch("/jobs/{job_id}")
+async def edit_job(request: Request, job_id: UUID, body: JobEditIn) -> JobOut:
+    """Name, labels and priority, at any time."""
+    return await ask(request, _edit, job_id, body)
+
+
+def _edit(user: User, job_id: UUID, body: JobEditIn) -> JobOut:
+    job = find_job(user=user, job_id=job_id)
+    return job_out(jobs.edit(user=user, job=job, name=body.name, labels=body.labels, priority=body.priority))
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202)

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, JobFinished, NotFound
 from orchestration.execution import advance as advancing
 from orchestration.execution.advance import ASKED, advance
-from orchestration.models import File, Job
+from orchestration.models import Attempt, File, Job
 from orchestration.models.entry import enter_job
 from orchestration.models.moves import write_events
 from orchestration.points import point
@@ -25,7 +25,7 @@ from orchestration.services.pipelines import find_version
 from orchestration.spec.model import PipelineSpec
 from orchestration.spec.params import ParamsError, validate_params
 from orchestration.spec.units import format_size
-from orchestration.states import EventKind, Role
+from orchestration.states import AttemptState, EventKind, Role
 from orchestration.tasks import nudge_dispatch, nudge_stop
 
 if TYPE_CHECKING:
@@ -177,6 +177,24 @@ def _checked_inputs(workspace: Workspace, spec: PipelineSpec, inputs: tuple[UUID
             limit = format_size(spec.accepts.max_size_bytes)
             raise Invalid(f"{file.name} has {format_size(file.size)}; this pipeline accepts up to {limit} a file.")
     return files
+
+
+@transaction.atomic(durable=True)
+def edit(*, user: User, job: Job, name: str | None, labels: dict[str, str] | None, priority: int | None) -> Job:
+    """What is None stays as it is. Of a job that waits, another priority counts from now on."""
+    require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
+    _check_labels(labels or {})
+    given = {"name": name, "labels": labels, "priority": priority}
+    locked = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
+    changes = {key: value for key, value in given.items() if value is not None and value != getattr(locked, key)}
+    if changes:
+        Job.objects.filter(pk=job.pk).update(**changes)
+        if "priority" in changes:
+            Attempt.objects.filter(job=job, state=AttemptState.QUEUED).update(priority=priority)
+        reason = f"{' and '.join(changes)} changed by {user.username}"
+        write_events([job.event(EventKind.JOB, old=locked.state, new=locked.state, reason=reason[:500])])
+    job.refresh_from_db()
+    return job
 
 
 def cancel(*, user: User, job: Job) -> Job:
