@@ -90,9 +90,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--campaign", default="short", choices=["short", "full"], help="how much of a long campaign to run"
     )
     parser.addoption("--write-openapi", action="store_true", help="write docs/openapi.json anew")
-    parser.addoption(
-        "--break-openapi", action="store_true", help="also where clients will break: say so in CHANGELOG.md"
-    )
+    parser.addoption("--break-openapi", action="store_true", help="also where clients will break")
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 FILE: Final = ROOT / "docs" / "openapi.json"
 HOW: Final = (
-    "The API is another than docs/openapi.json says. make test ARGS='tests/api/test_contract.py --write-openapi' writes "
-    "it anew, and refuses what would break clients."
+    "The API is another than docs/openapi.json says. make test ARGS='tests/api/test_contract.py --write-openapi'"
+    " writes it anew, and refuses what would break clients."
 )
 
 
