@@ -127,8 +127,9 @@ def test_command_cancels_what_runs(aws: AwsDouble, platform: Platform, esteira: 
     assert not aws.unfinished(job_id)
 
 
-def test_page_submits_shows_what_failed_and_reruns_it(
-    aws: AwsDouble, platform: Platform, page: Page, tmp_path: Path
+@pytest.mark.parametrize("button", ["Rerun 1 failed item", "Retry from the failed steps"])
+def test_page_submits_shows_what_failed_and_goes_again(
+    aws: AwsDouble, platform: Platform, page: Page, tmp_path: Path, button: str
 ) -> None:
     (tmp_path / "marks").mkdir()
     name = published(platform, FAILS_AT_FIRST.format(folder=tmp_path / "marks"))
@@ -141,7 +142,7 @@ def test_page_submits_shows_what_failed_and_reruns_it(
     state = page.locator("#job-state .chip")
     expect(state).to_have_text("Failed", timeout=PATIENCE_MS)
     expect(page.locator("#job-failures")).to_contain_text("1.txt")
-    page.get_by_role("button", name="Rerun 1 failed item").click()
+    page.get_by_role("button", name=button).click()
     expect(state).to_have_text("Succeeded", timeout=PATIENCE_MS)
     expect(page.locator("#job-state")).to_contain_text("run 2")
     expect(page.locator("#job-results")).to_contain_text("total.txt")
