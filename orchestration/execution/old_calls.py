@@ -1,4 +1,4 @@
-"""Answers under an Idempotency-Key are kept for a day."""
+"""Answers under an Idempotency-Key are kept for a day, what came of a bulk operation for a month."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from typing import Final
 
 from django.db.models.functions import Now
 
-from orchestration.models import IdempotentCall
+from orchestration.models import BulkOperation, IdempotentCall
 
 KEPT: Final = timedelta(hours=24)
+OUTCOMES_KEPT: Final = timedelta(days=30)
 
 
 def forget_calls() -> int:
     """How many were too old."""
     deleted, _ = IdempotentCall.objects.filter(created_at__lt=Now() - KEPT).delete()
+    BulkOperation.objects.filter(finished_at__lt=Now() - OUTCOMES_KEPT).delete()
     return deleted

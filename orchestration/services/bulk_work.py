@@ -7,6 +7,7 @@ wish, a retry is of one run only, and a new job has the item's own idempotency k
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-THREADS: Final = 4
+THREADS: Final = 3
+_BUSY: Final = threading.Lock()
+"""Messages come while one is worked on, and each would take connections that others need."""
 AT_ONCE: Final = 50
 """Jobs that one thread takes: a cancel of the operation waits for no more than these."""
 BUDGET_S: Final = 20.0
@@ -38,7 +41,16 @@ BUDGET_S: Final = 20.0
 
 
 def work_on_bulk() -> bool:
-    """Whether there is more to do at once."""
+    """Whether there is more to do at once. Of one process one thread works on it, with a few of its own."""
+    if not _BUSY.acquire(blocking=False):
+        return False
+    try:
+        return _work_on_all()
+    finally:
+        _BUSY.release()
+
+
+def _work_on_all() -> bool:
     end = time.monotonic() + BUDGET_S
     for operation in BulkOperation.objects.unfinished().select_related("created_by").order_by("id"):
         if _canceled(operation):

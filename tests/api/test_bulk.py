@@ -10,6 +10,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from orchestration.execution.old_calls import forget_calls
 from orchestration.models import BulkItem, BulkOperation, Event, File, Job, Workspace
 from orchestration.services import bulk, bulk_work
 from orchestration.services.bulk_work import work_on_bulk
@@ -222,6 +223,28 @@ def test_kill_in_the_middle_is_made_good_and_nothing_is_done_twice(
             made = set(operation.items.values_list("made", flat=True))
             assert made == set(Job.objects.exclude(pk__in=ids).values_list("pk", flat=True))
             assert len(made) == 3
+
+
+def test_outcomes_are_kept_for_a_month(ana: Visitor, jobs: list[Job]) -> None:
+    made = begun(ana, ids=[str(jobs[0].pk)])
+    work_on_bulk()
+    forget_calls()
+    assert ana("GET", f"/bulk/{made['id']}").status_code == 200
+    BulkOperation.objects.update(finished_at=F("finished_at") - timedelta(days=31))
+    forget_calls()
+    assert ana("GET", f"/bulk/{made['id']}").status_code == 404
+    assert Job.objects.filter(pk=jobs[0].pk).exists()
+
+
+def test_one_process_works_on_it_once_at_a_time(owner: User, jobs: list[Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second message finds somebody at it, and takes no threads and connections of its own."""
+    ids = tuple(job.pk for job in jobs[:3])
+    operation, _ = bulk.begin_bulk(user=owner, action=BulkAction.CANCEL, choice=bulk.Choice(ids=ids))
+    seen: list[tuple[bool, int]] = []
+    monkeypatch.setattr(bulk_work, "point", lambda _: seen.append((work_on_bulk(), operation.counts()["done"])))
+    work_on_bulk()
+    assert seen[0] == (False, 0)
+    assert operation.counts()["done"] == 3
 
 
 def test_trouble_with_one_job_does_not_stop_the_others(

@@ -124,7 +124,7 @@ def test_sentence_of_a_body_that_does_not_fit_says_what_is_wrong_where(ana: Visi
 
 @pytest.mark.django_db
 def test_wrong_method_says_which_are_right(ana: Visitor) -> None:
-    assert ana("PATCH", "/jobs/rerun").headers["allow"] == "GET"
+    assert ana("PUT", "/jobs/rerun").headers["allow"] == "GET"
 
 
 @pytest.mark.django_db
