@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestration.search import MOST_LETTERS
 from orchestration.states import (
     AttemptState,
     BulkAction,
@@ -272,7 +273,7 @@ class BulkChoiceIn(In):
     """Jobs by a filter (docs/filters.md) or by their ids, of one workspace where it is named."""
 
     action: BulkAction
-    q: Annotated[str, Field(max_length=1000, pattern=PLAIN, examples=["state:failed label:batch=7"])] = ""
+    q: Annotated[str, Field(max_length=MOST_LETTERS, pattern=PLAIN, examples=["state:failed label:batch=7"])] = ""
     ids: Inputs = []
     workspace: Slug = ""
 

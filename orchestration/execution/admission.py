@@ -56,10 +56,18 @@ def _share_out(room: int, active: dict[UUID, int]) -> int:
         active[workspace.pk] = active.get(workspace.pk, 0) + moved
         admitted += moved
         if moved == own:
-            _explain(workspace, f"The workspace already has {workspace.max_active_jobs} active jobs, its limit.")
+            _explain(workspace, workspace_is_full(workspace))
         elif left == moved:
-            _explain(workspace, f"The platform already has {settings.MAX_ACTIVE_JOBS} active jobs, its limit.")
+            _explain(workspace, platform_is_full())
     return admitted
+
+
+def workspace_is_full(workspace: Workspace) -> str:
+    return f"The workspace already has {workspace.max_active_jobs} active jobs, its limit."
+
+
+def platform_is_full() -> str:
+    return f"The platform already has {settings.MAX_ACTIVE_JOBS} active jobs, its limit."
 
 
 def _admit_from(workspace: Workspace, free: int) -> int:

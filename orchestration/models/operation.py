@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 from orchestration.ids import new_id
 from orchestration.models.account import User
 from orchestration.models.job import Job
+from orchestration.search import MOST_LETTERS
 from orchestration.states import BulkAction, BulkOutcome
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class BulkOperation(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     action = models.CharField(max_length=12, choices=[(a, a) for a in BulkAction])
-    filter = models.CharField(max_length=1000, blank=True)
+    filter = models.CharField(max_length=MOST_LETTERS, blank=True)
     total = models.PositiveIntegerField()
     idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  NULL is what unique leaves alone
     created_at = models.DateTimeField(db_default=Now())

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from django.db import connection
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.errors import JobFinished, NotFound, OrchestrationError
@@ -53,8 +52,6 @@ def work_on_bulk() -> bool:
 def _work_on_all() -> bool:
     end = time.monotonic() + BUDGET_S
     for operation in BulkOperation.objects.unfinished().select_related("created_by").order_by("id"):
-        if _canceled(operation):
-            operation.items.filter(_open()).update(outcome=BulkOutcome.SKIPPED)
         with ThreadPoolExecutor(THREADS, thread_name_prefix="bulk") as pool:
             for done in [pool.submit(_work, operation, end) for _ in range(THREADS)]:
                 done.result()
@@ -63,10 +60,6 @@ def _work_on_all() -> bool:
         if time.monotonic() > end:
             return True
     return False
-
-
-def _open() -> Q:
-    return Q(outcome="", taken_at=None)
 
 
 def _canceled(operation: BulkOperation) -> bool:

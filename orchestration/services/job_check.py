@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import transaction
 
+from orchestration.execution.admission import platform_is_full, workspace_is_full
 from orchestration.models import Job
 from orchestration.services.access import find_workspace
 from orchestration.services.budgets import check_budget
@@ -51,9 +52,7 @@ def _waits(workspace: Workspace, wanted: Checked, active: int) -> list[tuple[Wai
     if unscanned := sum(file.scan_state == ScanState.RECEIVED for file in wanted.files):
         found.append((WaitingReason.SCAN, f"{unscanned:,} of {len(wanted.files):,} files are still to be checked."))
     if active >= workspace.max_active_jobs:
-        sentence = f"The workspace already has {workspace.max_active_jobs} active jobs, its limit."
-        found.append((WaitingReason.CONCURRENCY, sentence))
+        found.append((WaitingReason.CONCURRENCY, workspace_is_full(workspace)))
     elif Job.objects.active().count() >= settings.MAX_ACTIVE_JOBS:
-        sentence = f"The platform already has {settings.MAX_ACTIVE_JOBS} active jobs, its limit."
-        found.append((WaitingReason.CONCURRENCY, sentence))
+        found.append((WaitingReason.CONCURRENCY, platform_is_full()))
     return found

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
     from orchestration.models import Job, User
 
-OPEN: Final = "open"
-ENDED: Final = "ended"
-CANCELING: Final = "canceling"
+_SEVERAL_STATES: Final = {
+    "open": Q(state__in=JOB_UNFINISHED),
+    "ended": Q(state__in=JOB_FINISHED),
+    "canceling": Q(state__in=JOB_UNFINISHED, cancel_requested_at__isnull=False),
+}
 _OPERATORS: Final = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 _COMPARED: Final = re.compile(r"(?P<operator>[<>]=?)?(?P<value>.+)", re.DOTALL)
 _AGO: Final = re.compile(r"-(?P<number>[0-9]{1,4})(?P<unit>[smhdw])")
@@ -60,14 +62,9 @@ def _text(_term: Term, value: str, _user: User) -> Q:
 
 
 def _state(term: Term, value: str, _user: User) -> Q:
-    match value.lower():
-        case "open":
-            return Q(state__in=JOB_UNFINISHED)
-        case "ended":
-            return Q(state__in=JOB_FINISHED)
-        case "canceling":
-            return Q(state__in=JOB_UNFINISHED, cancel_requested_at__isnull=False)
-    return Q(state=_one_of(term, value, JobState, OPEN, ENDED, CANCELING))
+    if (several := _SEVERAL_STATES.get(value.lower())) is not None:
+        return several
+    return Q(state=_one_of(term, value, JobState, *_SEVERAL_STATES))
 
 
 def _pipeline(_term: Term, value: str, _user: User) -> Q:
