@@ -50,6 +50,11 @@ def answers_errors[**P, R: HttpResponseBase](
     return answered
 
 
+def whole_number(text: str, *, digits: int) -> int | None:
+    """What at most so many ASCII digits say; None for any other text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 def workspaces_of(request: Request) -> list[Workspace]:
     """Asked of the database once a request: the page's frame needs them too."""
     if not hasattr(request, "mine"):

@@ -6,7 +6,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from frontend_app.http import Request, answers_errors, page
+from frontend_app.http import Request, answers_errors, page, whole_number
 from frontend_app.log_text import TAIL, log_text
 from frontend_app.streaming import blocks
 from frontend_app.views.job_parts import source_names
@@ -57,9 +57,8 @@ def _log_deleted(attempt: Attempt) -> Event | None:
 def attempt_log(request: Request, attempt_id: UUID) -> HttpResponse:
     """The next piece of the log as plain text. Without `?offset=`, the end of it."""
     attempt = find_attempt(user=request.user, attempt_id=attempt_id)
-    given = request.GET.get("offset", "")
-    is_number = given.isascii() and given.isdigit() and len(given) <= MAX_OFFSET_DIGITS
-    text, end, is_complete = log_text(attempt=attempt, offset=int(given) if is_number else -TAIL)
+    offset = whole_number(request.GET.get("offset", ""), digits=MAX_OFFSET_DIGITS)
+    text, end, is_complete = log_text(attempt=attempt, offset=-TAIL if offset is None else offset)
     response = HttpResponse(text, content_type="text/plain; charset=utf-8")
     response["Esteira-Log-End"] = str(end)
     response["Esteira-Log-Complete"] = "true" if is_complete else "false"

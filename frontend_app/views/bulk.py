@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
+from uuid import uuid4
 
 from django.contrib import messages
 from django.http import Http404
@@ -12,7 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
-from frontend_app.http import Request, answers_errors, page, workspace_of
+from frontend_app.http import Request, answers_errors, page, whole_number, workspace_of
 from orchestration.errors import Conflict, Invalid
 from orchestration.services import bulk
 from orchestration.states import BulkAction, BulkOutcome
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from orchestration.models import BulkOperation
 
 REFUSALS: Final = 50
+MAX_DIGITS: Final = 9
 
 
 @require_safe
@@ -44,6 +46,7 @@ def bulk_preview(request: Request, action: str) -> HttpResponse:
         "rest": seen.total - len(seen.sample),
         "left_out": sum(seen.others.values()),
         "most": bulk.MOST_JOBS,
+        "key": str(uuid4()),
     }
     return page(request, "frontend_app/jobs/bulk.html", context)
 
@@ -51,8 +54,8 @@ def bulk_preview(request: Request, action: str) -> HttpResponse:
 @require_POST
 @answers_errors
 def bulk_begin(request: Request, action: str) -> HttpResponse:
-    do, wanted, number = _action(action), request.POST.get("q", ""), request.POST.get("expected", "")
-    expected = int(number) if number.isascii() and number.isdigit() and len(number) < len(str(1 << 31)) else -1
+    do, wanted = _action(action), request.POST.get("q", "")
+    expected = whole_number(request.POST.get("expected", ""), digits=MAX_DIGITS)
     try:
         operation, _ = bulk.begin_bulk(
             user=request.user, action=do, choice=_choice(request, wanted), expected=expected,

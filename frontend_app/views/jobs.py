@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
-from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
+from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number, workspace_of
 from frontend_app.views.job_parts import live_parts, still_parts
 from orchestration.errors import Conflict, Invalid
 from orchestration.ids import uuid_or_none
@@ -116,7 +116,8 @@ def job_retry(request: Request, job_id: UUID) -> HttpResponse:
 def job_rerun(request: Request, job_id: UUID) -> HttpResponse:
     """All failed items, or the one that `item` names as `step:index`."""
     step, _, index = request.POST.get("item", "").rpartition(":")
-    items = [int(index)] if index.isascii() and index.isdigit() and len(index) <= MAX_INDEX_DIGITS else []
+    number = whole_number(index, digits=MAX_INDEX_DIGITS)
+    items = [] if number is None else [number]
     return _act(
         request,
         job_id,

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from frontend_app.http import Request, answers_errors, page
+from frontend_app.http import Request, answers_errors, page, whole_number
 from frontend_app.words import MAIL_CHOICES
 from orchestration.errors import OrchestrationError
 from orchestration.models import ApiToken
@@ -61,7 +61,7 @@ def token_list(request: Request) -> HttpResponse:
 
 
 def _days(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 4 else 0  # noqa: PLR2004  refused as a lifetime
+    return whole_number(text, digits=4) or 0  # refused as a lifetime
 
 
 @require_POST

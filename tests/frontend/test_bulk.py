@@ -87,3 +87,12 @@ def test_refusals_are_named_and_the_rest_can_be_left_alone(owner: User, stranger
     where = client.post("/jobs/all/cancel/begin/", {"q": "scan", "expected": "12"})["Location"]
     assert "12 left alone" in client.post(f"{where}stop/", follow=True).content.decode()
     assert browser(stranger).get(where).status_code == 404
+
+
+def test_second_click_follows_the_first_ones_operation(owner: User) -> None:
+    client = browser(owner)
+    html = client.get("/jobs/all/resubmit/?q=scan").content.decode()
+    sent = {name: re.search(rf'name="{name}" value="([^"]+)"', html)[1] for name in ("q", "expected", "key")}  # type: ignore[index]
+    first, second = (client.post("/jobs/all/resubmit/begin/", sent)["Location"] for _ in range(2))
+    assert first == second
+    assert BulkOperation.objects.count() == 1
