@@ -110,6 +110,8 @@ MAIL_CHOICES: Final = {
 FILE_EVENTS: Final = {
     FileEventKind.SCAN: "Checked",
     FileEventKind.RELEASED: "Released from quarantine",
+    FileEventKind.DAMAGED: "Found damaged",
+    FileEventKind.RESTORED: "Restored",
     FileEventKind.DEDUPLICATED: "Stored together with a file of the same content",
     FileEventKind.WARNED: "Announced to be deleted soon",
     FileEventKind.EXTENDED: "Kept longer",

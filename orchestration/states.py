@@ -153,6 +153,8 @@ class MailOn(StrEnum):
 class FileEventKind(StrEnum):
     SCAN = "scan"
     RELEASED = "released"
+    DAMAGED = "damaged"
+    RESTORED = "restored"
     DEDUPLICATED = "deduplicated"
     WARNED = "warned"
     EXTENDED = "extended"
@@ -226,9 +228,10 @@ SCAN_MOVES: Final[dict[str, frozenset[str]]] = {
     ScanState.RECEIVED: frozenset({ScanState.SCANNING}),
     # Back to RECEIVED: the scanner was down or the worker died; somebody looks again.
     ScanState.SCANNING: frozenset({ScanState.RECEIVED, ScanState.CLEAN, ScanState.QUARANTINED}),
-    # Released by an administrator, with an entry that says who and why.
+    # Released by an administrator, with an entry that says who and why; or its damaged bytes are right again.
     ScanState.QUARANTINED: frozenset({ScanState.CLEAN}),
-    ScanState.CLEAN: frozenset[str](),
+    # Its bytes were read again and are not the ones that were stored.
+    ScanState.CLEAN: frozenset({ScanState.QUARANTINED}),
 }
 
 LOGS_DELETED: Final = "logs deleted"

@@ -19,6 +19,7 @@ from orchestration.execution import (
     old_logs,
     orphans,
     retention,
+    scrub,
     stopping,
     sweep,
     unknown,
@@ -104,6 +105,12 @@ def sweep_incoming() -> None:
 @shared_task(name="esteira.sweep_storage")
 def sweep_storage() -> None:
     orphans.sweep_storage()
+
+
+@shared_task(name="esteira.scrub_files")
+def scrub_files() -> None:
+    if scrub.scrub():
+        nudge_dispatch()
 
 
 @shared_task(name="esteira.mail")

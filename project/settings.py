@@ -171,6 +171,9 @@ if not re.fullmatch(r"unix:/.+|tcp:.+:[0-9]+", CLAMD):
 EXPIRY_WARNING_DAYS = env.integer("ESTEIRA_EXPIRY_WARNING_DAYS", 14, least=0, most=365)
 # From today on; no file can be extended beyond it.
 MAX_RETENTION_DAYS = env.integer("ESTEIRA_MAX_RETENTION_DAYS", 3_660, least=1, most=36_600)
+# Every stored byte is read against its digest once in so many days, and at most so much of them in a second.
+SCRUB_DAYS = env.integer("ESTEIRA_SCRUB_DAYS", 30, least=0, most=3_660)
+SCRUB_MIB_S = env.integer("ESTEIRA_SCRUB_MIB_S", 50, least=1, most=100_000)
 MAX_OPEN_UPLOADS = env.integer("ESTEIRA_MAX_OPEN_UPLOADS", 10_000, least=1, most=1_000_000)
 
 # Uploads by tus: where files lie on our own disk, or nowhere.

@@ -71,7 +71,9 @@ class StateFilter(admin.SimpleListFilter):
 @admin.register(File)
 class FileAdmin(ReadOnlyAdmin):
     list_display = ["name", "size_shown", "media_type", "kind", "scan_state", "workspace", "created_at", "expires_at"]
-    list_filter = [StateFilter, "kind", "scan_state", "hold", "workspace"]
+    list_filter = [
+        StateFilter, "kind", "scan_state", ("damaged_at", admin.EmptyFieldListFilter), "hold", "workspace",
+    ]  # fmt: skip
     readonly_fields = ["history_shown"]
     actions = ["delete_files", "undelete_files", "release_files", "release_from_quarantine"]
     list_select_related = ["workspace"]

@@ -11,7 +11,7 @@ from orchestration.models import Attempt, Event, File, Item, Job, JobInput
 from orchestration.services.costs import cost_of
 from orchestration.services.status import attempts_of, job_status, results_of
 from orchestration.spec.model import PipelineSpec
-from orchestration.states import ATTEMPT_LIVE, UNSUCCESSFUL, AttemptState, EventKind, JobState, WorkState
+from orchestration.states import ATTEMPT_LIVE, UNSUCCESSFUL, AttemptState, EventKind, JobState, ScanState, WorkState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,14 +83,19 @@ def _results(job: Job, spec: PipelineSpec) -> dict[str, Any]:
     last_first = [step.name for step in reversed(spec.steps)]
     order = Case(*[When(step=s, then=Value(n)) for n, s in enumerate(last_first)], output_field=IntegerField())
     files: list[File] = list(results_of(job).order_by(order, "item_index", "name")[: MOST_RESULTS + 1])
-    report = next((f for f in files if f.step in whole and preview_kind(f) == "page"), None)
+    report = next((f for f in files if f.step in whole and _shown_as(f) == "page"), None)
     total = results_of(job).count() if len(files) > MOST_RESULTS else len(files)
     names = source_names(job, [(f.step, f.item_index) for f in files if f.item_index is not None])
     shown = [
-        {"file": f, "kind": preview_kind(f), "source": names.get((f.step, f.item_index or 0), "")}
+        {"file": f, "kind": _shown_as(f), "source": names.get((f.step, f.item_index or 0), "")}
         for f in files[:MOST_RESULTS]
     ]
     return {"results": shown, "results_total": total, "report": report}
+
+
+def _shown_as(file: File) -> str:
+    """Nothing of what has been found damaged since."""
+    return preview_kind(file) if file.scan_state == ScanState.CLEAN else ""
 
 
 def _attempts(job: Job) -> dict[str, Any]:

@@ -20,8 +20,8 @@ def share_content(file: File) -> bool:
     """
     if not file.sha256 or file.size == 0:
         return False
-    _one_by_one(file)
-    twin = _twin_of(file)
+    one_by_one(file)
+    twin = whole_twin(file)
     if twin is None:
         return False
     mine = File.objects.filter(pk=file.pk, key=file.key, version=file.version, purged_at__isnull=True)
@@ -34,15 +34,18 @@ def share_content(file: File) -> bool:
     return True
 
 
-def _one_by_one(file: File) -> None:
+def one_by_one(file: File) -> None:
     """Of two files of the same bytes that become clean at once, the second sees the first."""
     with connection.cursor() as cursor:
         name = f"{file.workspace_id}/{file.sha256}"
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
-def _twin_of(file: File) -> File | None:
-    """Locked, so that it is not purged before this file has its key. Not waited for: who holds it may wait for us."""
+def whole_twin(file: File) -> File | None:
+    """A clean file of the same bytes in another object.
+
+    Locked, so that it is not purged before this file has its key. Not waited for: who holds it may wait for us.
+    """
     alike = File.objects.filter(
         workspace=file.workspace_id,
         sha256=file.sha256,

@@ -46,7 +46,8 @@ class File(models.Model):
 
     `sha256` (hex) is "" until the bytes were examined, `crc64nvme` (base64) is "" where they never had one. Files of
     equal content in one workspace may share a key. `purged_at` is the point of no return of a deleted file; its `key`
-    is "" once its bytes are destroyed, or left to a file that shares them.
+    is "" once its bytes are destroyed, or left to a file that shares them. `verified_at` is when the stored bytes were
+    last read against their digest, `damaged_at` when they were found to differ and have not been right since.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -61,6 +62,8 @@ class File(models.Model):
     scan_state = models.CharField(max_length=12, choices=[(s, s) for s in ScanState])
     scan_detail = models.CharField(max_length=500, blank=True, db_default="")
     scanned_at = models.DateTimeField(null=True, blank=True)
+    verified_at = models.DateTimeField(db_default=Now())
+    damaged_at = models.DateTimeField(null=True, blank=True)
     storage = models.CharField(max_length=16)
     key = models.CharField(max_length=255, db_index=True)
     version = models.CharField(max_length=1024, blank=True, db_default="")
@@ -94,6 +97,10 @@ class File(models.Model):
                 condition=~Q(scan_state=ScanState.CLEAN) | ~Q(sha256=""), name="file_clean_has_digest"
             ),
             models.CheckConstraint(
+                condition=Q(damaged_at__isnull=True) | Q(scan_state=ScanState.QUARANTINED),
+                name="file_damaged_is_quarantined",
+            ),
+            models.CheckConstraint(
                 condition=Q(purged_at__isnull=True) | Q(deleted_at__isnull=False), name="file_purged_was_deleted"
             ),
         ]
@@ -108,6 +115,7 @@ class File(models.Model):
             models.Index(
                 fields=["purged_at"], condition=Q(purged_at__isnull=False) & ~Q(key=""), name="file_being_purged"
             ),
+            models.Index(fields=["verified_at"], condition=Q(purged_at__isnull=True), name="file_to_verify"),
             models.Index(
                 fields=["workspace"], condition=Q(purged_at__isnull=True), include=["size"], name="file_counts"
             ),

@@ -58,6 +58,11 @@ def view_url(file: File, *, media_type: str) -> tuple[str, str] | None:
 
 def why_not_readable(file: File) -> str:
     """A sentence for who wants its bytes while they are not clean."""
+    if file.damaged_at:
+        return (
+            f"{file.name} cannot be fetched. {file.scan_detail} If you have the file, upload it again; otherwise ask "
+            "your administrator to restore it from a backup."
+        )
     if file.scan_state == ScanState.QUARANTINED:
         why = file.scan_detail.rstrip(".") or "the check found something"
         return f"{file.name} was quarantined: {why}. It cannot be fetched. Ask your administrator about it."

@@ -27,6 +27,11 @@ def release_from_quarantine(*, user: User, file: File, reason: str) -> None:
         locked = File.objects.select_for_update(no_key=True).get(pk=file.pk)
         if locked.scan_state != ScanState.QUARANTINED:
             raise Conflict(f"{locked.name} is not in quarantine: it is {locked.scan_state}.")
+        if locked.damaged_at:
+            raise Conflict(
+                f"{locked.name} cannot be released. {locked.scan_detail} Restore them from a backup, or upload the "
+                "same file again: it comes back by itself within the hour."
+            )
         if not locked.sha256:
             raise Conflict(f"{locked.name} cannot be released. {locked.scan_detail}")
         locked.move_scan(ScanState.CLEAN)

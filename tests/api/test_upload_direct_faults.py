@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from django.db.models import F
+from django.db.models.functions import Now
 
 from orchestration import crc64
 from orchestration.execution import abandoned
 from orchestration.execution.dispatch import dispatch
 from orchestration.execution.examine import examine_due
 from orchestration.execution.finishing import finish_later
+from orchestration.execution.scrub import scrub
 from orchestration.models import Examination, File, Upload
 from orchestration.services.work_orders import work_order
 from orchestration.states import UploadState
@@ -304,3 +306,20 @@ def test_byte_that_turns_in_the_bucket_is_found_before_anybody_reads_it(ana: Vis
     file = File.objects.get()
     assert (file.scan_state, "damaged in the storage" in file.scan_detail) == ("quarantined", True)
     assert ana("GET", f"/files/{file.pk}/content").status_code == 409
+
+
+def test_byte_that_turns_in_the_bucket_years_later_is_found_by_the_clock(ana: Visitor, bucket: Bucket) -> None:
+    upload = begin(ana)
+    send(ana, upload)
+    ana("POST", f"/uploads/{upload['id']}/complete", json={})
+    finish_later(row(upload).pk)
+    examine_due()
+    File.objects.update(verified_at=Now() - timedelta(days=800))
+    assert scrub() == 0
+    ((stored,),) = bucket.versions.values()
+    piece = stored.pieces[1].path
+    piece.write_bytes(flipped(piece.read_bytes(), 77))
+    File.objects.update(verified_at=Now() - timedelta(days=800))
+    assert scrub() == 1
+    answer = ana("GET", f"/files/{File.objects.get().pk}/content")
+    assert (answer.status_code, "upload it again" in answer.json()["detail"]) == (409, True)
