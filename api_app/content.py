@@ -10,20 +10,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from api_app.database import in_files
 from api_app.errors import problem
 from orchestration.services.files import download_url, open_content
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from typing import BinaryIO
 
     from starlette.types import Receive, Scope, Send
 
     from orchestration.models import File
 
-BLOCK: Final = 1 << 20
+BLOCK: Final = 1 << 18
 BINARY: Final = "application/octet-stream"
 # Nothing that a browser would run, whatever it is told: no HTML, SVG, XML or script.
 SERVED_AS_IS: Final = frozenset(
@@ -137,8 +138,7 @@ class FileContent(Response):
         # Opened before the first header goes out: a missing object is an error, not a short answer.
         content = await in_files(open_content, self._file)
         try:
-            await _start(send, status, headers, more=True)
-            await _pour(send, content, span)
+            await StreamingResponse(_blocks(content, span), status, headers)(scope, receive, send)
         finally:
             content.close()
         return None
@@ -149,14 +149,13 @@ class FileContent(Response):
         return parse_range(asked[b"range"], size)
 
 
-async def _start(send: Send, status: int, headers: dict[str, str], *, more: bool = False) -> None:
+async def _start(send: Send, status: int, headers: dict[str, str]) -> None:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": int(status), "headers": raw})
-    if not more:
-        await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": b""})
 
 
-async def _pour(send: Send, content: BinaryIO, span: Span) -> None:
+async def _blocks(content: BinaryIO, span: Span) -> AsyncIterator[bytes]:
     """A block at a time, and the next only when the last was taken: memory stays flat."""
     position = span.start
     while position < span.stop:
@@ -164,9 +163,7 @@ async def _pour(send: Send, content: BinaryIO, span: Span) -> None:
         if not block:
             raise OSError("a stored file is shorter than its row says")
         position += len(block)
-        await send({"type": "http.response.body", "body": block, "more_body": position < span.stop})
-    if span.start == span.stop:
-        await send({"type": "http.response.body", "body": b""})
+        yield block
 
 
 def _read(content: BinaryIO, position: int, length: int) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import resource
 import socket
 import sys
 from contextlib import suppress
@@ -22,6 +23,8 @@ MAX_CONNECTIONS: Final = 6_000
 KEEP_ALIVE_S: Final = 75  # longer than a load balancer's 60 s, or it would meet closed connections
 GRACE_S: Final = 4
 SOCKET_MESSAGE_BYTES: Final = 64 << 10
+MOST_FILES: Final = 65_536
+"""File descriptors: the usual 1,024 would be fewer than the connections that the stack serves."""
 SWITCH_S: Final = 0.001
 """A thread that computes gives way to the loop so soon: with the five of the default a page waits behind each query."""
 
@@ -65,6 +68,7 @@ def configuration(app: str | Any = "project.asgi:application") -> uvicorn.Config
 def serve(host: str, port: int, receive: str) -> None:
     """Until SIGTERM or SIGINT; then at most GRACE_S for what is under way."""
     listener = listen(host, port)
+    _allow_files()
     config = configuration()
     config.load()  # sets logging up, among all else
     config.http_protocol_class = chosen(receive)
@@ -75,6 +79,13 @@ def serve(host: str, port: int, receive: str) -> None:
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(uvicorn.config.STARTUP_FAILURE)
+
+
+def _allow_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,7 +1,9 @@
-"""The head of a request has an end, and comes in time (SEC-010)."""
+"""What a connection must do in time: say the head of a request, and take the answer (SEC-010)."""
 
 from __future__ import annotations
 
+import socket
+import struct
 from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -11,15 +13,20 @@ if TYPE_CHECKING:
 
 HEAD_S: Final = 15.0
 HEAD_BYTES: Final = 128 << 10
+NO_LINGER: Final = struct.pack("ii", 1, 0)
+TAKE_S: Final = 30.0
+TAKE_BYTES: Final = 30 << 10
+"""Of an answer that waits: who takes less than this in TAKE_S, 1 KiB a second, keeps a connection and reads nothing."""
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn waits for a head without end and for ever; this one does neither (SEC-010)."""
+    """uvicorn waits for a head without end and for ever, and for a reader that never reads; this one does not."""
 
     _head_bytes = 0
     _head_timer: TimerHandle | None = None
     _in_head = True
     _was_only_head = True
+    _take_timer: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -27,7 +34,16 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_done()
+        self._taken()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        self._taken()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self._in_head and self._head_timer is None:
@@ -62,6 +78,24 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_timer = None
         if not self.transport.is_closing():
             self.transport.close()
+
+    def _await_reader(self) -> None:
+        self._take_timer = self.loop.call_later(TAKE_S, self._look_at_reader, self.transport.get_write_buffer_size())
+
+    def _taken(self) -> None:
+        if self._take_timer is not None:
+            self._take_timer.cancel()
+            self._take_timer = None
+
+    def _look_at_reader(self, waited: int) -> None:
+        # Nothing is added while the app waits to write, so what is missing was taken.
+        if waited - self.transport.get_write_buffer_size() >= TAKE_BYTES:
+            self._await_reader()
+        else:
+            self._take_timer = None
+            # Else the kernel would keep what it has of the answer, and go on offering it.
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+            self.transport.abort()
 
     def _refuse_head(self) -> None:
         if not self.transport.is_closing():
