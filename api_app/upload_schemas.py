@@ -38,6 +38,8 @@ class PartIn(In):
     number: PartNumber
     crc64nvme: Crc
     size: Bytes | None = None
+    sha256: Annotated[str, Field(max_length=44)] = ""
+    md5: Annotated[str, Field(max_length=24)] = ""
 
 
 class PartsIn(In):

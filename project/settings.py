@@ -182,6 +182,7 @@ UPLOAD_TUS = env.choice("ESTEIRA_UPLOAD_TUS", "local", allowed=("local", "off"))
 UPLOAD_IETF = env.flag("ESTEIRA_UPLOAD_IETF", default=False)
 
 USES_BUCKETS = object_storage.uses_buckets()
+S3_CHECKSUM = env.choice("ESTEIRA_S3_CHECKSUM", "crc64nvme", allowed=("crc64nvme", "sha256", "md5"))
 STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

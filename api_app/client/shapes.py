@@ -69,6 +69,7 @@ class Upload(TypedDict):
 
 
 class UploadConfig(TypedDict):
+    checksums: list[str]
     max_size: int
     max_parts: int
     max_parallel: int

@@ -21,6 +21,7 @@ from api_app.upload_schemas import (
     CompleteBatchIn,
     CompleteIn,
     ConfigOut,
+    PartIn,
     PartResult,
     PartResults,
     PartsIn,
@@ -39,7 +40,7 @@ from orchestration.models.upload import TTL
 from orchestration.services.uploads import limits
 from orchestration.services.uploads.complete import abort, complete, complete_many
 from orchestration.services.uploads.create import Begun, Wanted, create_upload, create_uploads
-from orchestration.services.uploads.redirect import sends_elsewhere
+from orchestration.services.uploads.redirect import checksums, sends_elsewhere
 from orchestration.services.uploads.signing import WantedPart, sign_many, sign_parts
 from orchestration.states import UploadState
 
@@ -61,7 +62,7 @@ def _config(_sender: Sender) -> ConfigOut:
     return ConfigOut(
         max_size=settings.MAX_UPLOAD_BYTES,
         max_parts=limits.MAX_PARTS,
-        checksums=["crc64nvme"],
+        checksums=checksums(),
         checksum_required=True,
         max_parallel=limits.MAX_PARALLEL,
         batch_max=limits.BATCH_MAX,
@@ -72,6 +73,10 @@ def _config(_sender: Sender) -> ConfigOut:
         tus=tus_out(),
         ttl_s=int(TTL.total_seconds()),
     )
+
+
+def _wanted_part(part: PartIn) -> WantedPart:
+    return WantedPart(part.number, part.crc64nvme, part.size, part.sha256, part.md5)
 
 
 @router.post("/uploads", status_code=201, openapi_extra=SCHEMA)
@@ -163,7 +168,7 @@ async def sign_upload_parts(request: Request, upload_id: UUID, body: PartsIn) ->
 
 
 def _sign(sender: Sender, upload_id: UUID, body: PartsIn) -> PartsOut:
-    wanted = [WantedPart(part.number, part.crc64nvme, part.size) for part in body.parts]
+    wanted = [_wanted_part(part) for part in body.parts]
     signed = sign_parts(upload=sender.find(upload_id), parts=wanted)
     return PartsOut(parts=[put_out(part.number, put) for part, put in zip(wanted, signed, strict=True)])
 
@@ -175,7 +180,7 @@ async def sign_upload_batch(request: Request, body: SignBatchIn) -> PartResults:
 
 
 def _sign_batch(sender: Sender, body: SignBatchIn) -> PartResults:
-    wanted = [(part.id, WantedPart(part.number, part.crc64nvme, part.size)) for part in body.parts]
+    wanted = [(part.id, _wanted_part(part)) for part in body.parts]
     signed = sign_many(user=sender.user, wanted=wanted, workspace=sender.only)
     return PartResults(
         results=[

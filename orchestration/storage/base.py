@@ -3,7 +3,16 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import BinaryIO, Protocol
+
+
+class PutChecksum(StrEnum):
+    """What an object storage checks of the bytes of a PUT, best first."""
+
+    CRC64NVME = "crc64nvme"
+    SHA256 = "sha256"
+    MD5 = "md5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +26,16 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that is there: bytes `size`, CRC64NVME as an integer. `etag` is how object storage calls it."""
+    """A part that is there: bytes `size`, CRC64NVME as an integer, None where the storage checks another checksum.
+
+    `etag` is how object storage calls it, `sha256` in base64 what it listed where that is what it checks.
+    """
 
     number: int
     size: int
-    crc64nvme: int
+    crc64nvme: int | None
     etag: str = ""
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +101,18 @@ class DirectStorage(Storage, Protocol):
     bucket: str
     """Its name, as the storage's events call it."""
 
+    checksum: PutChecksum
+    """What it checks of every PUT. Where that is not CRC64NVME, the whole is compared when it is examined."""
+
     def begin(self, key: str, *, content_type: str) -> str:
         """Begin a multipart upload with a FULL_OBJECT CRC64NVME; its id."""
 
     def sign_part(
-        self, key: str, multipart_id: str, *, number: int, size: int, crc64nvme: int, lives: timedelta
-    ) -> SignedPut: ...
+        self, key: str, multipart_id: str, *, number: int, size: int, digest: str, lives: timedelta
+    ) -> SignedPut:
+        """`digest` is `checksum` of the part, in base64."""
 
-    def sign_put(self, key: str, *, size: int, crc64nvme: int, content_type: str, lives: timedelta) -> SignedPut:
+    def sign_put(self, key: str, *, size: int, digest: str, content_type: str, lives: timedelta) -> SignedPut:
         """A whole object in one PUT (≤ 5 GiB), never over an existing one."""
 
     def sign_redirect(self, key: str, *, size: int, sent: Mapping[str, str], lives: timedelta) -> str:
@@ -120,6 +137,9 @@ class DirectStorage(Storage, Protocol):
 
     def finish(self, key: str, multipart_id: str, parts: Iterable[Part], *, size: int, crc64nvme: int) -> str:
         """Join the parts; the version. Called again after an answer was lost it finds the object and says the same."""
+
+    def known(self, crc: int) -> set[int | None]:
+        """What `stat` may say of an object with this CRC64NVME: nothing, where the storage keeps another checksum."""
 
     def abort(self, key: str, multipart_id: str) -> None:
         """Gone is as good as aborted."""

@@ -12,7 +12,7 @@ from orchestration import crc64
 from orchestration.errors import StorageRejected, StorageUnavailable
 from orchestration.ids import new_id
 from orchestration.storage import bucket_settings
-from orchestration.storage.base import Part, Stored
+from orchestration.storage.base import PutChecksum, Stored
 from orchestration.storage.bucket_settings import send
 from orchestration.storage.findings import Fault, tried
 from orchestration.storage.s3_calls import translated
@@ -30,6 +30,7 @@ LIVES: Final = timedelta(minutes=5)
 DATA: Final = b"Esteira looks whether this bucket can be trusted.\n"
 OTHER: Final = DATA[::-1]
 CRC: Final = crc64.update(DATA)
+NAMES: Final = {PutChecksum.CRC64NVME: "CRC64NVME", PutChecksum.SHA256: "SHA-256", PutChecksum.MD5: "MD5"}
 PRECONDITION_FAILED: Final = 412
 
 
@@ -80,35 +81,48 @@ class Probe:
     def parts(self) -> str:
         """A part that is not what its signature says is refused, and one that is has its checksum listed."""
         self._multipart_id = self._storage.begin(self.key, content_type="")
-        _refused(self._part(OTHER, crc=CRC), self._fall_back)
-        _refused(self._part(OTHER[1:], crc=CRC), lambda: "It takes a part that is shorter than was signed.")
-        _taken(self._part(DATA, crc=CRC))
-        listed = [Part(p.number, p.size, p.crc64nvme) for p in self._storage.parts(self.key, self._multipart_id)]
-        if listed != [Part(1, len(DATA), CRC)]:
+        _refused(self._part(OTHER), self._fall_back)
+        _refused(self._part(OTHER[1:]), lambda: "It takes a part that is shorter than was signed.")
+        _taken(self._part(DATA))
+        try:
+            listed = list(self._storage.parts(self.key, self._multipart_id))
+        except StorageRejected as exc:
+            raise Fault(f"It lists parts without their checksum. {self._fall_back()}") from exc
+        if [(part.number, part.size, part.crc64nvme) for part in listed] != [(1, len(DATA), self._known())]:
             raise Fault(f"It lists other parts than were sent. {self._fall_back()}")
-        return "CRC64NVME of every part is checked"
+        if self._storage.checksum == PutChecksum.CRC64NVME:
+            return "CRC64NVME of every part is checked"
+        name = NAMES[self._storage.checksum]
+        return f"{name} of every part is checked; the whole is compared with its CRC64NVME when it is examined"
 
-    def _part(self, data: bytes, *, crc: int) -> httpx.Response:
+    def _part(self, data: bytes) -> httpx.Response:
+        digest = digest_of(DATA, self._storage.checksum)
         signed = self._storage.sign_part(
-            self.key, self._multipart_id, number=1, size=len(DATA), crc64nvme=crc, lives=LIVES
+            self.key, self._multipart_id, number=1, size=len(DATA), digest=digest, lives=LIVES
         )
         return _put(signed, data)
 
+    def _known(self) -> int | None:
+        return CRC if self._storage.checksum == PutChecksum.CRC64NVME else None
+
     def join(self) -> str:
         """The checksum of the whole is compared, and what is there is not written over."""
-        with suppress(StorageRejected):
-            self._join(CRC ^ 1)
-            raise Fault("It joins parts to a file whose checksum is not the one that was announced.")
+        if self._known() is not None:
+            with suppress(StorageRejected):
+                self._join(CRC ^ 1)
+                raise Fault("It joins parts to a file whose checksum is not the one that was announced.")
         version = self._join(CRC)
-        if self._storage.stat(self.key) != Stored(len(DATA), CRC, version) or not version:
+        stored = self._storage.stat(self.key)
+        if stored not in [Stored(len(DATA), crc, version) for crc in self._storage.known(CRC)] or not version:
             raise Fault("It does not tell checksum and version of what it has joined.")
         again = self._storage.begin(self.key, content_type="")
         self._multipart_id = again
-        _taken(self._part(DATA, crc=CRC))
+        _taken(self._part(DATA))
         if self._join(CRC) != version:
             raise Fault("It writes over an object that it was told to leave alone (If-None-Match on completing).")
         self._storage.abort(self.key, again)
-        return "checksum of the whole is checked, nothing is overwritten"
+        checked = "checksum of the whole is checked" if self._known() is not None else "version is told"
+        return f"{checked}, nothing is overwritten"
 
     def _join(self, crc: int) -> str:
         parts = self._storage.parts(self.key, self._multipart_id)
@@ -125,13 +139,16 @@ class Probe:
         return "checksum of small files is checked, nothing is overwritten"
 
     def _signed_whole(self) -> SignedPut:
-        return self._storage.sign_put(self.key, size=len(DATA), crc64nvme=CRC, content_type="text/plain", lives=LIVES)
+        digest = digest_of(DATA, self._storage.checksum)
+        return self._storage.sign_put(self.key, size=len(DATA), digest=digest, content_type="text/plain", lives=LIVES)
 
     def output(self) -> str:
         slot = self._storage.slot(self.key, size=len(DATA), sha256=hashlib.sha256(DATA).hexdigest())
         _refused(
             send("PUT", slot.url, headers=slot.headers, content=OTHER),
-            lambda: "It takes an output whose SHA-256 is not the one that was signed.",
+            lambda: (
+                "It takes an output whose SHA-256 is not the one that was signed: results need a bucket that checks it."
+            ),
         )
         _taken(send("PUT", slot.url, headers=slot.headers, content=DATA))
         if send("PUT", slot.url, headers=slot.headers, content=DATA).status_code != PRECONDITION_FAILED:
@@ -159,16 +176,25 @@ class Probe:
             self._storage.delete(self.key)
 
     def _fall_back(self) -> str:
-        """Which checksum it knows instead. None of our clients sends it, so its files would arrive unchecked."""
-        known = "nor SHA-256 nor MD5 either"
-        if self._checks(ChecksumAlgorithm="SHA256", ChecksumSHA256=_base64(hashlib.sha256(OTHER).digest())):
-            known = "but SHA-256"
-        elif self._checks(ContentMD5=_base64(hashlib.md5(OTHER, usedforsecurity=False).digest())):
-            known = "but MD5"
+        """Which checksum it knows instead, and where to say so."""
+        asked = self._storage.checksum
+        for other, said in self._others():
+            if other != asked and self._checks(**said):
+                return (
+                    f"It does not check {NAMES[asked]} of parts, but {NAMES[other]}. Set ESTEIRA_S3_CHECKSUM={other}: "
+                    "then clients send that too."
+                )
         return (
-            f"It does not check CRC64NVME of parts, {known}. Clients of Esteira send CRC64NVME only, so bytes would "
-            "arrive unchecked. Use a storage that knows it, such as Amazon S3."
+            f"It checks neither {', nor '.join(NAMES.values())} of parts, so bytes would arrive unchecked. Use another "
+            "storage, such as Amazon S3."
         )
+
+    def _others(self) -> Iterator[tuple[PutChecksum, dict[str, Any]]]:
+        """With the checksum of other bytes than will be sent."""
+        crc, sha256, md5 = (digest_of(OTHER, one) for one in PutChecksum)
+        yield PutChecksum.CRC64NVME, {"ChecksumAlgorithm": "CRC64NVME", "ChecksumCRC64NVME": crc}
+        yield PutChecksum.SHA256, {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": sha256}
+        yield PutChecksum.MD5, {"ContentMD5": md5}
 
     def _checks(self, **wrong: Any) -> bool:
         """Whether a part is refused that comes with the checksum of other bytes."""
@@ -202,5 +228,13 @@ def _refused(answer: httpx.Response, otherwise: Any) -> None:
         raise Fault(otherwise())
 
 
-def _base64(raw: bytes) -> str:
+def digest_of(data: bytes, checksum: PutChecksum) -> str:
+    """In base64, as it is signed."""
+    match checksum:
+        case PutChecksum.CRC64NVME:
+            return crc64.to_text(crc64.update(data))
+        case PutChecksum.SHA256:
+            raw = hashlib.sha256(data).digest()
+        case PutChecksum.MD5:
+            raw = hashlib.md5(data, usedforsecurity=False).digest()
     return base64.b64encode(raw).decode()

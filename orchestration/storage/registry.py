@@ -2,6 +2,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
+from django.conf import settings
 from django.core.files.storage import storages
 from django.utils.module_loading import import_string
 
@@ -16,7 +17,7 @@ def _local(backend: Any) -> Storage:
 
 def _s3(backend: Any) -> Storage:
     # Imported where it is used: boto3 takes half a second that a laptop without it need not wait.
-    adapter: Storage = import_string("orchestration.storage.s3.S3DirectStorage").of(backend)
+    adapter: Storage = import_string("orchestration.storage.s3.S3DirectStorage").of(backend, settings.S3_CHECKSUM)
     return adapter
 
 

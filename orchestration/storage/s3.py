@@ -15,7 +15,7 @@ from orchestration import crc64
 from orchestration.errors import Invalid, StorageGone, StorageRejected, StorageUnavailable
 from orchestration.points import point
 from orchestration.spec.units import format_size
-from orchestration.storage.base import Part, SignedPut, Slot, Stored
+from orchestration.storage.base import Part, PutChecksum, SignedPut, Slot, Stored
 from orchestration.storage.s3_calls import open_bucket, translated
 from orchestration.storage.s3_read import open_object
 from orchestration.storage.s3_receive import EXISTS, S3Incoming
@@ -28,8 +28,17 @@ if TYPE_CHECKING:
 
     from orchestration.storage.s3_calls import Bucket
 
-CHECKSUM: Final = "x-amz-checksum-crc64nvme"
-_REPEATED: Final = ("content-type", "if-none-match", CHECKSUM)
+HEADERS: Final = {
+    PutChecksum.CRC64NVME: "x-amz-checksum-crc64nvme",
+    PutChecksum.SHA256: "x-amz-checksum-sha256",
+    PutChecksum.MD5: "content-md5",
+}
+_REPEATED: Final = ("content-type", "if-none-match", *HEADERS.values())
+_OF_PARTS: Final[dict[PutChecksum, dict[str, Any]]] = {
+    PutChecksum.CRC64NVME: {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "FULL_OBJECT"},
+    PutChecksum.SHA256: {"ChecksumAlgorithm": "SHA256"},
+    PutChecksum.MD5: {},
+}
 MOST_IN_ONE_PUT: Final = 5 << 30
 _PLAIN: Final = re.compile(r"[!-~]+( [!-~]+)*")
 SCAN_TAG: Final = "GuardDutyMalwareScanStatus"
@@ -41,19 +50,20 @@ _ENCRYPTION_HEADERS: Final = {
 
 
 class S3DirectStorage:
-    def __init__(self, place: Bucket) -> None:
+    def __init__(self, place: Bucket, checksum: str = PutChecksum.CRC64NVME) -> None:
         self.place = place
+        self.checksum = PutChecksum(checksum)
         self.bucket = place.name
         self._signer = Signer(place)
 
     @classmethod
-    def of(cls, backend: S3Storage) -> Self:
-        return cls(open_bucket(backend))
+    def of(cls, backend: S3Storage, checksum: str = PutChecksum.CRC64NVME) -> Self:
+        return cls(open_bucket(backend), checksum)
 
     # -- what a storage does ---------------------------------------------------------------------------------------
 
     def receive(self, key: str) -> S3Incoming:
-        return S3Incoming(self.place, key)
+        return S3Incoming(self.place, key, self.checksum)
 
     def open(self, key: str, version: str = "") -> BinaryIO:
         return open_object(self.place, key, version)
@@ -104,25 +114,24 @@ class S3DirectStorage:
                 **self.place.at(key),
                 **self.place.encryption,
                 **kind,
-                ChecksumAlgorithm="CRC64NVME",
-                ChecksumType="FULL_OBJECT",
+                **_OF_PARTS[self.checksum],
             )
         return begun["UploadId"]
 
     def sign_part(
-        self, key: str, multipart_id: str, *, number: int, size: int, crc64nvme: int, lives: timedelta
+        self, key: str, multipart_id: str, *, number: int, size: int, digest: str, lives: timedelta
     ) -> SignedPut:
         # Encryption was settled when the upload was begun; S3 refuses to hear of it again here.
-        headers = {"content-length": str(size), CHECKSUM: crc64.to_text(crc64nvme)}
+        headers = {"content-length": str(size), HEADERS[self.checksum]: digest}
         query = {"uploadId": multipart_id, "partNumber": str(number)}
         return self._put(key, query, headers, lives)
 
-    def sign_put(self, key: str, *, size: int, crc64nvme: int, content_type: str, lives: timedelta) -> SignedPut:
+    def sign_put(self, key: str, *, size: int, digest: str, content_type: str, lives: timedelta) -> SignedPut:
         _require_one_put(size)
         headers = {"content-length": str(size)}
         if content_type:
             headers["content-type"] = _as_header(content_type)
-        headers |= {"if-none-match": "*", CHECKSUM: crc64.to_text(crc64nvme)}
+        headers |= {"if-none-match": "*", HEADERS[self.checksum]: digest}
         return self._put(key, {}, headers | self._encryption_headers(), lives)
 
     def sign_redirect(self, key: str, *, size: int, sent: Mapping[str, str], lives: timedelta) -> str:
@@ -164,43 +173,53 @@ class S3DirectStorage:
         where = self.place.at(key) | {"UploadId": multipart_id}
         for page in _turned(self.place.client.get_paginator("list_parts").paginate(**where)):
             for part in page.get("Parts", []):
-                if "ChecksumCRC64NVME" not in part:
-                    raise StorageRejected(
-                        "The object storage keeps no checksums of parts. Run manage.py check_storage."
-                    )
-                crc = crc64.from_text(part["ChecksumCRC64NVME"])
-                yield Part(part["PartNumber"], part["Size"], crc, part["ETag"])
+                yield self._part(part)
+
+    def _part(self, said: Mapping[str, Any]) -> Part:
+        number, size, etag = said["PartNumber"], said["Size"], said["ETag"]
+        match self.checksum:
+            case PutChecksum.CRC64NVME if "ChecksumCRC64NVME" in said:
+                return Part(number, size, crc64.from_text(said["ChecksumCRC64NVME"]), etag)
+            case PutChecksum.SHA256 if "ChecksumSHA256" in said:
+                return Part(number, size, None, etag, said["ChecksumSHA256"])
+            case PutChecksum.MD5:
+                return Part(number, size, None, etag)
+        raise StorageRejected("The object storage keeps no checksums of parts. Run manage.py check_storage.")
 
     def finish(self, key: str, multipart_id: str, parts: Iterable[Part], *, size: int, crc64nvme: int) -> str:
         try:
-            version = self._join(key, multipart_id, parts, size=size, checksum=crc64.to_text(crc64nvme))
+            version = self._join(key, multipart_id, parts, size=size, crc=crc64.to_text(crc64nvme))
         except StorageRejected as exc:
             # Joined before, by a call whose answer was lost: the parts are gone, or the object is in the way.
             if not isinstance(exc, StorageGone) and exc.details.get("reason") != EXISTS:
                 raise
             found = self.stat(key)
-            if found is None or (found.size, found.crc64nvme) != (size, crc64nvme):
+            if found is None or found.size != size or found.crc64nvme not in self.known(crc64nvme):
                 raise
             version = found.version
         point("storage.joined")
         return version
 
-    def _join(self, key: str, multipart_id: str, parts: Iterable[Part], *, size: int, checksum: str) -> str:
-        listed: list[Any] = [
-            {"PartNumber": p.number, "ETag": p.etag, "ChecksumCRC64NVME": crc64.to_text(p.crc64nvme)} for p in parts
-        ]
+    def known(self, crc: int) -> set[int | None]:
+        """What the storage may say of an object with this CRC64NVME. Where it has none, only its length is compared."""
+        return {crc} if self.checksum == PutChecksum.CRC64NVME else {crc, None}
+
+    def _join(self, key: str, multipart_id: str, parts: Iterable[Part], *, size: int, crc: str) -> str:
+        listed: list[Any] = [{"PartNumber": part.number, "ETag": part.etag} | _sum_of(part) for part in parts]
+        whole: dict[str, Any] = {}
+        if self.checksum == PutChecksum.CRC64NVME:
+            whole = {"ChecksumType": "FULL_OBJECT", "ChecksumCRC64NVME": crc}
         point("storage.before_join")
         with translated():
             joined = self.place.client.complete_multipart_upload(
                 **self.place.at(key),
                 UploadId=multipart_id,
                 MultipartUpload={"Parts": listed},
-                ChecksumType="FULL_OBJECT",
-                ChecksumCRC64NVME=checksum,
+                **whole,
                 MpuObjectSize=size,
                 IfNoneMatch="*",
             )
-        if joined.get("ChecksumCRC64NVME", checksum) != checksum:
+        if joined.get("ChecksumCRC64NVME", crc) != crc:
             raise StorageUnavailable("The object storage joined the parts to another checksum than it was asked for.")
         return joined.get("VersionId", "")
 
@@ -249,6 +268,12 @@ class S3DirectStorage:
         for page in _turned(pages):
             yield from page.get("Versions", [])
             yield from page.get("DeleteMarkers", [])
+
+
+def _sum_of(part: Part) -> dict[str, str]:
+    if part.crc64nvme is not None:
+        return {"ChecksumCRC64NVME": crc64.to_text(part.crc64nvme)}
+    return {"ChecksumSHA256": part.sha256} if part.sha256 else {}
 
 
 def _as_header(content_type: str) -> str:

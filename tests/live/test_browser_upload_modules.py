@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import random
 from typing import TYPE_CHECKING, Any
@@ -65,8 +66,22 @@ def test_worker_computes_and_joins(page: Page) -> None:
       return [whole, joined];
     """
     whole, joined = run(page, "hasher", body)
-    assert whole == [{"crc": "rosUhgp5mIg="}, {"crc": crc64.to_text(0)}]
+    assert whole == [{"crc": "rosUhgp5mIg=", "digest": ""}, {"crc": crc64.to_text(0), "digest": ""}]
     assert joined == "rosUhgp5mIg="
+
+
+@pytest.mark.parametrize("name", ["sha256", "md5"])
+def test_worker_computes_the_checksum_that_a_storage_asks_for(page: Page, name: str) -> None:
+    data = random.Random(4).randbytes(5 << 20)  # more than it reads at a time
+    body = """
+      const [bytes, name] = given;
+      const blob = new Blob([Uint8Array.from(atob(bytes), (char) => char.charCodeAt(0))]);
+      return new m.Hasher().checksums([blob], name);
+    """
+    found = run(page, "hasher", body, [base64.b64encode(data).decode(), name])
+    digest = hashlib.new(name, data, usedforsecurity=False).digest()
+    crc = crc64.to_text(crc64.update(data))
+    assert found == [{"crc": crc, "digest": base64.b64encode(digest).decode()}]
 
 
 @pytest.mark.parametrize("text", ["", "abc", "x" * 55, "x" * 56, "x" * 64, "é" * 300])

@@ -21,10 +21,12 @@ from tests.s3_double.signature import Credentials
 from tests.s3_double.store import Bucket, Rules, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 KEY_ID: Final = "AKIADOUBLE0000000000"
 SECRET: Final = "double/secret/key/for/tests/only/0000000"
+CHECKSUMS: Final = ("x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-trailer")
 CRC64: Final = ("x-amz-checksum-crc64nvme", "x-amz-checksum-algorithm", "x-amz-checksum-type", "x-amz-trailer")
 
 
@@ -223,14 +225,20 @@ class S3Double:
         if self.faults.takes("inside_200", operation.name):
             return Reply(200, body=Refused("InternalError", "We encountered an internal error.").document())
         if self.rules.no_crc64:
-            request = _without_crc64(request)
+            request = _without(request, CRC64 if _asks_for_crc64(request) else ())
+        if self.rules.no_checksums:
+            request = _without(request, [name for name in request.headers if name.startswith(CHECKSUMS)])
         try:
             return operation.call(self.store, request)
         except ValueError as error:
             raise Refused("MalformedXML", f"The XML you provided was not well-formed: {error}") from error
 
 
-def _without_crc64(request: Request) -> Request:
-    headers = {name: value for name, value in request.headers.items() if name not in CRC64}
+def _asks_for_crc64(request: Request) -> bool:
+    return request.header("x-amz-checksum-algorithm").lower() in {"", "crc64nvme"}
+
+
+def _without(request: Request, names: Collection[str]) -> Request:
+    headers = {name: value for name, value in request.headers.items() if name not in names}
     request.body.headers = headers
     return replace(request, headers=headers)

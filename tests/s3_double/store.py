@@ -39,6 +39,7 @@ class Rules:
     page_size: int = 1000
     require_kms: str = ""  # the key id without which nothing may be written
     no_crc64: bool = False  # a store that does not know CRC64NVME: ignores what it is told, answers none
+    no_checksums: bool = False  # one that knows Content-MD5 and no other checksum
     no_if_none_match: bool = False  # one that ignores preconditions
     no_object_size: bool = False  # one that ignores x-amz-mp-object-size
 

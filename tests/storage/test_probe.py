@@ -13,11 +13,11 @@ from django.core.management import CommandError, call_command
 
 from orchestration.storage.findings import ERROR, OK, WARNING, Finding
 from orchestration.storage.probe import probe_results, probe_uploads
+from orchestration.storage.s3 import S3DirectStorage
 from project.management.commands import check_storage
 from tests.s3_double.fixtures import BUCKET, client_for
 
 if TYPE_CHECKING:
-    from orchestration.storage.s3 import S3DirectStorage
     from tests.s3_double.server import S3Double
 
 ORIGIN = "https://files.example.org"
@@ -64,9 +64,36 @@ def test_storage_that_does_not_know_the_checksum_is_not_used(direct: S3DirectSto
     s3.rules.no_crc64 = True
     bad = the_bad_one(direct)
     assert (bad.name, bad.level) == ("checksums of parts", ERROR)
-    assert "does not check CRC64NVME of parts, but SHA-256" in bad.said
-    assert "Amazon S3" in bad.said
+    assert "does not check CRC64NVME of parts, but SHA-256. Set ESTEIRA_S3_CHECKSUM=sha256" in bad.said
     assert "Uploads" not in client_for(s3).list_multipart_uploads(Bucket=BUCKET)
+
+
+@pytest.mark.parametrize(("checksum", "said"), [("sha256", "SHA-256"), ("md5", "MD5")])
+def test_storage_that_checks_another_checksum_is_used_when_told(
+    direct: S3DirectStorage, s3: S3Double, checksum: str, said: str
+) -> None:
+    s3.rules.no_crc64, s3.rules.no_checksums = True, checksum == "md5"
+    assert f"but {said}. Set ESTEIRA_S3_CHECKSUM={checksum}:" in the_bad_one(direct).said
+    told = S3DirectStorage(direct.place, checksum)
+    found = probe(told)
+    assert {finding.level for finding in found.values()} == {OK}, found
+    assert f"{said} of every part is checked" in found["checksums of parts"].said
+    assert "Versions" not in client_for(s3).list_object_versions(Bucket=BUCKET)
+
+
+def test_storage_that_is_told_of_a_checksum_it_does_not_check_is_not_used(
+    direct: S3DirectStorage, s3: S3Double
+) -> None:
+    s3.rules.no_crc64 = s3.rules.no_checksums = True
+    bad = the_bad_one(S3DirectStorage(direct.place, "sha256"))
+    assert "does not check SHA-256 of parts, but MD5" in bad.said
+
+
+def test_results_need_sha256(direct: S3DirectStorage, s3: S3Double) -> None:
+    s3.rules.no_crc64 = s3.rules.no_checksums = True
+    found = list(probe_results(S3DirectStorage(direct.place, "md5")))
+    assert (found[-1].name, found[-1].level) == ("outputs", ERROR)
+    assert "results need a bucket that checks it" in found[-1].said
 
 
 def test_storage_that_writes_over_objects_is_not_used(direct: S3DirectStorage, s3: S3Double) -> None:

@@ -15,6 +15,7 @@ from orchestration import crc64
 from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
 from orchestration.storage.base import Part, Stored
 from orchestration.storage.s3_calls import translate
+from tests.api.uploading import crc as crc_of
 from tests.s3_double.fixtures import BUCKET, client_for
 
 if TYPE_CHECKING:
@@ -40,12 +41,12 @@ def send(signed: SignedPut, data: bytes) -> httpx.Response:
 
 
 def signed_part(direct: S3DirectStorage, multipart_id: str, number: int, data: bytes) -> SignedPut:
-    return direct.sign_part(KEY, multipart_id, number=number, size=len(data), crc64nvme=crc64.update(data), lives=LIVES)
+    return direct.sign_part(KEY, multipart_id, number=number, size=len(data), digest=crc_of(data), lives=LIVES)
 
 
 def signed_whole(direct: S3DirectStorage, data: bytes = DATA, key: str = KEY) -> SignedPut:
     return direct.sign_put(
-        key, size=len(data), crc64nvme=crc64.update(data), content_type="text/csv; charset=utf-8", lives=LIVES
+        key, size=len(data), digest=crc_of(data), content_type="text/csv; charset=utf-8", lives=LIVES
     )
 
 
@@ -91,7 +92,7 @@ def test_thousands_of_parts_are_listed_page_by_page(direct: S3DirectStorage, s3:
     [
         (BLOCKS[1], {}, 400),
         (BLOCKS[0] + b"x", {"content-length": str(SIZE + 1)}, 403),
-        (BLOCKS[0], {"x-amz-checksum-crc64nvme": crc64.to_text(1)}, 403),
+        (BLOCKS[0], {"x-amz-checksum-crc64nvme": crc_of(b"x")}, 403),
     ],
 )
 def test_signed_part_takes_no_other_bytes(
@@ -132,7 +133,7 @@ def test_object_without_a_known_checksum_has_one_when_it_is_there(direct: S3Dire
 
 
 def test_content_type_that_is_none_cannot_break_a_signature(direct: S3DirectStorage) -> None:
-    signed = direct.sign_put(KEY, size=1, crc64nvme=crc64.update(b"x"), content_type="téxt/csv\r\nx: y", lives=LIVES)
+    signed = direct.sign_put(KEY, size=1, digest=crc_of(b"x"), content_type="téxt/csv\r\nx: y", lives=LIVES)
     assert signed.headers["content-type"] == "application/octet-stream"
     assert send(signed, b"x").status_code == 200
     assert direct.begin(KEY, content_type="\ud800")

@@ -9,11 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.credentials import RefreshableCredentials
 
-from orchestration import crc64
 from orchestration.errors import StorageRejected, StorageUnavailable
 from orchestration.storage.s3 import S3DirectStorage
 from orchestration.storage.s3_calls import Bucket, client_config, open_bucket
 from orchestration.storage.s3_signing import Signer
+from tests.api.uploading import crc as crc_of
 from tests.storage.conftest import backend
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def test_url_is_byte_for_byte_that_of_boto3(
 def test_put_is_bound_to_everything_that_matters() -> None:
     kms = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:key"}
     put = storage(object_parameters=kms).sign_put(
-        "k", size=9, crc64nvme=crc64.update(b"123456789"), content_type="text/csv", lives=LIVES
+        "k", size=9, digest=crc_of(b"123456789"), content_type="text/csv", lives=LIVES
     )
     assert put.headers == {
         "content-length": "9",
@@ -125,7 +125,7 @@ def test_put_is_bound_to_everything_that_matters() -> None:
 
 
 def test_part_is_bound_to_its_number_length_and_checksum() -> None:
-    put = storage().sign_part("k", "id", number=3, size=5, crc64nvme=1, lives=LIVES)
+    put = storage().sign_part("k", "id", number=3, size=5, digest=crc_of(b"x"), lives=LIVES)
     said = asked(put.url)
     assert (said["partNumber"], said["uploadId"]) == ("3", "id")
     assert said["X-Amz-SignedHeaders"] == "content-length;host;x-amz-checksum-crc64nvme"
@@ -142,7 +142,7 @@ def test_more_than_object_storage_takes_at_once_is_refused() -> None:
     with pytest.raises(StorageRejected, match="5GiB"):
         storage().slot("k", size=(5 << 30) + 1, sha256="ab" * 32)
     with pytest.raises(StorageRejected, match="5GiB"):
-        storage().sign_put("k", size=(5 << 30) + 1, crc64nvme=0, content_type="", lives=LIVES)
+        storage().sign_put("k", size=(5 << 30) + 1, digest=crc_of(b""), content_type="", lives=LIVES)
 
 
 def test_download_is_an_attachment_of_a_fixed_type_and_version_for_five_minutes() -> None:
@@ -155,7 +155,7 @@ def test_download_is_an_attachment_of_a_fixed_type_and_version_for_five_minutes(
 
 
 def test_no_url_lives_longer_than_a_quarter_of_an_hour() -> None:
-    put = storage().sign_put("k", size=1, crc64nvme=0, content_type="", lives=timedelta(days=1))
+    put = storage().sign_put("k", size=1, digest=crc_of(b""), content_type="", lives=timedelta(days=1))
     assert asked(put.url)["X-Amz-Expires"] == "900"
 
 
@@ -171,7 +171,7 @@ def with_credentials(left: timedelta) -> S3DirectStorage:
 
 
 def test_url_ends_a_minute_before_the_credentials_do() -> None:
-    put = with_credentials(timedelta(minutes=8)).sign_part("k", "i", number=1, size=1, crc64nvme=0, lives=LIVES)
+    put = with_credentials(timedelta(minutes=8)).sign_part("k", "i", number=1, size=1, digest=crc_of(b""), lives=LIVES)
     assert 6 * 60 < int(asked(put.url)["X-Amz-Expires"]) <= 7 * 60
     assert put.expires_at <= datetime.now(UTC) + timedelta(minutes=7)
 

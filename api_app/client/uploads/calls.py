@@ -53,6 +53,7 @@ class Calls:
         self.lines = Lines(transport.login.url)
         self.stopped = threading.Event()
         self._place = {"workspace": workspace} if workspace else {}
+        self.checksums: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +66,9 @@ class Calls:
         self.lines.cut()
 
     def config(self) -> UploadConfig:
-        return cast("UploadConfig", self._ask("GET", "uploads/config"))
+        found = cast("UploadConfig", self._ask("GET", "uploads/config"))
+        self.checksums = found["checksums"]
+        return found
 
     def create(self, wanted: Json, *, key: str = "") -> Upload:
         headers = {"Idempotency-Key": key} if key else {}

@@ -132,7 +132,8 @@ class _File:
         """All that were hashed since: first one, so that sending begins at once, then more at a time."""
         if not self._signing:
             return
-        signed = self._crew.calls.sign(self._upload["id"], [part.asked() for part in self._signing])
+        calls = self._crew.calls
+        signed = calls.sign(self._upload["id"], [part.asked(calls.checksums) for part in self._signing])
         for part, one in zip(self._signing, signed, strict=True):
             part.sign(one)
             self._sending.add(self._crew.send_in_slot(part))

@@ -1,10 +1,13 @@
 """One part on its way: sent, and sent again, until the platform has it or says never."""
 
+import base64
+import hashlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 import httpx
@@ -17,6 +20,10 @@ from api_app.client.uploads.verdicts import Answer, Verdict, read_answer
 
 FRESH_S: Final = 600
 """A signed address lives for 15 minutes; one that waited longer than this is asked for anew before a byte is sent."""
+DIGESTS: Final[dict[str, Callable[[], Any]]] = {
+    "sha256": hashlib.sha256,
+    "md5": partial(hashlib.md5, usedforsecurity=False),
+}
 MOST_IN_A_ROW: Final = {Verdict.READ: 3, Verdict.SIGN: 5, Verdict.LOOK: 10}
 
 
@@ -67,9 +74,21 @@ class Part:
     def sign(self, signed: SignedPart) -> None:
         self.signed, self.signed_at = signed, time.monotonic()
 
-    def asked(self) -> dict[str, Any]:
+    def asked(self, checksums: Sequence[str]) -> dict[str, Any]:
+        """What signs it: the checksums that the platform's storage wants of a part."""
         said: dict[str, Any] = {"number": self.number, "crc64nvme": crc64.to_text(self.crc)}
+        for name in checksums:
+            if name not in said:
+                said[name] = self._digest(name)
         return said | {"size": self.length} if self.is_unsized else said
+
+    def _digest(self, name: str) -> str:
+        if name not in DIGESTS:
+            raise EsteiraError(f"The platform's storage wants {name} of every part, which this client cannot compute.")
+        digest = DIGESTS[name]()
+        for block in self.content.blocks(self.offset, self.length):
+            digest.update(block)
+        return base64.b64encode(digest.digest()).decode()
 
 
 def ranges(text: str | None) -> set[int]:
@@ -115,7 +134,7 @@ class PartSender:
 
     def _fresh(self, part: Part) -> SignedPart:
         if part.signed is None or time.monotonic() - part.signed_at > FRESH_S:
-            (signed,) = self._calls.sign(part.upload_id, [part.asked()])
+            (signed,) = self._calls.sign(part.upload_id, [part.asked(self._calls.checksums)])
             part.sign(signed)
             return signed
         return part.signed

@@ -83,11 +83,15 @@ def _decide(upload: Upload, crc64nvme: str, size: int | None) -> None:
         return
     total = require_whole(upload, there, size)
     announced = crc64nvme or upload.crc64nvme
+    if announced:
+        crc64.from_text(announced)
     if announced and there.crc64nvme is not None and crc64.from_text(announced) != there.crc64nvme:
         fail(upload, MISMATCH, "The bytes that arrived are not the bytes that were announced. Send the file again.")
         return
     # A whole file on a local disk was sent under a signature that bound the checksum; nobody asked for it again.
     checksum = announced if there.crc64nvme is None else crc64.to_text(there.crc64nvme)
+    if not checksum and not upload.is_single:
+        raise Invalid("Say crc64nvme of the whole file: this server's object storage has none to compare.")
     if not checksum:
         fail(upload, DAMAGED, UNSUMMED)
         return

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Parts in order of number. `crc64nvme` covers them all, None where only a signature vouches for it."""
+    """Parts in order of number. `crc64nvme` covers them all, None where the storage has none of its own."""
 
     parts: tuple[Part, ...]
     crc64nvme: int | None
@@ -71,7 +71,8 @@ def _listed(upload: Upload, place: DirectStorage) -> Received:
 
 def _joined(parts: Iterable[Part]) -> Received:
     found = tuple(parts)
-    return Received(found, crc64.combine((part.crc64nvme, part.size) for part in found))
+    known = [(part.crc64nvme, part.size) for part in found if part.crc64nvme is not None]
+    return Received(found, crc64.combine(known) if len(known) == len(found) else None)
 
 
 def require_whole(upload: Upload, there: Received, size: int | None) -> int:

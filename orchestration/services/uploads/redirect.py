@@ -11,6 +11,7 @@ from orchestration.services.uploads.limits import MOST_PART
 from orchestration.services.uploads.signing import LIVES
 from orchestration.spec.units import format_size
 from orchestration.states import UploadState
+from orchestration.storage.base import PutChecksum
 from orchestration.storage.registry import get_direct
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 def sends_elsewhere(storage: str = STORAGE) -> bool:
     """Whether clients send to object storage, not to us, and fetch from there."""
     return get_direct(storage) is not None
+
+
+def checksums(storage: str = STORAGE) -> list[str]:
+    """What a client says of every part: CRC64NVME, and beside it what the object storage checks instead."""
+    direct = get_direct(storage)
+    found = direct.checksum if direct else PutChecksum.CRC64NVME
+    return list(dict.fromkeys([PutChecksum.CRC64NVME, found]))
 
 
 def redirect_upload(

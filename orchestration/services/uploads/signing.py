@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -33,7 +36,7 @@ from orchestration.models.upload import TOUCH
 from orchestration.services.uploads.limits import BATCH_MAX, MAX_PARTS, SIGN_MAX
 from orchestration.services.uploads.lookups import list_uploads
 from orchestration.states import UploadDoor, UploadState
-from orchestration.storage.base import DirectStorage, SignedPut
+from orchestration.storage.base import DirectStorage, PutChecksum, SignedPut
 from orchestration.storage.registry import get_direct
 
 if TYPE_CHECKING:
@@ -51,11 +54,16 @@ _ADDRESS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class WantedPart:
-    """`size` in bytes is asked for only where the upload's own size is unknown."""
+    """`size` in bytes is asked for only where the upload's own size is unknown.
+
+    `sha256` and `md5`, in base64, only where the object storage checks that.
+    """
 
     number: int
     crc64nvme: str
     size: int | None = None
+    sha256: str = ""
+    md5: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +173,25 @@ def _begin(direct: DirectStorage, upload: Upload) -> None:
 
 
 def _direct(direct: DirectStorage, upload: Upload, part: WantedPart, length: int) -> SignedPut:
-    crc = crc64.from_text(part.crc64nvme)
+    digest = _digest(part, direct.checksum)
     if upload.is_single:
-        return direct.sign_put(upload.key, size=length, crc64nvme=crc, content_type=upload.content_type, lives=LIVES)
+        return direct.sign_put(upload.key, size=length, digest=digest, content_type=upload.content_type, lives=LIVES)
     return direct.sign_part(
-        upload.key, upload.multipart_id, number=part.number, size=length, crc64nvme=crc, lives=LIVES
+        upload.key, upload.multipart_id, number=part.number, size=length, digest=digest, lives=LIVES
+    )
+
+
+def _digest(part: WantedPart, checksum: PutChecksum) -> str:
+    """What the storage will compare. Raises Invalid where the client did not say it."""
+    if checksum == PutChecksum.CRC64NVME:
+        return part.crc64nvme
+    said, size = (part.sha256, 32) if checksum == PutChecksum.SHA256 else (part.md5, 16)
+    with suppress(binascii.Error):
+        if len(base64.b64decode(said, validate=True)) == size:
+            return said
+    raise Invalid(
+        f"This server's object storage checks {checksum} of every part: say it in base64 beside crc64nvme, as "
+        "`checksums` of GET /uploads/config tells."
     )
 
 

@@ -19,10 +19,11 @@ export class Unreadable extends Error {
 export async function deliver(queue, item, { number, blob, signed = null, crc = null }) {
   const { signal } = item.controller;
   const who = Symbol(item.name);
-  let readings = 0;
+  const { also } = queue;
+  let readings = 0, digest = "";
   for (let tries = 0; ; tries += 1) {
-    crc ??= await checksum(queue, blob, signal);
-    signed ??= await sign(queue, item, { number, crc64nvme: crc }, signal);
+    if (!signed && (crc === null || (also && !digest))) ({ crc, digest } = await checksums(queue, blob, signal));
+    signed ??= await sign(queue, item, { number, crc64nvme: crc, ...(also && { [also]: digest }) }, signal);
     const answer = await send(signed, blob, { signal, onProgress: (bytes) => queue.moved(item, number, bytes) });
     if ((answer.status >= 200 && answer.status < 300) || answer.status === 412) { // 412: it was there already
       queue.patience.over(who);
@@ -35,6 +36,7 @@ export async function deliver(queue, item, { number, blob, signed = null, crc = 
       readings += 1;
       if (readings === READINGS) throw Object.assign(new Problem(400, { detail: words.CHANGED_ON_THE_WAY }), { isChanged: true });
       crc = signed = null;
+      digest = "";
     } else if (mayPass(answer.status) || answer.code === "part_busy") {
       await readable(blob); // a changed file looks like a broken connection
       await queue.patience.wait(who, tries, { why: words.trouble(answer.status, answer), signal });
@@ -46,10 +48,15 @@ export async function deliver(queue, item, { number, blob, signed = null, crc = 
 }
 
 export async function checksum(queue, blob, signal) {
-  const [{ crc, error }] = await queue.hasher.checksums([blob]);
+  return (await checksums(queue, blob, signal)).crc;
+}
+
+// With the digest that the storage asks for.
+async function checksums(queue, blob, signal) {
+  const [found] = await queue.hasher.checksums([blob], queue.also);
   signal.throwIfAborted();
-  if (error) throw new Unreadable(error);
-  return crc;
+  if (found.error) throw new Unreadable(found.error);
+  return found;
 }
 
 async function sign(queue, item, part, signal) {

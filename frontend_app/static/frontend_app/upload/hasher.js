@@ -21,9 +21,9 @@ export class Hasher {
     return worker;
   }
 
-  // For each blob {crc} or {error}, the name of what went wrong when it was read.
-  checksums(blobs) {
-    return this.#ask({ blobs });
+  // For each blob {crc, digest} or {error}, the name of what went wrong when it was read. `also` names the digest's kind.
+  checksums(blobs, also = "") {
+    return this.#ask({ blobs, also });
   }
 
   // The checksum of a file from [crc, length] of its parts.

@@ -32,6 +32,11 @@ export class Queue {
     return this.#config?.bundle_max ?? 0;
   }
 
+  // The checksum that the storage wants of each part beside ours, "" where it wants none.
+  get also() {
+    return this.#config?.checksums?.[1] ?? "";
+  }
+
   // The item, or null for a file that is in the list already.
   add(found) {
     const item = new Item(found);
