@@ -102,6 +102,7 @@ def job_out(job: Job) -> JobOut:
         results=[file_out(file) for file in shown],
         result_count=len(shown) if len(shown) < FILES_SHOWN else results.count(),
         cost=_cost_out(cost_of(job)),
+        version=job.version,
     )
 
 
@@ -125,6 +126,7 @@ def new_job_out(job: Job) -> JobOut:
         results=[],
         result_count=0,
         cost=_cost_out(cost_expected(job)),
+        version=job.version,
     )
 
 

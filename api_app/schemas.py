@@ -6,11 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.search import MOST_LETTERS
 from orchestration.states import (
     AttemptState,
-    BulkAction,
-    BulkOutcome,
     EventKind,
     FileKind,
     JobState,
@@ -30,6 +27,7 @@ Slug = Annotated[str, Field(max_length=63, pattern=r"^[-a-zA-Z0-9_]*$")]
 PipelineRef = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[-a-zA-Z0-9_.@+]+$")]
 Label = Annotated[str, Field(max_length=100, pattern=PLAIN)]
 Labels = Annotated[dict[Label, Label], Field(max_length=MAX_LABELS)]
+Priority = Annotated[int, Field(ge=-100, le=100)]
 Inputs = Annotated[list[UUID], Field(max_length=MAX_INPUTS)]
 
 
@@ -140,7 +138,7 @@ class JobIn(In):
     params: dict[str, Any] | None = None
     name: Name = ""
     labels: Labels | None = None
-    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    priority: Priority = 0
     workspace: Slug = ""
     validate_only: bool = False
     """Make no job; say what would become of it."""
@@ -159,7 +157,7 @@ class JobEditIn(In):
 
     name: Name | None = None
     labels: Labels | None = None
-    priority: Annotated[int, Field(ge=-100, le=100)] | None = None
+    priority: Priority | None = None
 
 
 class RerunIn(In):
@@ -267,50 +265,8 @@ class JobOut(JobBrief):
     result_count: int
     cost: CostOut | None
     """None: nothing has a price on this server."""
-
-
-class BulkChoiceIn(In):
-    """Jobs by a filter (docs/filters.md) or by their ids, of one workspace where it is named."""
-
-    action: BulkAction
-    q: Annotated[str, Field(max_length=MOST_LETTERS, pattern=PLAIN, examples=["state:failed label:batch=7"])] = ""
-    ids: Inputs = []
-    workspace: Slug = ""
-
-
-class BulkIn(BulkChoiceIn):
-    expected: Annotated[int, Field(ge=0)] | None = None
-    """How many jobs the preview counted; with a filter it must be said."""
-
-
-class BulkPreviewOut(BaseModel):
-    total: int
-    others: dict[JobState, int]
-    """Jobs that were chosen and that the action can do nothing with, by state."""
-    sample: list[JobBrief]
-
-
-class BulkOut(BaseModel):
-    id: UUID
-    action: BulkAction
-    q: str
-    total: int
-    done: int
-    refused: int
-    skipped: int
-    created_at: datetime
-    canceled_at: datetime | None
-    finished_at: datetime | None
-
-
-class BulkItemOut(BaseModel):
-    job: UUID
-    outcome: BulkOutcome | None
-    """None: its turn has not come."""
-    code: str | None
-    detail: str | None
-    made: UUID | None
-    """The new job of a resubmit."""
+    version: str
+    """Another one after each change; for `wait`."""
 
 
 class AttemptOut(BaseModel):
@@ -347,3 +303,10 @@ class EventOut(BaseModel):
     reason: str | None
     data: dict[str, Any]
     at: datetime
+
+
+class LiveTicketOut(BaseModel):
+    ticket: str
+    """Put it into the address of a WebSocket: `?ticket=`. It opens one."""
+    expires_in: int
+    """In seconds, unless it is used before."""

@@ -144,7 +144,7 @@ class BulkPreview(TypedDict):
 
 class Bulk(TypedDict):
     id: str
-    action: Literal["cancel", "retry", "resubmit"]
+    action: Literal["cancel", "retry", "resubmit", "rerun", "label", "priority"]
     q: str
     total: int
     done: int

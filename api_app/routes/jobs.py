@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from starlette.responses import Response
 
 from api_app.answers import file_out, job_brief, job_check_out, job_out, new_job_out
 from api_app.auth import ask
+from api_app.feeds import JobFeed
 from api_app.paging import Cursor, Limit, page
 from api_app.schemas import (
     FileOut,
@@ -21,6 +23,7 @@ from api_app.schemas import (
     RerunIn,
     ResubmitIn,
 )
+from api_app.waiting import Wait, until_news
 from orchestration.errors import Invalid
 from orchestration.models import Job, PipelineVersion, User
 from orchestration.search import MOST_LETTERS
@@ -38,6 +41,7 @@ IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=64, patte
 Filter = Annotated[
     str, Query(max_length=MOST_LETTERS, examples=['state:failed pipeline:inspect label:batch=7 created:>-7d "scan 12"'])
 ]
+Version = Annotated[str | None, Query(max_length=16)]
 States = Annotated[list[JobState] | None, Query(max_length=len(JobState))]
 
 
@@ -126,8 +130,26 @@ def titles_of(rows: Iterable[Job]) -> dict[UUID, str]:
 
 
 @router.get("/jobs/{job_id}")
-async def show_job(request: Request, job_id: UUID) -> JobOut:
+async def show_job(request: Request, job_id: UUID, wait: Wait = 0, version: Version = None) -> JobOut:
+    """With `wait` when the job has changed, at the latest after so many seconds; at once when it has ended.
+
+    A change is one of `version`: a move, an edit, a wish to cancel, not progress. Say the `version` that you know, or
+    one between two calls is missed.
+    """
+    if wait:
+        await _changed(request, job_id, version, wait)
     return await ask(request, lambda user: job_out(find_job(user=user, job_id=job_id)))
+
+
+async def _changed(request: Request, job_id: UUID, known: str | None, wait: int) -> None:
+    def look(user: User) -> tuple[str, bool]:
+        job = find_job(user=user, job_id=job_id)
+        return job.version, job.is_finished
+
+    if known is None:
+        known, _ = await ask(request, look)
+    topic = JobFeed(job_id).topic
+    await until_news(request, topic, partial(ask, request, look), lambda found: found[1] or found[0] != known, wait)
 
 
 @router.patch("/jobs/{job_id}")

@@ -29,7 +29,7 @@ from orchestration.states import AttemptState, EventKind, Role
 from orchestration.tasks import nudge_dispatch, nudge_stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from uuid import UUID
 
     from orchestration.models import PipelineVersion, User, Workspace
@@ -77,7 +77,7 @@ def checked(user: User, workspace: Workspace, request: Request) -> Checked:
     version = find_version(user=user, reference=request.pipeline)
     spec = PipelineSpec.from_json(version.spec)
     params = _checked_params(spec, request.params)
-    _check_labels(request.labels or {})
+    check_labels(request.labels or {})
     return Checked(version, spec, params, _checked_inputs(workspace, spec, request.inputs))
 
 
@@ -146,7 +146,7 @@ def _checked_params(spec: PipelineSpec, given: dict[str, Any]) -> dict[str, Any]
         raise Invalid(f"Some parameters do not fit: {sentence}", errors=errors) from exc
 
 
-def _check_labels(labels: dict[str, str]) -> None:
+def check_labels(labels: dict[str, str]) -> None:
     if len(labels) > MAX_LABELS or any(
         len(k) > MAX_LABEL_LENGTH or len(v) > MAX_LABEL_LENGTH for k, v in labels.items()
     ):
@@ -179,18 +179,35 @@ def _checked_inputs(workspace: Workspace, spec: PipelineSpec, inputs: tuple[UUID
     return files
 
 
-@transaction.atomic(durable=True)
-def edit(*, user: User, job: Job, name: str | None, labels: dict[str, str] | None, priority: int | None) -> Job:
+def edit(
+    *, user: User, job: Job, name: str | None = None, labels: dict[str, str] | None = None, priority: int | None = None
+) -> Job:
     """What is None stays as it is. Of a job that waits, another priority counts from now on."""
-    require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
-    _check_labels(labels or {})
     given = {"name": name, "labels": labels, "priority": priority}
+    return _edit(user, job, lambda _locked: {key: value for key, value in given.items() if value is not None})
+
+
+def relabel(*, user: User, job: Job, new: dict[str, str], gone: Iterable[str]) -> Job:
+    """Labels that are not named stay."""
+    left_out = frozenset(gone)
+
+    def changed(locked: Job) -> dict[str, Any]:
+        return {"labels": {key: value for key, value in locked.labels.items() if key not in left_out} | new}
+
+    return _edit(user, job, changed)
+
+
+@transaction.atomic(durable=True)
+def _edit(user: User, job: Job, wanted: Callable[[Job], dict[str, Any]]) -> Job:
+    """`wanted` sees the job as it is when nobody else can change it any more."""
+    require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
     locked = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
-    changes = {key: value for key, value in given.items() if value is not None and value != getattr(locked, key)}
+    changes = {key: value for key, value in wanted(locked).items() if value != getattr(locked, key)}
+    check_labels(changes.get("labels") or {})
     if changes:
         Job.objects.filter(pk=job.pk).update(**changes)
         if "priority" in changes:
-            Attempt.objects.filter(job=job, state=AttemptState.QUEUED).update(priority=priority)
+            Attempt.objects.filter(job=job, state=AttemptState.QUEUED).update(priority=changes["priority"])
         reason = f"{' and '.join(changes)} changed by {user.username}"
         write_events([job.event(EventKind.JOB, old=locked.state, new=locked.state, reason=reason[:500])])
     job.refresh_from_db()

@@ -42,9 +42,10 @@ def retry(*, user: User, job: Job, run: int | None = None) -> Job:
     return _go_again(user=user, job=job, reason="retry", only_run=run)
 
 
-def rerun_items(*, user: User, job: Job, step: str = "", items: Collection[int] = ()) -> Job:
-    """Only the failed items of fan-outs (of `step`, of `items`), and the steps that depend on them."""
-    return _go_again(user=user, job=job, reason="rerun items", only_step=step, only_items=frozenset(items))
+def rerun_items(*, user: User, job: Job, step: str = "", items: Collection[int] = (), run: int | None = None) -> Job:
+    """Only the failed items of fan-outs (of `step`, of `items`), and the steps that depend on them. `run`: as above."""
+    only_items = frozenset(items)
+    return _go_again(user=user, job=job, reason="rerun items", only_step=step, only_items=only_items, only_run=run)
 
 
 @transaction.atomic(durable=True)

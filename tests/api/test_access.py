@@ -106,6 +106,7 @@ def test_job_of_another_workspace_is_as_good_as_missing(eva: Visitor, owner: Use
             assert real["status"] == 404
     live = {"Accept": "text/event-stream"}
     assert eva("GET", f"/jobs/{job.pk}/events", headers=live).status_code == 404
+    assert eva("GET", f"/jobs/{job.pk}?wait=60").status_code == 404
 
 
 def test_id_that_is_no_uuid_is_refused(ana: Visitor) -> None:
