@@ -198,6 +198,7 @@ def _job_fields(job: Job, *, title: str, progress: float, queue_position: int | 
         "params": job.params,
         "labels": job.labels,
         "priority": job.priority,
+        "deadline": job.deadline,
         "progress": progress,
         "created_by": job.created_by.username,
         "created_at": job.created_at,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from orchestration.states import (
     AttemptState,
@@ -28,6 +28,7 @@ PipelineRef = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[-a-
 Label = Annotated[str, Field(max_length=100, pattern=PLAIN)]
 Labels = Annotated[dict[Label, Label], Field(max_length=MAX_LABELS)]
 Priority = Annotated[int, Field(ge=-100, le=100)]
+DeadlineSeconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
 Inputs = Annotated[list[UUID], Field(max_length=MAX_INPUTS)]
 
 
@@ -139,6 +140,10 @@ class JobIn(In):
     name: Name = ""
     labels: Labels | None = None
     priority: Priority = 0
+    deadline: AwareDatetime | None = None
+    """Not ended by then, it is stopped and has the state TIMED_OUT."""
+    deadline_s: DeadlineSeconds | None = None
+    """The same, in seconds from now."""
     workspace: Slug = ""
     validate_only: bool = False
     """Make no job; say what would become of it."""
@@ -153,11 +158,13 @@ class ResubmitIn(In):
 
 
 class JobEditIn(In):
-    """What is left out stays as it is; `labels` are all of them."""
+    """What is left out stays as it is; `labels` are all of them; a `deadline` of null is none."""
 
     name: Name | None = None
     labels: Labels | None = None
     priority: Priority | None = None
+    deadline: AwareDatetime | None = None
+    deadline_s: DeadlineSeconds | None = None
 
 
 class RerunIn(In):
@@ -245,6 +252,7 @@ class JobBrief(BaseModel):
     params: dict[str, Any]
     labels: dict[str, str]
     priority: int
+    deadline: datetime | None
     progress: float
     created_by: str
     created_at: datetime

@@ -163,6 +163,7 @@ class Client:
         name: str | None = None,
         labels: Mapping[str, str] | None = None,
         priority: int | None = None,
+        deadline_s: int | None = None,
         workspace: str | None = None,
         key: str | None = None,
     ) -> Job:
@@ -174,6 +175,7 @@ class Client:
             "name": name,
             "labels": labels,
             "priority": priority,
+            "deadline_s": deadline_s,
             "workspace": workspace,
         }
         return self._create("jobs", body, key)

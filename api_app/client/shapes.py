@@ -120,6 +120,7 @@ class Job(TypedDict):
     params: dict[str, Any]
     labels: dict[str, str]
     priority: int
+    deadline: NotRequired[str | None]
     progress: float | None
     created_by: str
     created_at: str

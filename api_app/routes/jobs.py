@@ -29,6 +29,7 @@ from orchestration.models import Job, PipelineVersion, User
 from orchestration.search import MOST_LETTERS
 from orchestration.services import jobs, reruns
 from orchestration.services.access import find_job
+from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.job_check import check_job
 from orchestration.services.job_search import find_jobs
 from orchestration.services.progress import progress_of
@@ -73,6 +74,8 @@ def _wanted(body: JobIn) -> jobs.Request:
         labels=body.labels,
         priority=body.priority,
         workspace=body.workspace,
+        deadline=body.deadline,
+        deadline_s=body.deadline_s,
     )
 
 
@@ -154,13 +157,21 @@ async def _changed(request: Request, job_id: UUID, known: str | None, wait: int)
 
 @router.patch("/jobs/{job_id}")
 async def edit_job(request: Request, job_id: UUID, body: JobEditIn) -> JobOut:
-    """Name, labels and priority, at any time."""
+    """Name, labels and priority at any time, the deadline until it has ended."""
     return await ask(request, _edit, job_id, body)
 
 
 def _edit(user: User, job_id: UUID, body: JobEditIn) -> JobOut:
-    job = find_job(user=user, job_id=job_id)
-    return job_out(jobs.edit(user=user, job=job, name=body.name, labels=body.labels, priority=body.priority))
+    edited = jobs.edit(
+        user=user,
+        job=find_job(user=user, job_id=job_id),
+        name=body.name,
+        labels=body.labels,
+        priority=body.priority,
+        deadline=chosen_deadline(body.deadline, body.deadline_s),
+        has_none=body.deadline is None and body.deadline_s is None and "deadline" in body.model_fields_set,
+    )
+    return job_out(edited)
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202)

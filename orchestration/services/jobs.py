@@ -21,6 +21,7 @@ from orchestration.points import point
 from orchestration.services.access import find_workspace, require_role
 from orchestration.services.budgets import check_budget
 from orchestration.services.costs import estimate_of, items_of
+from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.pipelines import find_version
 from orchestration.spec.model import PipelineSpec
 from orchestration.spec.params import ParamsError, validate_params
@@ -30,6 +31,7 @@ from orchestration.tasks import nudge_dispatch, nudge_stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
     from uuid import UUID
 
     from orchestration.models import PipelineVersion, User, Workspace
@@ -49,9 +51,11 @@ class Request:
     labels: dict[str, str] | None = None
     priority: int = 0
     workspace: str = ""
+    deadline: datetime | None = None
+    deadline_s: int | None = None
 
     def digest(self) -> str:
-        fields = [
+        fields: list[Any] = [
             self.pipeline,
             [str(i) for i in self.inputs],
             self.params,
@@ -59,6 +63,8 @@ class Request:
             self.labels,
             self.priority,
         ]
+        if self.deadline or self.deadline_s:  # without one as before: keys are kept for as long as their jobs
+            fields += [self.deadline and self.deadline.isoformat(), self.deadline_s]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
@@ -70,6 +76,7 @@ class Checked:
     spec: PipelineSpec
     params: dict[str, Any]
     files: list[File]
+    deadline: datetime | None
 
 
 def checked(user: User, workspace: Workspace, request: Request) -> Checked:
@@ -78,7 +85,8 @@ def checked(user: User, workspace: Workspace, request: Request) -> Checked:
     spec = PipelineSpec.from_json(version.spec)
     params = _checked_params(spec, request.params)
     check_labels(request.labels or {})
-    return Checked(version, spec, params, _checked_inputs(workspace, spec, request.inputs))
+    deadline = chosen_deadline(request.deadline, request.deadline_s)
+    return Checked(version, spec, params, _checked_inputs(workspace, spec, request.inputs), deadline)
 
 
 def submit(
@@ -100,6 +108,7 @@ def submit(
         params=wanted.params,
         labels=request.labels or {},
         priority=request.priority,
+        deadline=wanted.deadline,
         input_count=len(wanted.files),
         idempotency_key=idempotency_key or None,
         request_digest=request.digest() if idempotency_key else "",
@@ -180,11 +189,22 @@ def _checked_inputs(workspace: Workspace, spec: PipelineSpec, inputs: tuple[UUID
 
 
 def edit(
-    *, user: User, job: Job, name: str | None = None, labels: dict[str, str] | None = None, priority: int | None = None
+    *,
+    user: User,
+    job: Job,
+    name: str | None = None,
+    labels: dict[str, str] | None = None,
+    priority: int | None = None,
+    deadline: datetime | None = None,
+    has_none: bool = False,
 ) -> Job:
-    """What is None stays as it is. Of a job that waits, another priority counts from now on."""
-    given = {"name": name, "labels": labels, "priority": priority}
-    return _edit(user, job, lambda _locked: {key: value for key, value in given.items() if value is not None})
+    """What is None stays as it is. Of a job that waits, another priority counts from now on.
+
+    `has_none`: the deadline is taken away. Of a job that has ended, or is being stopped, none can be set any more.
+    """
+    given = {"name": name, "labels": labels, "priority": priority, "deadline": deadline}
+    wanted: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    return _edit(user, job, lambda _locked: wanted | ({"deadline": None} if has_none else {}))
 
 
 def relabel(*, user: User, job: Job, new: dict[str, str], gone: Iterable[str]) -> Job:
@@ -204,6 +224,10 @@ def _edit(user: User, job: Job, wanted: Callable[[Job], dict[str, Any]]) -> Job:
     locked = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
     changes = {key: value for key, value in wanted(locked).items() if value != getattr(locked, key)}
     check_labels(changes.get("labels") or {})
+    if "deadline" in changes and locked.is_finished:
+        raise JobFinished(f"The job has already finished: {locked.state}.")
+    if "deadline" in changes and locked.cancel_requested_at:
+        raise Conflict("The job is being stopped already.")
     if changes:
         Job.objects.filter(pk=job.pk).update(**changes)
         if "priority" in changes:

@@ -84,6 +84,8 @@ def _go_again(
     expected = _expected(locked, spec, again)
     check_budget(locked.workspace, expected)
     old = locked.state
+    # Whoever sets it going after its deadline wants it to run: with that deadline it would be stopped at once.
+    Job.objects.filter(pk=locked.pk, deadline__lte=Now()).update(deadline=None)
     Job.objects.filter(pk=locked.pk).update(
         state=JobState.WAITING,
         run=F("run") + 1,
