@@ -48,6 +48,7 @@ SCOPE: Final[dict[str, str]] = {
     "list_pipelines": "read",
     "show_pipeline": "read",
     "submit_job": "run",
+    "submit_jobs": "run",
     "list_jobs": "read",
     "show_job": "read",
     "edit_job": "run",

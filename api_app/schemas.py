@@ -133,7 +133,7 @@ class PipelineOut(BaseModel):
     digest: str
 
 
-class JobIn(In):
+class JobWanted(In):
     pipeline: PipelineRef
     inputs: Inputs = []
     params: dict[str, Any] | None = None
@@ -145,8 +145,18 @@ class JobIn(In):
     deadline_s: DeadlineSeconds | None = None
     """The same, in seconds from now."""
     workspace: Slug = ""
+
+
+class JobIn(JobWanted):
     validate_only: bool = False
     """Make no job; say what would become of it."""
+
+
+class JobBatchIn(In):
+    """Up to 1,000 jobs, each in its `workspace` or in that of all."""
+
+    jobs: Annotated[list[JobWanted], Field(min_length=1, max_length=1_000)]
+    workspace: Slug = ""
 
 
 class ResubmitIn(In):
@@ -261,6 +271,20 @@ class JobBrief(BaseModel):
     finished_at: datetime | None
     resubmitted_from: UUID | None
     url: str
+
+
+class JobResult(BaseModel):
+    """What came of the submission at `index`: a job, or the problem that it alone would have been answered with."""
+
+    index: int
+    job: JobBrief | None = None
+    created: bool = False
+    """False of a job that the same call had made before."""
+    problem: dict[str, Any] | None = None
+
+
+class JobResults(BaseModel):
+    results: list[JobResult]
 
 
 class JobOut(JobBrief):

@@ -13,21 +13,26 @@ from api_app.feeds import JobFeed
 from api_app.paging import Cursor, Limit, page
 from api_app.schemas import (
     FileOut,
+    JobBatchIn,
     JobBrief,
     JobCheckOut,
     JobEditIn,
     JobIn,
     JobOut,
+    JobResult,
+    JobResults,
+    JobWanted,
     Listing,
     PipelineRef,
     RerunIn,
     ResubmitIn,
 )
+from api_app.upload_answers import problem_of
 from api_app.waiting import Wait, until_news
 from orchestration.errors import Invalid
 from orchestration.models import Job, PipelineVersion, User
 from orchestration.search import MOST_LETTERS
-from orchestration.services import jobs, reruns
+from orchestration.services import jobs, reruns, submissions
 from orchestration.services.access import find_job
 from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.job_check import check_job
@@ -65,7 +70,7 @@ def _check(user: User, body: JobIn) -> JobCheckOut:
     return job_check_out(check_job(user=user, request=_wanted(body)))
 
 
-def _wanted(body: JobIn) -> jobs.Request:
+def _wanted(body: JobWanted, workspace: str = "") -> jobs.Request:
     return jobs.Request(
         pipeline=body.pipeline,
         inputs=tuple(body.inputs),
@@ -73,7 +78,7 @@ def _wanted(body: JobIn) -> jobs.Request:
         name=body.name,
         labels=body.labels,
         priority=body.priority,
-        workspace=body.workspace,
+        workspace=body.workspace or workspace,
         deadline=body.deadline,
         deadline_s=body.deadline_s,
     )
@@ -82,6 +87,32 @@ def _wanted(body: JobIn) -> jobs.Request:
 def _submit(user: User, body: JobIn, key: str) -> tuple[JobOut, bool]:
     job, created = jobs.submit(user=user, request=_wanted(body), idempotency_key=key)
     return (new_job_out if created else job_out)(job), created
+
+
+@router.post("/jobs:batch")
+async def submit_jobs(request: Request, body: JobBatchIn, idempotency_key: IdempotencyKey = None) -> JobResults:
+    """Up to 1,000 jobs in one call; one that is refused keeps no other from being taken.
+
+    Repeat the request with the same Idempotency-Key to get the same jobs.
+    """
+    return await ask(request, _submit_many, body, idempotency_key or "")
+
+
+def _submit_many(user: User, body: JobBatchIn, key: str) -> JobResults:
+    wanted = [_wanted(one, body.workspace) for one in body.jobs]
+    outcomes = submissions.submit_many(user=user, requests=wanted, idempotency_key=key)
+    taken = [one for one in outcomes if isinstance(one, submissions.Taken)]
+    titles = titles_of(one.job for one in taken)
+    progress = progress_of([one.job for one in taken if not one.is_new])
+    results = []
+    for index, one in enumerate(outcomes):
+        if isinstance(one, submissions.Taken):
+            job, title = one.job, titles[one.job.pipeline_version_id]
+            done = 0.0 if one.is_new else progress.get(job.pk, 1.0)
+            results.append(JobResult(index=index, job=job_brief(job, title=title, progress=done), created=one.is_new))
+        else:
+            results.append(JobResult(index=index, problem=problem_of(one)))
+    return JobResults(results=results)
 
 
 def _created(response: Response, job: JobOut, *, created: bool) -> JobOut:

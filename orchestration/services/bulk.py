@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
 from orchestration.models import BulkItem, BulkOperation, Item, Job
 from orchestration.services.bulk_task import nudge_bulk
+from orchestration.services.fitting import check_labels
 from orchestration.services.job_search import find_jobs
-from orchestration.services.jobs import check_labels
 from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, UNSUCCESSFUL, BulkAction, BulkOutcome, JobState
 
 if TYPE_CHECKING:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 LONGEST: Final = timedelta(days=366)
 
 
-def chosen_deadline(deadline: datetime | None, seconds: int | None) -> datetime | None:
-    """Raises Invalid for both, and for what has passed or is more than a year away."""
+def chosen_deadline(deadline: datetime | None, seconds: int | None, *, now: datetime | None = None) -> datetime | None:
+    """Raises Invalid for both, and for what has passed or is more than a year away. `now`: where it is known."""
     if deadline is not None and seconds is not None:
         raise Invalid("Say `deadline` or `deadline_s`, not both.")
     if deadline is None and seconds is None:
         return None
-    now = database_now()
+    now = now or database_now()
     chosen = deadline or now + timedelta(seconds=seconds or 0)
     if chosen <= now:
         raise Invalid(f"The deadline {chosen.isoformat()} has passed already.", errors=[_where("has passed")])

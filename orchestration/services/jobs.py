@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, JobFinished, NotFound
+from orchestration.errors import Conflict, IdempotencyKeyReused, JobFinished
 from orchestration.execution import advance as advancing
 from orchestration.execution.advance import ASKED, advance
 from orchestration.models import Attempt, File, Job
@@ -22,10 +22,9 @@ from orchestration.services.access import find_workspace, require_role
 from orchestration.services.budgets import check_budget
 from orchestration.services.costs import estimate_of, items_of
 from orchestration.services.deadlines import chosen_deadline
+from orchestration.services.fitting import check_labels, check_number, checked_params, files_of, fitting
 from orchestration.services.pipelines import find_version
 from orchestration.spec.model import PipelineSpec
-from orchestration.spec.params import ParamsError, validate_params
-from orchestration.spec.units import format_size
 from orchestration.states import AttemptState, EventKind, Role
 from orchestration.tasks import nudge_dispatch, nudge_stop
 
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from orchestration.models import PipelineVersion, User, Workspace
-
-MAX_LABELS = 32
-MAX_LABEL_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def checked(user: User, workspace: Workspace, request: Request) -> Checked:
     """Raises NotFound, Invalid."""
     version = find_version(user=user, reference=request.pipeline)
     spec = PipelineSpec.from_json(version.spec)
-    params = _checked_params(spec, request.params)
+    params = checked_params(spec, request.params)
     check_labels(request.labels or {})
     deadline = chosen_deadline(request.deadline, request.deadline_s)
     return Checked(version, spec, params, _checked_inputs(workspace, spec, request.inputs), deadline)
@@ -146,46 +142,9 @@ def _replay(workspace: Workspace, key: str, request: Request) -> Job | None:
     return found
 
 
-def _checked_params(spec: PipelineSpec, given: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return validate_params(spec.params, given)
-    except ParamsError as exc:
-        errors = [{"loc": ["params", p.key], "msg": p.message} for p in exc.problems]
-        sentence = "; ".join(p.message for p in exc.problems)
-        raise Invalid(f"Some parameters do not fit: {sentence}", errors=errors) from exc
-
-
-def check_labels(labels: dict[str, str]) -> None:
-    if len(labels) > MAX_LABELS or any(
-        len(k) > MAX_LABEL_LENGTH or len(v) > MAX_LABEL_LENGTH for k, v in labels.items()
-    ):
-        raise Invalid(f"A job takes at most {MAX_LABELS} labels of {MAX_LABEL_LENGTH} characters.")
-
-
 def _checked_inputs(workspace: Workspace, spec: PipelineSpec, inputs: tuple[UUID, ...]) -> list[File]:
-    """The files in the order given. Nothing is run on a file that the pipeline does not accept."""
-    if len(set(inputs)) != len(inputs):
-        raise Invalid("A file is named twice among the inputs.")
-    if not spec.accepts.min_files <= len(inputs) <= spec.accepts.max_files:
-        raise Invalid(
-            f"This pipeline takes {spec.accepts.min_files} to {spec.accepts.max_files} files; you gave {len(inputs)}."
-        )
-    # The workspace was found through what the user may see; its files are what she may name here.
-    found: dict[UUID, File] = File.objects.current().filter(workspace=workspace).in_bulk(list(inputs))
-    if missing := [str(i) for i in inputs if i not in found]:
-        raise NotFound(f"There is no such file in workspace {workspace.slug}: {', '.join(missing[:5])}.")
-    files = [found[i] for i in inputs]
-    for file in files:
-        # What nobody has examined yet is known by its name alone: admission judges it when its true type is known.
-        if file.sha256 and not spec.accepts.accepts_type(file.media_type):
-            raise Invalid(
-                f"{file.name} is {file.media_type}; this pipeline accepts {', '.join(spec.accepts.types)}.",
-                errors=[{"loc": ["inputs", str(file.pk)], "msg": "type not accepted"}],
-            )
-        if spec.accepts.max_size_bytes is not None and file.size > spec.accepts.max_size_bytes:
-            limit = format_size(spec.accepts.max_size_bytes)
-            raise Invalid(f"{file.name} has {format_size(file.size)}; this pipeline accepts up to {limit} a file.")
-    return files
+    check_number(spec, inputs)
+    return fitting(workspace, spec, inputs, files_of(workspace, inputs))
 
 
 def edit(

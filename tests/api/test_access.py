@@ -42,6 +42,7 @@ V1 = [r for r in ROUTES if r[1].startswith("/api/v1")]
 
 BODIES = {
     "submit_job": {"pipeline": "noop"},
+    "submit_jobs": {"jobs": [{"pipeline": "noop"}]},
     "edit_job": {"name": "x"},
     "create_token": {"name": "x"},
     "extend_file": {"days": 1},
