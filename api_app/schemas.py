@@ -273,6 +273,28 @@ class JobBrief(BaseModel):
     url: str
 
 
+class AttemptOut(BaseModel):
+    id: UUID
+    step: str
+    item: int
+    source: str | None
+    run: int
+    number: int
+    state: AttemptState
+    exit_code: int | None
+    failure_kind: str | None
+    detail: str | None
+    progress: float
+    message: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    log_size: int
+    on_spot: bool | None
+    """On a machine that may be taken away; None: nobody says."""
+    cost_usd: str | None
+    """None: it has not ended, or has no price."""
+
+
 class JobResult(BaseModel):
     """What came of the submission at `index`: a job, or the problem that it alone would have been answered with."""
 
@@ -301,26 +323,20 @@ class JobOut(JobBrief):
     """Another one after each change; for `wait`."""
 
 
-class AttemptOut(BaseModel):
-    id: UUID
-    step: str
-    item: int
-    source: str | None
-    run: int
-    number: int
-    state: AttemptState
-    exit_code: int | None
-    failure_kind: str | None
-    detail: str | None
-    progress: float
-    message: str | None
-    started_at: datetime | None
-    finished_at: datetime | None
-    log_size: int
-    on_spot: bool | None
-    """On a machine that may be taken away; None: nobody says."""
-    cost_usd: str | None
-    """None: it has not ended, or has no price."""
+class JobListed(JobBrief):
+    """What is not asked for by `expand` is left out; with `fields`, all that is not named."""
+
+    steps: list[StepOut] = []
+    attempts: list[AttemptOut] = []
+    inputs: list[FileOut] = []
+    results: list[FileOut] = []
+
+
+class JobShown(JobOut):
+    """With `fields`, what is not named is left out."""
+
+    attempts: list[AttemptOut] = []
+    """The newest 200, with `expand=attempts`."""
 
 
 class EventOut(BaseModel):

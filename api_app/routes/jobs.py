@@ -1,26 +1,28 @@
 from collections.abc import Iterable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from api_app.answers import file_out, job_brief, job_check_out, job_out, new_job_out
 from api_app.auth import ask
 from api_app.feeds import JobFeed
+from api_app.job_reads import Expand, Fields, Shape, list_shape, listed, one_shape, shown
 from api_app.paging import Cursor, Limit, page
 from api_app.schemas import (
     FileOut,
     JobBatchIn,
-    JobBrief,
     JobCheckOut,
     JobEditIn,
     JobIn,
+    JobListed,
     JobOut,
     JobResult,
     JobResults,
+    JobShown,
     JobWanted,
     Listing,
     PipelineRef,
@@ -131,7 +133,9 @@ async def list_jobs(
     q: Filter = "",
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Listing[JobBrief]:
+    fields: Fields = None,
+    expand: Expand = None,
+) -> Listing[JobListed]:
     """Newest first. `q` filters as the box of the jobs page does; `state` may be repeated. All of them must fit."""
     wanted: dict[str, object] = {
         "state__in": state or None,
@@ -139,21 +143,20 @@ async def list_jobs(
         "created_by__username": created_by,
     }
     filters = {name: value for name, value in wanted.items() if value is not None}
-    return await ask(request, _list, filters, q, limit, cursor)
+    shape = list_shape(fields, expand, limit)
+    said = await ask(request, _list, filters, q, limit, cursor, shape)
+    return JSONResponse(said)  # type: ignore[return-value]  # FastAPI passes a Response through
 
 
-def _list(user: User, filters: dict[str, object], q: str, limit: int, cursor: str | None) -> Listing[JobBrief]:
+def _list(
+    user: User, filters: dict[str, object], q: str, limit: int, cursor: str | None, shape: Shape
+) -> dict[str, Any]:
     rows = find_jobs(Job.objects.visible_to(user).filter(**filters), q, user=user)
     rows = rows.select_related("pipeline_version__pipeline", "workspace", "created_by")
     # The text and the form of a pipeline are long, and the same for most rows: read once each below.
     rows = rows.defer("pipeline_version__yaml", "pipeline_version__spec")
     found = page(rows, limit=limit, cursor=cursor)
-    titles = titles_of(found.rows)
-    progress = progress_of(found.rows)
-    items = [
-        job_brief(job, title=titles[job.pipeline_version_id], progress=progress.get(job.pk, 1.0)) for job in found.rows
-    ]
-    return Listing(items=items, next_cursor=found.next_cursor)
+    return {"items": listed(found.rows, shape), "next_cursor": found.next_cursor}
 
 
 def titles_of(rows: Iterable[Job]) -> dict[UUID, str]:
@@ -164,15 +167,24 @@ def titles_of(rows: Iterable[Job]) -> dict[UUID, str]:
 
 
 @router.get("/jobs/{job_id}")
-async def show_job(request: Request, job_id: UUID, wait: Wait = 0, version: Version = None) -> JobOut:
+async def show_job(
+    request: Request,
+    job_id: UUID,
+    wait: Wait = 0,
+    version: Version = None,
+    fields: Fields = None,
+    expand: Expand = None,
+) -> JobShown:
     """With `wait` when the job has changed, at the latest after so many seconds; at once when it has ended.
 
     A change is one of `version`: a move, an edit, a wish to cancel, not progress. Say the `version` that you know, or
     one between two calls is missed.
     """
+    shape = one_shape(fields, expand)
     if wait:
         await _changed(request, job_id, version, wait)
-    return await ask(request, lambda user: job_out(find_job(user=user, job_id=job_id)))
+    said = await ask(request, lambda user: shown(find_job(user=user, job_id=job_id), shape))
+    return JSONResponse(said)  # type: ignore[return-value]  # FastAPI passes a Response through
 
 
 async def _changed(request: Request, job_id: UUID, known: str | None, wait: int) -> None:
