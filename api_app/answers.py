@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from api_app.schemas import (
-    AcceptsOut,
+from api_app.job_schemas import (
     AttemptOut,
     CostOut,
-    EventOut,
-    FileOut,
     JobBrief,
     JobCheckOut,
     JobOut,
-    PipelineOut,
-    PipelineStepOut,
     PlannedStepOut,
     StepOut,
     WaitOut,
 )
+from api_app.schemas import AcceptsOut, EventOut, FileOut, PipelineOut, PipelineStepOut
 from orchestration.services.costs import cost_expected, cost_of
 from orchestration.services.status import StepStatus, job_status, results_of
 from orchestration.spec.model import PipelineSpec

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api_app.schemas import MAX_LABELS, PLAIN, In, Inputs, JobBrief, Label, Labels, Priority, Slug
+from api_app.job_schemas import JobBrief
+from api_app.schemas import MAX_LABELS, PLAIN, In, Inputs, Label, Labels, Priority, Slug
 from orchestration.search import MOST_LETTERS
 from orchestration.states import BulkAction, BulkOutcome, JobState
 

@@ -10,7 +10,7 @@ from fastapi import Query
 from pydantic import BaseModel, create_model
 
 from api_app.answers import attempt_out, file_out, job_fields, job_parts, step_out
-from api_app.schemas import JobBrief, JobListed, JobOut, JobShown
+from api_app.job_schemas import JobBrief, JobListed, JobOut, JobShown
 from orchestration.errors import Invalid
 from orchestration.models import PipelineVersion
 from orchestration.services.expanding import attempts_of_many, inputs_of_many, results_of_many, sources_of_many
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from api_app.schemas import AttemptOut
+    from api_app.job_schemas import AttemptOut
     from orchestration.models import Job
 
 EXPANDS: Final = ("steps", "attempts", "files")

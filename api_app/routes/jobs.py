@@ -11,9 +11,7 @@ from api_app.answers import file_out, job_brief, job_check_out, job_out, new_job
 from api_app.auth import ask
 from api_app.feeds import JobFeed
 from api_app.job_reads import Expand, Fields, Shape, list_shape, listed, one_shape, shown
-from api_app.paging import Cursor, Limit, page
-from api_app.schemas import (
-    FileOut,
+from api_app.job_schemas import (
     JobBatchIn,
     JobCheckOut,
     JobEditIn,
@@ -24,11 +22,11 @@ from api_app.schemas import (
     JobResults,
     JobShown,
     JobWanted,
-    Listing,
-    PipelineRef,
     RerunIn,
     ResubmitIn,
 )
+from api_app.paging import Cursor, Limit, page
+from api_app.schemas import FileOut, Listing, PipelineRef
 from api_app.upload_answers import problem_of
 from api_app.waiting import Wait, until_news
 from orchestration.errors import Invalid

@@ -187,7 +187,7 @@ def test_nothing_is_read_for_a_reader_that_takes_nothing(
             await client.is_stuck.wait()
             for number in ids[1:]:
                 release(job, number)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.01)  # enough for a reading, were there one
             meanwhile = len(readings)
             client.let_go.set()
             await client.until(b"id: %d\n" % ids[-1])
