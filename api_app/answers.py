@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from api_app.schemas import (
-    AcceptsOut,
+from api_app.job_schemas import (
     AttemptOut,
     CostOut,
-    EventOut,
-    FileOut,
     JobBrief,
     JobCheckOut,
     JobOut,
-    PipelineOut,
-    PipelineStepOut,
     PlannedStepOut,
     StepOut,
     WaitOut,
 )
+from api_app.schemas import AcceptsOut, EventOut, FileOut, PipelineOut, PipelineStepOut
 from orchestration.services.costs import cost_expected, cost_of
 from orchestration.services.status import StepStatus, job_status, results_of
 from orchestration.spec.model import PipelineSpec
@@ -85,24 +81,32 @@ FILES_SHOWN: Final = 200
 
 def job_brief(job: Job, *, title: str, progress: float) -> JobBrief:
     """For a list: the place in line is left out, it would cost a query for each job."""
-    return JobBrief(**_job_fields(job, title=title, progress=progress, queue_position=None))
+    return JobBrief(**job_fields(job, title=title, progress=progress, queue_position=None))
 
 
 def job_out(job: Job) -> JobOut:
-    status = job_status(job)
+    return JobOut(**job_parts(job, frozenset(JobOut.model_fields)))
+
+
+def job_parts(job: Job, wanted: frozenset[str]) -> dict[str, Any]:
+    """The fields of a JobOut that are `wanted`, and some that cost nothing."""
+    status = job_status(job) if wanted & {"steps", "progress", "queue_position"} else None
     title = PipelineSpec.from_json(job.pipeline_version.spec).title.text()
-    fields = _job_fields(job, title=title, progress=status.progress, queue_position=status.queue_position)
-    results = results_of(job)
-    shown = list(results[:FILES_SHOWN])
-    return JobOut(
-        **fields,
-        inputs=_inputs(job),
-        input_count=job.input_count,
-        steps=[step_out(step) for step in status.steps],
-        results=[file_out(file) for file in shown],
-        result_count=len(shown) if len(shown) < FILES_SHOWN else results.count(),
-        cost=_cost_out(cost_of(job)),
-    )
+    progress, position = (status.progress, status.queue_position) if status else (0.0, None)
+    parts = job_fields(job, title=title, progress=progress, queue_position=position)
+    parts |= {"input_count": job.input_count, "version": job.version}
+    if status:
+        parts["steps"] = [step_out(step) for step in status.steps]
+    if "inputs" in wanted:
+        parts["inputs"] = _inputs(job)
+    if wanted & {"results", "result_count"}:
+        results = results_of(job)
+        shown = list(results[:FILES_SHOWN])
+        parts["results"] = [file_out(file) for file in shown]
+        parts["result_count"] = len(shown) if len(shown) < FILES_SHOWN else results.count()
+    if "cost" in wanted:
+        parts["cost"] = _cost_out(cost_of(job))
+    return parts
 
 
 def _inputs(job: Job) -> list[FileOut]:
@@ -118,13 +122,14 @@ def new_job_out(job: Job) -> JobOut:
     """
     spec = PipelineSpec.from_json(job.pipeline_version.spec)
     return JobOut(
-        **_job_fields(job, title=spec.title.text(), progress=0.0, queue_position=None),
+        **job_fields(job, title=spec.title.text(), progress=0.0, queue_position=None),
         inputs=_inputs(job),
         input_count=job.input_count,
         steps=[_untouched(step, job.input_count if step.fans_out else 1) for step in spec.steps],
         results=[],
         result_count=0,
         cost=_cost_out(cost_expected(job)),
+        version=job.version,
     )
 
 
@@ -177,7 +182,7 @@ def _untouched(step: StepSpec, items: int) -> StepOut:
     )
 
 
-def _job_fields(job: Job, *, title: str, progress: float, queue_position: int | None) -> dict[str, Any]:
+def job_fields(job: Job, *, title: str, progress: float, queue_position: int | None) -> dict[str, Any]:
     return {
         "id": job.pk,
         "name": job.name,
@@ -196,6 +201,7 @@ def _job_fields(job: Job, *, title: str, progress: float, queue_position: int | 
         "params": job.params,
         "labels": job.labels,
         "priority": job.priority,
+        "deadline": job.deadline,
         "progress": progress,
         "created_by": job.created_by.username,
         "created_at": job.created_at,

@@ -48,6 +48,7 @@ SCOPE: Final[dict[str, str]] = {
     "list_pipelines": "read",
     "show_pipeline": "read",
     "submit_job": "run",
+    "submit_jobs": "run",
     "list_jobs": "read",
     "show_job": "read",
     "edit_job": "run",
@@ -62,6 +63,8 @@ SCOPE: Final[dict[str, str]] = {
     "list_bulk_items": "read",
     "cancel_bulk": "run",
     "list_events": "read",
+    "list_workspace_events": "read",
+    "create_live_ticket": "read",
     "list_attempts": "read",
     "list_results": "read",
     "read_log": "read",
@@ -75,7 +78,11 @@ def scope_of(request: Request) -> str:
 
 def identify(secret: str, scope: str) -> ApiToken:
     """The token's row with its user. Runs in a database thread."""
-    token = authenticate(token=secret)
+    return admit(authenticate(token=secret), scope)
+
+
+def admit(token: ApiToken | None, scope: str) -> ApiToken:
+    """Raises NotAuthenticated, Forbidden."""
     if token is None:
         raise NotAuthenticated
     if scope not in token.scopes:

@@ -51,6 +51,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     domain.TooLarge: 413,
     domain.SendDirectly: 413,
     domain.UploadExpired: 410,
+    domain.EventsGone: 410,
     domain.TooManyOpenUploads: 429,
     domain.LengthRequired: 411,
     domain.WrongLength: 400,
@@ -83,6 +84,7 @@ CODES: Final = {
     405: "method_not_allowed",
     408: "too_slow",
     409: "conflict",
+    410: "gone",
     413: "too_large",
     414: "too_long",
     415: "unsupported_media_type",
@@ -104,7 +106,7 @@ SENTENCES: Final[dict[type[Exception], str]] = {
     UnicodeEncodeError: "The request holds a text that is not valid Unicode.",
     Exception: "Something went wrong on our side. It has been noted with the id in X-Request-Id.",
 }
-_SHOWN_DETAILS: Final = ("errors", "end", "missing", "state", "budget")
+_SHOWN_DETAILS: Final = ("after", "errors", "end", "missing", "state", "budget")
 
 
 def problem(

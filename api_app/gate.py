@@ -1,6 +1,7 @@
 """What every request under /api must bring before a byte of its body is read: a credential, and JSON if it has a body.
 
-Cookies count for nothing here, so no page of another site can act for a signed-in user (SEC-004).
+A WebSocket brings a token too, or a ticket in its address, as a page can set no headers there. Cookies count for
+nothing here, so no page of another site can act for a signed-in user (SEC-004).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.websockets import WebSocket
 
 TOKENS: Final = "/api/v1/tokens"
 UPLOADS: Final = "/api/v1/uploads"
@@ -29,11 +31,12 @@ OFFSETS: Final = b"application/offset+octet-stream"
 RAW_BODIES: Final = frozenset({UPLOADS, RUNNER_LOG})
 # The signature in such an address is the permission, for these bytes and no others.
 PART: Final = re.compile(r"/api/v1/uploads/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/parts/([0-9]{1,5})")
+LONGEST_TICKET: Final = 100
 _KEY: Final = "esteira.credential"
 
 
 class Credential(NamedTuple):
-    """`scheme` is bearer, runner, basic or ticket."""
+    """`scheme` is bearer, runner, basic or ticket (of an upload; of a WebSocket, in its address)."""
 
     scheme: str
     secret: str
@@ -41,6 +44,8 @@ class Credential(NamedTuple):
 
 
 class Gate:
+    """In front of HTTP. The routes of WebSockets ask `socket_credential`."""
+
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
@@ -54,6 +59,12 @@ class Gate:
 def credential(request: Request) -> Credential:
     found: Credential = request.scope[_KEY]
     return found
+
+
+def socket_credential(socket: WebSocket) -> Credential | None:
+    if (ticket := socket.query_params.get("ticket")) is not None:
+        return Credential("ticket", ticket[:LONGEST_TICKET])
+    return _credential(socket.headers.get("authorization", ""), socket.scope["path"], "GET")
 
 
 def _refusal(scope: Scope) -> Response | None:

@@ -1,7 +1,7 @@
 """`Idempotency-Key` on every call that changes something: repeated, it is answered as it was the first time.
 
 Calls that make a job, an upload or a bulk operation bind the key to what they made, and see to it themselves. A new
-token is the one answer that is not kept: its secret is kept nowhere.
+token and a ticket are the answers that are not kept: their secrets are kept nowhere.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 CHANGING: Final = frozenset({"POST", "PATCH", "DELETE"})
 KEY: Final = re.compile(r"[\x21-\x7e]{1,64}")
-OF_THEIR_OWN: Final = re.compile(r"/api/v1/(?:jobs|jobs/[^/]+/resubmit|bulk|uploads)")
-LEFT_OUT: Final = frozenset({"/api/v1/bulk:preview", TOKENS})
+OF_THEIR_OWN: Final = re.compile(r"/api/v1/(?:jobs|jobs:batch|jobs/[^/]+/resubmit|bulk|uploads)")
+LEFT_OUT: Final = frozenset({"/api/v1/bulk:preview", "/api/v1/events:ticket", TOKENS})
 MOST: Final = 1 << 20
 """Bytes of an answer that are kept. A longer one is of a call that is harmless to repeat."""
 REPLAYED: Final = "idempotency-replayed"

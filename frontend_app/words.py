@@ -93,7 +93,14 @@ BULK: Final = {
     BulkAction.RESUBMIT: Said(
         "Run jobs anew", "Run", "Running anew", "Each becomes a new job over the same files.", " anew"
     ),
+    BulkAction.RERUN: Said(
+        "Rerun failed items", "Rerun", "Rerunning", "Only failed items run again, and the steps that need them."
+    ),
+    BulkAction.LABEL: Said("Label jobs", "Label", "Labelling", "Labels that are not named stay."),
+    BulkAction.PRIORITY: Said("Change priority", "Set", "Setting the priority of", "Of what waits it counts at once."),
 }
+BULK_ON_PAGES: Final = (BulkAction.CANCEL, BulkAction.RETRY, BulkAction.RERUN, BulkAction.RESUBMIT)
+"""The others need more than a filter: they are for the API and the command."""
 
 ROLES: Final = {
     Role.VIEWER: "may look, not submit",

@@ -31,6 +31,12 @@ class Conflict(OrchestrationError):
     code = "conflict"
 
 
+class EventsGone(OrchestrationError):
+    """You are too far behind. Load what you need anew; then events go on after the id in `after`."""
+
+    code = "events_gone"
+
+
 class JobFinished(Conflict):
     """The job has already finished."""
 

@@ -56,6 +56,12 @@ class Hub:
             if not self._waiting[topic]:
                 del self._waiting[topic]
 
+    def wake_all(self) -> None:
+        """Whoever waits looks at once, as if something had happened."""
+        for flags in self._waiting.values():
+            for flag in flags:
+                flag.set()
+
     def publish(self, events: list[tuple[int, UUID, UUID]]) -> None:
         """(event id, workspace id, job id), in the order of ids."""
         self.released = events[-1][0]

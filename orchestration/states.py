@@ -127,6 +127,9 @@ class BulkAction(StrEnum):
     CANCEL = "cancel"
     RETRY = "retry"
     RESUBMIT = "resubmit"
+    RERUN = "rerun"
+    LABEL = "label"
+    PRIORITY = "priority"
 
 
 class BulkOutcome(StrEnum):

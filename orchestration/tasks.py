@@ -18,6 +18,7 @@ from orchestration.execution import (
     old_calls,
     old_logs,
     orphans,
+    overdue,
     retention,
     scrub,
     stopping,
@@ -57,6 +58,12 @@ def find_unknown() -> None:
 @shared_task(name="esteira.stop")
 def stop() -> None:
     stopping.stop_unwanted()
+
+
+@shared_task(name="esteira.stop_overdue")
+def stop_overdue() -> None:
+    if overdue.stop_overdue():
+        nudge_stop()
 
 
 @shared_task(name="esteira.expire_files")

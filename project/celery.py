@@ -13,6 +13,7 @@ app.conf.beat_schedule = {
     "dispatch": {"task": "esteira.dispatch", "schedule": 2.0},
     "reconcile": {"task": "esteira.reconcile", "schedule": 30.0},
     "stop": {"task": "esteira.stop", "schedule": 5.0},
+    "stop overdue": {"task": "esteira.stop_overdue", "schedule": 5.0},
     "find unknown": {"task": "esteira.find_unknown", "schedule": 300.0},
     "mail": {"task": "esteira.mail", "schedule": 30.0},
     "tell of budgets": {"task": "esteira.tell_of_budgets", "schedule": 60.0},

@@ -163,6 +163,7 @@ class Client:
         name: str | None = None,
         labels: Mapping[str, str] | None = None,
         priority: int | None = None,
+        deadline_s: int | None = None,
         workspace: str | None = None,
         key: str | None = None,
     ) -> Job:
@@ -174,6 +175,7 @@ class Client:
             "name": name,
             "labels": labels,
             "priority": priority,
+            "deadline_s": deadline_s,
             "workspace": workspace,
         }
         return self._create("jobs", body, key)
@@ -223,9 +225,23 @@ class Client:
         body = _said({"action": action, "q": q, "workspace": workspace})
         return cast("BulkPreview", self._transport.json("POST", "/bulk:preview", json=body))
 
-    def bulk(self, action: str, q: str, *, expected: int, workspace: str | None = None, key: str | None = None) -> Bulk:
+    def bulk(
+        self,
+        action: str,
+        q: str,
+        *,
+        expected: int,
+        workspace: str | None = None,
+        set_labels: Mapping[str, str] | None = None,
+        remove_labels: Sequence[str] | None = None,
+        priority: int | None = None,
+        key: str | None = None,
+    ) -> Bulk:
         """Begin it: `expected` as the preview counted. Follow it by `bulk_state`."""
-        body = _said({"action": action, "q": q, "expected": expected, "workspace": workspace})
+        body = _said({"action": action, "q": q, "expected": expected, "workspace": workspace, "priority": priority})
+        body |= _said(
+            {"set_labels": dict(set_labels or {}) or None, "remove_labels": list(remove_labels or ()) or None}
+        )
         headers = {"Idempotency-Key": key or secrets.token_urlsafe(16)}
         return cast("Bulk", self._transport.json("POST", "bulk", json=body, headers=headers))
 

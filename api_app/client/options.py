@@ -1,5 +1,6 @@
 """Options that many commands share. Nothing heavy may be imported here: `esteira --help` reads this file."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +51,21 @@ watch = click.option("--watch", "-w", "is_watched", is_flag=True, help="Stay and
 params = click.option(
     "--param", "-p", "params", multiple=True, metavar="KEY=VALUE", help="A parameter of the pipeline. Repeatable."
 )
+
+
+class _Span(click.ParamType[int]):
+    """Seconds, from 90s, 30m, 2h or 1d."""
+
+    name = "span"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"([1-9][0-9]{0,7})([smhd])", value)
+        if found is None:
+            self.fail(f"{value} is no span. Write 90s, 30m, 2h or 1d.", param, ctx)
+        return int(found[1]) * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[found[2]]
+
+
+SPAN = _Span()
 
 
 def pair(text: str, option: str) -> tuple[str, str]:

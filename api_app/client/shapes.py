@@ -121,6 +121,7 @@ class Job(TypedDict):
     params: dict[str, Any]
     labels: dict[str, str]
     priority: int
+    deadline: NotRequired[str | None]
     progress: float | None
     created_by: str
     created_at: str
@@ -145,7 +146,7 @@ class BulkPreview(TypedDict):
 
 class Bulk(TypedDict):
     id: str
-    action: Literal["cancel", "retry", "resubmit"]
+    action: Literal["cancel", "retry", "resubmit", "rerun", "label", "priority"]
     q: str
     total: int
     done: int

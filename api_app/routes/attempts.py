@@ -7,8 +7,9 @@ from starlette.responses import Response
 
 from api_app.answers import attempt_out
 from api_app.auth import ask
+from api_app.job_schemas import AttemptOut
 from api_app.paging import Cursor, Limit, page
-from api_app.schemas import AttemptOut, Listing
+from api_app.schemas import Listing
 from orchestration.models import Job, JobInput, User
 from orchestration.services.access import find_attempt, find_job
 from orchestration.services.logs import MAX_READ, LogPart

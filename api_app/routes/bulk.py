@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from api_app.answers import job_brief
 from api_app.auth import ask
+from api_app.bulk_schemas import BulkChoiceIn, BulkIn, BulkItemOut, BulkOut, BulkPreviewOut
 from api_app.paging import Cursor, Limit, page
 from api_app.routes.jobs import IdempotencyKey, titles_of
-from api_app.schemas import BulkChoiceIn, BulkIn, BulkItemOut, BulkOut, BulkPreviewOut, Listing
+from api_app.schemas import Listing
 from orchestration.errors import Invalid
 from orchestration.models import BulkItem, BulkOperation, User
 from orchestration.services import bulk
@@ -53,8 +54,14 @@ async def begin_bulk(
 
 
 def _begin(user: User, body: BulkIn, key: str) -> tuple[BulkOut, bool]:
+    details = bulk.Details(body.set_labels, tuple(body.remove_labels), body.priority)
     operation, is_new = bulk.begin_bulk(
-        user=user, action=body.action, choice=_choice(body), expected=body.expected, idempotency_key=key
+        user=user,
+        action=body.action,
+        choice=_choice(body),
+        details=details,
+        expected=body.expected,
+        idempotency_key=key,
     )
     return _out(operation), is_new
 
@@ -124,6 +131,9 @@ def _out(operation: BulkOperation) -> BulkOut:
         id=operation.pk,
         action=BulkAction(operation.action),
         q=operation.filter,
+        set_labels=operation.params.get("set", {}),
+        remove_labels=operation.params.get("remove", []),
+        priority=operation.params.get("priority"),
         total=operation.total,
         done=counts[BulkOutcome.DONE],
         refused=counts[BulkOutcome.REFUSED],

@@ -1,31 +1,40 @@
 from collections.abc import Iterable
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from api_app.answers import file_out, job_brief, job_check_out, job_out, new_job_out
 from api_app.auth import ask
-from api_app.paging import Cursor, Limit, page
-from api_app.schemas import (
-    FileOut,
-    JobBrief,
+from api_app.feeds import JobFeed
+from api_app.job_reads import Expand, Fields, Shape, list_shape, listed, one_shape, shown
+from api_app.job_schemas import (
+    JobBatchIn,
     JobCheckOut,
     JobEditIn,
     JobIn,
+    JobListed,
     JobOut,
-    Listing,
-    PipelineRef,
+    JobResult,
+    JobResults,
+    JobShown,
+    JobWanted,
     RerunIn,
     ResubmitIn,
 )
+from api_app.paging import Cursor, Limit, page
+from api_app.schemas import FileOut, Listing, PipelineRef
+from api_app.upload_answers import problem_of
+from api_app.waiting import Wait, until_news
 from orchestration.errors import Invalid
 from orchestration.models import Job, PipelineVersion, User
 from orchestration.search import MOST_LETTERS
-from orchestration.services import jobs, reruns
+from orchestration.services import jobs, reruns, submissions
 from orchestration.services.access import find_job
+from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.job_check import check_job
 from orchestration.services.job_search import find_jobs
 from orchestration.services.progress import progress_of
@@ -38,6 +47,7 @@ IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=64, patte
 Filter = Annotated[
     str, Query(max_length=MOST_LETTERS, examples=['state:failed pipeline:inspect label:batch=7 created:>-7d "scan 12"'])
 ]
+Version = Annotated[str | None, Query(max_length=16)]
 States = Annotated[list[JobState] | None, Query(max_length=len(JobState))]
 
 
@@ -60,7 +70,7 @@ def _check(user: User, body: JobIn) -> JobCheckOut:
     return job_check_out(check_job(user=user, request=_wanted(body)))
 
 
-def _wanted(body: JobIn) -> jobs.Request:
+def _wanted(body: JobWanted, workspace: str = "") -> jobs.Request:
     return jobs.Request(
         pipeline=body.pipeline,
         inputs=tuple(body.inputs),
@@ -68,13 +78,41 @@ def _wanted(body: JobIn) -> jobs.Request:
         name=body.name,
         labels=body.labels,
         priority=body.priority,
-        workspace=body.workspace,
+        workspace=body.workspace or workspace,
+        deadline=body.deadline,
+        deadline_s=body.deadline_s,
     )
 
 
 def _submit(user: User, body: JobIn, key: str) -> tuple[JobOut, bool]:
     job, created = jobs.submit(user=user, request=_wanted(body), idempotency_key=key)
     return (new_job_out if created else job_out)(job), created
+
+
+@router.post("/jobs:batch")
+async def submit_jobs(request: Request, body: JobBatchIn, idempotency_key: IdempotencyKey = None) -> JobResults:
+    """Up to 1,000 jobs in one call; one that is refused keeps no other from being taken.
+
+    Repeat the request with the same Idempotency-Key to get the same jobs.
+    """
+    return await ask(request, _submit_many, body, idempotency_key or "")
+
+
+def _submit_many(user: User, body: JobBatchIn, key: str) -> JobResults:
+    wanted = [_wanted(one, body.workspace) for one in body.jobs]
+    outcomes = submissions.submit_many(user=user, requests=wanted, idempotency_key=key)
+    taken = [one for one in outcomes if isinstance(one, submissions.Taken)]
+    titles = titles_of(one.job for one in taken)
+    progress = progress_of([one.job for one in taken if not one.is_new])
+    results = []
+    for index, one in enumerate(outcomes):
+        if isinstance(one, submissions.Taken):
+            job, title = one.job, titles[one.job.pipeline_version_id]
+            done = 0.0 if one.is_new else progress.get(job.pk, 1.0)
+            results.append(JobResult(index=index, job=job_brief(job, title=title, progress=done), created=one.is_new))
+        else:
+            results.append(JobResult(index=index, problem=problem_of(one)))
+    return JobResults(results=results)
 
 
 def _created(response: Response, job: JobOut, *, created: bool) -> JobOut:
@@ -93,7 +131,9 @@ async def list_jobs(
     q: Filter = "",
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Listing[JobBrief]:
+    fields: Fields = None,
+    expand: Expand = None,
+) -> Listing[JobListed]:
     """Newest first. `q` filters as the box of the jobs page does; `state` may be repeated. All of them must fit."""
     wanted: dict[str, object] = {
         "state__in": state or None,
@@ -101,21 +141,20 @@ async def list_jobs(
         "created_by__username": created_by,
     }
     filters = {name: value for name, value in wanted.items() if value is not None}
-    return await ask(request, _list, filters, q, limit, cursor)
+    shape = list_shape(fields, expand, limit)
+    said = await ask(request, _list, filters, q, limit, cursor, shape)
+    return JSONResponse(said)  # type: ignore[return-value]  # FastAPI passes a Response through
 
 
-def _list(user: User, filters: dict[str, object], q: str, limit: int, cursor: str | None) -> Listing[JobBrief]:
+def _list(
+    user: User, filters: dict[str, object], q: str, limit: int, cursor: str | None, shape: Shape
+) -> dict[str, Any]:
     rows = find_jobs(Job.objects.visible_to(user).filter(**filters), q, user=user)
     rows = rows.select_related("pipeline_version__pipeline", "workspace", "created_by")
     # The text and the form of a pipeline are long, and the same for most rows: read once each below.
     rows = rows.defer("pipeline_version__yaml", "pipeline_version__spec")
     found = page(rows, limit=limit, cursor=cursor)
-    titles = titles_of(found.rows)
-    progress = progress_of(found.rows)
-    items = [
-        job_brief(job, title=titles[job.pipeline_version_id], progress=progress.get(job.pk, 1.0)) for job in found.rows
-    ]
-    return Listing(items=items, next_cursor=found.next_cursor)
+    return {"items": listed(found.rows, shape), "next_cursor": found.next_cursor}
 
 
 def titles_of(rows: Iterable[Job]) -> dict[UUID, str]:
@@ -126,19 +165,54 @@ def titles_of(rows: Iterable[Job]) -> dict[UUID, str]:
 
 
 @router.get("/jobs/{job_id}")
-async def show_job(request: Request, job_id: UUID) -> JobOut:
-    return await ask(request, lambda user: job_out(find_job(user=user, job_id=job_id)))
+async def show_job(
+    request: Request,
+    job_id: UUID,
+    wait: Wait = 0,
+    version: Version = None,
+    fields: Fields = None,
+    expand: Expand = None,
+) -> JobShown:
+    """With `wait` when the job has changed, at the latest after so many seconds; at once when it has ended.
+
+    A change is one of `version`: a move, an edit, a wish to cancel, not progress. Say the `version` that you know, or
+    one between two calls is missed.
+    """
+    shape = one_shape(fields, expand)
+    if wait:
+        await _changed(request, job_id, version, wait)
+    said = await ask(request, lambda user: shown(find_job(user=user, job_id=job_id), shape))
+    return JSONResponse(said)  # type: ignore[return-value]  # FastAPI passes a Response through
+
+
+async def _changed(request: Request, job_id: UUID, known: str | None, wait: int) -> None:
+    def look(user: User) -> tuple[str, bool]:
+        job = find_job(user=user, job_id=job_id)
+        return job.version, job.is_finished
+
+    if known is None:
+        known, _ = await ask(request, look)
+    topic = JobFeed(job_id).topic
+    await until_news(request, topic, partial(ask, request, look), lambda found: found[1] or found[0] != known, wait)
 
 
 @router.patch("/jobs/{job_id}")
 async def edit_job(request: Request, job_id: UUID, body: JobEditIn) -> JobOut:
-    """Name, labels and priority, at any time."""
+    """Name, labels and priority at any time, the deadline until it has ended."""
     return await ask(request, _edit, job_id, body)
 
 
 def _edit(user: User, job_id: UUID, body: JobEditIn) -> JobOut:
-    job = find_job(user=user, job_id=job_id)
-    return job_out(jobs.edit(user=user, job=job, name=body.name, labels=body.labels, priority=body.priority))
+    edited = jobs.edit(
+        user=user,
+        job=find_job(user=user, job_id=job_id),
+        name=body.name,
+        labels=body.labels,
+        priority=body.priority,
+        deadline=chosen_deadline(body.deadline, body.deadline_s),
+        has_none=body.deadline is None and body.deadline_s is None and "deadline" in body.model_fields_set,
+    )
+    return job_out(edited)
 
 
 @router.post("/jobs/{job_id}/cancel", status_code=202)

@@ -67,7 +67,7 @@ def _rows(request: Request) -> dict[str, Any]:
         "filter": wanted,
         "mistake": mistake,
         "presets": PRESETS,
-        "bulk": words.BULK.items(),
+        "bulk": [(action, words.BULK[action]) for action in words.BULK_ON_PAGES],
         "is_filtered": bool(wanted),
         "is_first": before is None,
         "next": rows[PAGE - 1].pk if len(rows) > PAGE else None,

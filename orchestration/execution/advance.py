@@ -215,7 +215,11 @@ def _cancel(job: Job) -> None:
         old = step.state
         swap_state(step, WorkState.CANCELED, moves=WORK_MOVES)
         write_events([job.event(EventKind.STEP, step=step.name, old=old, new=WorkState.CANCELED)])
-    finish_job(job, JobState.CANCELED)
+    if job.is_overdue and job.deadline is not None:
+        said = f"It had not ended by its deadline, {job.deadline:%Y-%m-%d %H:%M:%S} UTC, and was stopped."
+        finish_job(job, JobState.TIMED_OUT, kind=FailureKind.RESOURCES, detail=said)
+    else:
+        finish_job(job, JobState.CANCELED)
 
 
 def cancel_unstarted(job_ids: Collection[UUID]) -> set[UUID]:
@@ -224,6 +228,7 @@ def cancel_unstarted(job_ids: Collection[UUID]) -> set[UUID]:
     Of the others, and of those that somebody has locked, nothing is changed: each of them has its own way.
     """
     untouched = Job.objects.filter(pk__any=list(job_ids), run=1, execution=None, cancel_requested_at=None)
+    untouched = untouched.exclude(deadline__lte=Now())  # those end as timed out
     with transaction.atomic(durable=True):
         locked = untouched.filter(state__in=[JobState.WAITING, JobState.QUEUED]).order_by("pk")
         jobs = {job.pk: job for job in locked.select_for_update(no_key=True, skip_locked=True)}

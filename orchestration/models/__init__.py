@@ -1,4 +1,4 @@
-from orchestration.models.account import ApiToken, Membership, User, Workspace
+from orchestration.models.account import ApiToken, LiveTicket, Membership, User, Workspace
 from orchestration.models.attempt import Attempt
 from orchestration.models.budget import BudgetNotice
 from orchestration.models.definition import BatchJobDefinition
@@ -31,6 +31,7 @@ __all__ = [
     "Job",
     "JobInput",
     "Leadership",
+    "LiveTicket",
     "Membership",
     "Pipeline",
     "PipelineVersion",

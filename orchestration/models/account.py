@@ -123,3 +123,16 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"
+
+
+class LiveTicket(models.Model):
+    """Stands for a token once, within a minute: for a page's WebSocket, which can send no headers."""
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    token = models.ForeignKey(ApiToken, models.CASCADE, related_name="live_tickets")
+    expires_at = models.DateTimeField()
+
+    objects: ClassVar = models.Manager()
+
+    def __str__(self) -> str:
+        return f"{self.token_id} until {self.expires_at:%H:%M:%S}"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import timedelta
 from typing import Any, ClassVar, Final, Self
@@ -64,6 +65,11 @@ class JobQuerySet(InWorkspaceQuerySet["Job"]):
             waiting_detail="Waiting for a free machine.",
         )
 
+    def overdue(self) -> Self:
+        """Jobs that are to be stopped because their deadline has passed."""
+        late = self.filter(deadline__lte=Now(), deadline__isnull=False, cancel_requested_at__isnull=True)
+        return late.filter(state__in=JOB_UNFINISHED)
+
     def untold(self) -> Self:
         """Jobs whose end nobody was mailed yet, that of this run at least."""
         return self.filter(finished_at__isnull=False, told_run__lt=F("run"))
@@ -93,6 +99,8 @@ class Job(models.Model):
     failure_detail = models.CharField(max_length=2000, blank=True)
     # A wish, not a state: the job keeps running until its engine says otherwise.
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    # Not ended by then, it is stopped; see `is_overdue`.
+    deadline = models.DateTimeField(null=True, blank=True)
 
     execution = models.ForeignKey(Execution, models.PROTECT, null=True, blank=True, related_name="jobs")
     # When a dispatcher last took the job in hand; a claim that led nowhere is taken again.
@@ -156,6 +164,11 @@ class Job(models.Model):
                 condition=Q(finished_at__isnull=False, told_run__lt=F("run")),
                 name="job_to_tell",
             ),
+            models.Index(
+                fields=["deadline"],
+                condition=Q(state__in=JOB_UNFINISHED, deadline__isnull=False, cancel_requested_at__isnull=True),
+                name="job_with_deadline",
+            ),
             # What a filter asks for: jobs that went wrong are few, and so are those with labels.
             models.Index(
                 fields=["workspace", "state", "-id"], condition=Q(state__in=GONE_WRONG), name="job_gone_wrong"
@@ -180,6 +193,27 @@ class Job(models.Model):
     @property
     def is_canceling(self) -> bool:
         return self.cancel_requested_at is not None and not self.is_finished
+
+    @property
+    def is_overdue(self) -> bool:
+        """It is being stopped, or was, because it had not ended by its deadline; whoever asked for that later."""
+        if self.deadline is None or self.cancel_requested_at is None:
+            return False
+        return self.cancel_requested_at >= self.deadline
+
+    @property
+    def version(self) -> str:
+        """Another one after each move, wish or edit, each of which has its event; progress is none."""
+        said = (
+            str(self.state),
+            self.run,
+            self.cancel_requested_at,
+            self.deadline,
+            self.name,
+            self.labels,
+            self.priority,
+        )
+        return hashlib.sha256(repr(said).encode()).hexdigest()[:16]
 
     @property
     def execution_name(self) -> str:

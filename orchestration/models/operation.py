@@ -41,6 +41,8 @@ class BulkOperation(models.Model):
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     action = models.CharField(max_length=12, choices=[(a, a) for a in BulkAction])
     filter = models.CharField(max_length=MOST_LETTERS, blank=True)
+    # What the action needs to know besides: labels to set and remove, or a priority.
+    params = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     total = models.PositiveIntegerField()
     idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  NULL is what unique leaves alone
     created_at = models.DateTimeField(db_default=Now())

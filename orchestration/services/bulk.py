@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
-from orchestration.models import BulkItem, BulkOperation, Job
+from orchestration.models import BulkItem, BulkOperation, Item, Job
 from orchestration.services.bulk_task import nudge_bulk
+from orchestration.services.fitting import check_labels
 from orchestration.services.job_search import find_jobs
-from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, BulkAction, BulkOutcome, JobState
+from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, UNSUCCESSFUL, BulkAction, BulkOutcome, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +27,16 @@ if TYPE_CHECKING:
 MOST_JOBS: Final = 10_000
 SAMPLE: Final = 10
 # What an action can do anything with. The last word has the job itself, when its turn comes.
-_FITS: Final[dict[BulkAction, dict[str, Any]]] = {
-    BulkAction.CANCEL: {"state__in": JOB_UNFINISHED, "cancel_requested_at__isnull": True},
-    BulkAction.RETRY: {"state__in": JOB_FINISHED - {JobState.SUCCEEDED}},
-    BulkAction.RESUBMIT: {},
+_FAILED_ITEMS: Final = Item.objects.filter(step_run__job=OuterRef("pk"), state__in=UNSUCCESSFUL)
+_FITS: Final[dict[BulkAction, Q]] = {
+    BulkAction.CANCEL: Q(state__in=JOB_UNFINISHED, cancel_requested_at__isnull=True),
+    BulkAction.RETRY: Q(state__in=JOB_FINISHED - {JobState.SUCCEEDED}),
+    BulkAction.RESUBMIT: Q(),
+    BulkAction.RERUN: Q(Exists(_FAILED_ITEMS), state__in=JOB_FINISHED),
+    BulkAction.LABEL: Q(),
+    BulkAction.PRIORITY: Q(),
 }
+_VERBS: Final = {BulkAction.PRIORITY: "give another priority"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,32 @@ class Choice:
     filter: str = ""
     ids: tuple[UUID, ...] = ()
     workspace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What `label` and `priority` need to know: labels to set and to remove; the priority."""
+
+    set_labels: dict[str, str] = field(default_factory=dict)
+    remove_labels: tuple[str, ...] = ()
+    priority: int | None = None
+
+    def params(self, action: BulkAction) -> dict[str, Any]:
+        """As the operation keeps them. Raises Invalid when they are not those of the action."""
+        labels = bool(self.set_labels or self.remove_labels)
+        if labels != (action == BulkAction.LABEL):
+            raise Invalid("Labels to set or to remove go with the action label, and it needs at least one.")
+        if (self.priority is not None) != (action == BulkAction.PRIORITY):
+            raise Invalid("A priority goes with the action priority, which needs one.")
+        if both := sorted(self.set_labels.keys() & set(self.remove_labels)):
+            raise Invalid(f"This label is to be set and to be removed: {both[0]}.")
+        check_labels(self.set_labels)
+        if labels:
+            return {"set": self.set_labels, "remove": sorted(self.remove_labels)}
+        return {} if self.priority is None else {"priority": self.priority}
+
+
+NO_DETAILS: Final = Details()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +86,29 @@ class Preview:
 def preview(*, user: User, action: BulkAction, choice: Choice) -> Preview:
     """Changes nothing. Raises Invalid, NotFound."""
     chosen = _chosen(user, choice)
-    fitting = chosen.filter(**_FITS[action])
+    fitting = chosen.filter(_FITS[action])
     others = chosen.exclude(pk__in=fitting.values("pk")).order_by().values_list("state").annotate(number=Count("pk"))
     sample = fitting.select_related("pipeline_version__pipeline", "workspace", "created_by").order_by("-id")[:SAMPLE]
     return Preview(fitting.count(), dict(others), list(sample))
 
 
 def begin_bulk(
-    *, user: User, action: BulkAction, choice: Choice, expected: int | None = None, idempotency_key: str = ""
+    *,
+    user: User,
+    action: BulkAction,
+    choice: Choice,
+    details: Details = NO_DETAILS,
+    expected: int | None = None,
+    idempotency_key: str = "",
 ) -> tuple[BulkOperation, bool]:
     """The operation and whether this call began it. Jobs that fit later are not in it.
 
     Raises Invalid (too many, or a filter without `expected`), Conflict (another number than was expected), NotFound.
     """
-    if idempotency_key and (found := _replay(user, idempotency_key, action, choice)):
+    params = details.params(action)
+    if idempotency_key and (found := _replay(user, idempotency_key, action, choice, params)):
         return found, False
-    fitting = _chosen(user, choice).filter(**_FITS[action])
+    fitting = _chosen(user, choice).filter(_FITS[action])
     if choice.filter and expected is None:
         raise Invalid("Say in `expected` how many jobs it is to be: the preview counts them.")
     rows = list(fitting.order_by("id").values_list("pk", "run")[: MOST_JOBS + 1])
@@ -78,18 +117,19 @@ def begin_bulk(
     if expected is not None and expected != len(rows):
         raise Conflict(f"It is {len(rows):,} jobs now, and {expected:,} were expected. Look at them again.")
     if not rows:
-        raise Invalid(f"There is no job to {action}.")
+        raise Invalid(f"There is no job to {_VERBS.get(action, action)}.")
     operation = BulkOperation(
         created_by=user,
         action=action,
         filter=choice.filter,
+        params=params,
         total=len(rows),
         idempotency_key=idempotency_key or None,
     )
     try:
         _enter(operation, rows)
     except IntegrityError:
-        if idempotency_key and (found := _replay(user, idempotency_key, action, choice)):
+        if idempotency_key and (found := _replay(user, idempotency_key, action, choice, params)):
             return found, False
         raise
     nudge_bulk()
@@ -137,11 +177,11 @@ def _chosen(user: User, choice: Choice) -> QuerySet[Job]:
     return found
 
 
-def _replay(user: User, key: str, action: BulkAction, choice: Choice) -> BulkOperation | None:
+def _replay(user: User, key: str, action: BulkAction, choice: Choice, params: dict[str, Any]) -> BulkOperation | None:
     found: BulkOperation | None = BulkOperation.objects.filter(created_by=user, idempotency_key=key).first()
     if found is None:
         return None
-    is_same = (found.action, found.filter) == (action, choice.filter)
+    is_same = (found.action, found.filter, found.params) == (action, choice.filter, params)
     if choice.ids and is_same:
         is_same = set(found.items.values_list("job", flat=True)) <= set(choice.ids)
     if not is_same:

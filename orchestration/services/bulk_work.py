@@ -1,7 +1,8 @@
 """Bulk operations, job by job, with the same services as for one. Whoever dies over it has the rest done by the next.
 
 A job that was acted on and whose outcome was not written is acted on again, which changes nothing: a cancel is a
-wish, a retry is of one run only, and a new job has the item's own idempotency key.
+wish, a retry or rerun is of one run only, a new job has the item's own idempotency key, and what a job is called or
+worth is the same when it is said twice.
 """
 
 from __future__ import annotations
@@ -18,15 +19,13 @@ from django.db.models.functions import Now
 from orchestration.errors import JobFinished, NotFound, OrchestrationError
 from orchestration.models import BulkItem, BulkOperation, Job
 from orchestration.points import point
-from orchestration.services.jobs import cancel, cancel_unstarted, resubmit
-from orchestration.services.reruns import retry
+from orchestration.services.jobs import cancel, cancel_unstarted, edit, relabel, resubmit
+from orchestration.services.reruns import rerun_items, retry
 from orchestration.states import BulkAction, BulkOutcome, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
-
-    from orchestration.models import User
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +100,7 @@ def _cancel_together(operation: BulkOperation, items: list[BulkItem], jobs: dict
 
 def _do(operation: BulkOperation, item: BulkItem, job: Job) -> None:
     try:
-        made = _ACTIONS[BulkAction(operation.action)](operation.created_by, job, item)
+        made = _ACTIONS[BulkAction(operation.action)](operation, job, item)
     except OrchestrationError as exc:
         item.settle(BulkOutcome.REFUSED, code=exc.code[:40], detail=str(exc)[:500])
     except Exception:
@@ -115,27 +114,44 @@ def _do(operation: BulkOperation, item: BulkItem, job: Job) -> None:
         item.settle(BulkOutcome.DONE, made=made)
 
 
-def _cancel(user: User, job: Job, _item: BulkItem) -> None:
+def _cancel(operation: BulkOperation, job: Job, _item: BulkItem) -> None:
     try:
-        cancel(user=user, job=job)
+        cancel(user=operation.created_by, job=job)
     except JobFinished:
         job.refresh_from_db()
         if job.state != JobState.CANCELED:
             raise
 
 
-def _retry(user: User, job: Job, item: BulkItem) -> None:
+def _retry(operation: BulkOperation, job: Job, item: BulkItem) -> None:
     if job.run == item.run:
-        retry(user=user, job=job, run=item.run)
+        retry(user=operation.created_by, job=job, run=item.run)
 
 
-def _resubmit(user: User, job: Job, item: BulkItem) -> Job:
-    made, _ = resubmit(user=user, job=job, changes={}, idempotency_key=f"bulk-{item.pk}")
+def _resubmit(operation: BulkOperation, job: Job, item: BulkItem) -> Job:
+    made, _ = resubmit(user=operation.created_by, job=job, changes={}, idempotency_key=f"bulk-{item.pk}")
     return made
 
 
-_ACTIONS: Final[dict[BulkAction, Callable[[User, Job, BulkItem], Job | None]]] = {
+def _rerun(operation: BulkOperation, job: Job, item: BulkItem) -> None:
+    if job.run == item.run:
+        rerun_items(user=operation.created_by, job=job, run=item.run)
+
+
+def _label(operation: BulkOperation, job: Job, _item: BulkItem) -> None:
+    params = operation.params
+    relabel(user=operation.created_by, job=job, new=params["set"], gone=params["remove"])
+
+
+def _prioritise(operation: BulkOperation, job: Job, _item: BulkItem) -> None:
+    edit(user=operation.created_by, job=job, priority=operation.params["priority"])
+
+
+_ACTIONS: Final[dict[BulkAction, Callable[[BulkOperation, Job, BulkItem], Job | None]]] = {
     BulkAction.CANCEL: _cancel,
     BulkAction.RETRY: _retry,
     BulkAction.RESUBMIT: _resubmit,
+    BulkAction.RERUN: _rerun,
+    BulkAction.LABEL: _label,
+    BulkAction.PRIORITY: _prioritise,
 }

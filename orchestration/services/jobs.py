@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, JobFinished, NotFound
+from orchestration.errors import Conflict, IdempotencyKeyReused, JobFinished
 from orchestration.execution import advance as advancing
 from orchestration.execution.advance import ASKED, advance
 from orchestration.models import Attempt, File, Job
@@ -21,21 +21,19 @@ from orchestration.points import point
 from orchestration.services.access import find_workspace, require_role
 from orchestration.services.budgets import check_budget
 from orchestration.services.costs import estimate_of, items_of
+from orchestration.services.deadlines import chosen_deadline
+from orchestration.services.fitting import check_labels, check_number, checked_params, files_of, fitting
 from orchestration.services.pipelines import find_version
 from orchestration.spec.model import PipelineSpec
-from orchestration.spec.params import ParamsError, validate_params
-from orchestration.spec.units import format_size
 from orchestration.states import AttemptState, EventKind, Role
 from orchestration.tasks import nudge_dispatch, nudge_stop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
     from uuid import UUID
 
     from orchestration.models import PipelineVersion, User, Workspace
-
-MAX_LABELS = 32
-MAX_LABEL_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +47,11 @@ class Request:
     labels: dict[str, str] | None = None
     priority: int = 0
     workspace: str = ""
+    deadline: datetime | None = None
+    deadline_s: int | None = None
 
     def digest(self) -> str:
-        fields = [
+        fields: list[Any] = [
             self.pipeline,
             [str(i) for i in self.inputs],
             self.params,
@@ -59,6 +59,8 @@ class Request:
             self.labels,
             self.priority,
         ]
+        if self.deadline or self.deadline_s:  # without one as before: keys are kept for as long as their jobs
+            fields += [self.deadline and self.deadline.isoformat(), self.deadline_s]
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
@@ -70,15 +72,17 @@ class Checked:
     spec: PipelineSpec
     params: dict[str, Any]
     files: list[File]
+    deadline: datetime | None
 
 
 def checked(user: User, workspace: Workspace, request: Request) -> Checked:
     """Raises NotFound, Invalid."""
     version = find_version(user=user, reference=request.pipeline)
     spec = PipelineSpec.from_json(version.spec)
-    params = _checked_params(spec, request.params)
-    _check_labels(request.labels or {})
-    return Checked(version, spec, params, _checked_inputs(workspace, spec, request.inputs))
+    params = checked_params(spec, request.params)
+    check_labels(request.labels or {})
+    deadline = chosen_deadline(request.deadline, request.deadline_s)
+    return Checked(version, spec, params, _checked_inputs(workspace, spec, request.inputs), deadline)
 
 
 def submit(
@@ -100,6 +104,7 @@ def submit(
         params=wanted.params,
         labels=request.labels or {},
         priority=request.priority,
+        deadline=wanted.deadline,
         input_count=len(wanted.files),
         idempotency_key=idempotency_key or None,
         request_digest=request.digest() if idempotency_key else "",
@@ -137,60 +142,55 @@ def _replay(workspace: Workspace, key: str, request: Request) -> Job | None:
     return found
 
 
-def _checked_params(spec: PipelineSpec, given: dict[str, Any]) -> dict[str, Any]:
-    try:
-        return validate_params(spec.params, given)
-    except ParamsError as exc:
-        errors = [{"loc": ["params", p.key], "msg": p.message} for p in exc.problems]
-        sentence = "; ".join(p.message for p in exc.problems)
-        raise Invalid(f"Some parameters do not fit: {sentence}", errors=errors) from exc
-
-
-def _check_labels(labels: dict[str, str]) -> None:
-    if len(labels) > MAX_LABELS or any(
-        len(k) > MAX_LABEL_LENGTH or len(v) > MAX_LABEL_LENGTH for k, v in labels.items()
-    ):
-        raise Invalid(f"A job takes at most {MAX_LABELS} labels of {MAX_LABEL_LENGTH} characters.")
-
-
 def _checked_inputs(workspace: Workspace, spec: PipelineSpec, inputs: tuple[UUID, ...]) -> list[File]:
-    """The files in the order given. Nothing is run on a file that the pipeline does not accept."""
-    if len(set(inputs)) != len(inputs):
-        raise Invalid("A file is named twice among the inputs.")
-    if not spec.accepts.min_files <= len(inputs) <= spec.accepts.max_files:
-        raise Invalid(
-            f"This pipeline takes {spec.accepts.min_files} to {spec.accepts.max_files} files; you gave {len(inputs)}."
-        )
-    # The workspace was found through what the user may see; its files are what she may name here.
-    found: dict[UUID, File] = File.objects.current().filter(workspace=workspace).in_bulk(list(inputs))
-    if missing := [str(i) for i in inputs if i not in found]:
-        raise NotFound(f"There is no such file in workspace {workspace.slug}: {', '.join(missing[:5])}.")
-    files = [found[i] for i in inputs]
-    for file in files:
-        # What nobody has examined yet is known by its name alone: admission judges it when its true type is known.
-        if file.sha256 and not spec.accepts.accepts_type(file.media_type):
-            raise Invalid(
-                f"{file.name} is {file.media_type}; this pipeline accepts {', '.join(spec.accepts.types)}.",
-                errors=[{"loc": ["inputs", str(file.pk)], "msg": "type not accepted"}],
-            )
-        if spec.accepts.max_size_bytes is not None and file.size > spec.accepts.max_size_bytes:
-            limit = format_size(spec.accepts.max_size_bytes)
-            raise Invalid(f"{file.name} has {format_size(file.size)}; this pipeline accepts up to {limit} a file.")
-    return files
+    check_number(spec, inputs)
+    return fitting(workspace, spec, inputs, files_of(workspace, inputs))
+
+
+def edit(
+    *,
+    user: User,
+    job: Job,
+    name: str | None = None,
+    labels: dict[str, str] | None = None,
+    priority: int | None = None,
+    deadline: datetime | None = None,
+    has_none: bool = False,
+) -> Job:
+    """What is None stays as it is. Of a job that waits, another priority counts from now on.
+
+    `has_none`: the deadline is taken away. Of a job that has ended, or is being stopped, none can be set any more.
+    """
+    given = {"name": name, "labels": labels, "priority": priority, "deadline": deadline}
+    wanted: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    return _edit(user, job, lambda _locked: wanted | ({"deadline": None} if has_none else {}))
+
+
+def relabel(*, user: User, job: Job, new: dict[str, str], gone: Iterable[str]) -> Job:
+    """Labels that are not named stay."""
+    left_out = frozenset(gone)
+
+    def changed(locked: Job) -> dict[str, Any]:
+        return {"labels": {key: value for key, value in locked.labels.items() if key not in left_out} | new}
+
+    return _edit(user, job, changed)
 
 
 @transaction.atomic(durable=True)
-def edit(*, user: User, job: Job, name: str | None, labels: dict[str, str] | None, priority: int | None) -> Job:
-    """What is None stays as it is. Of a job that waits, another priority counts from now on."""
+def _edit(user: User, job: Job, wanted: Callable[[Job], dict[str, Any]]) -> Job:
+    """`wanted` sees the job as it is when nobody else can change it any more."""
     require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
-    _check_labels(labels or {})
-    given = {"name": name, "labels": labels, "priority": priority}
     locked = Job.objects.select_for_update(no_key=True).get(pk=job.pk)
-    changes = {key: value for key, value in given.items() if value is not None and value != getattr(locked, key)}
+    changes = {key: value for key, value in wanted(locked).items() if value != getattr(locked, key)}
+    check_labels(changes.get("labels") or {})
+    if "deadline" in changes and locked.is_finished:
+        raise JobFinished(f"The job has already finished: {locked.state}.")
+    if "deadline" in changes and locked.cancel_requested_at:
+        raise Conflict("The job is being stopped already.")
     if changes:
         Job.objects.filter(pk=job.pk).update(**changes)
         if "priority" in changes:
-            Attempt.objects.filter(job=job, state=AttemptState.QUEUED).update(priority=priority)
+            Attempt.objects.filter(job=job, state=AttemptState.QUEUED).update(priority=changes["priority"])
         reason = f"{' and '.join(changes)} changed by {user.username}"
         write_events([job.event(EventKind.JOB, old=locked.state, new=locked.state, reason=reason[:500])])
     job.refresh_from_db()

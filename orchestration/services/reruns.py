@@ -42,9 +42,10 @@ def retry(*, user: User, job: Job, run: int | None = None) -> Job:
     return _go_again(user=user, job=job, reason="retry", only_run=run)
 
 
-def rerun_items(*, user: User, job: Job, step: str = "", items: Collection[int] = ()) -> Job:
-    """Only the failed items of fan-outs (of `step`, of `items`), and the steps that depend on them."""
-    return _go_again(user=user, job=job, reason="rerun items", only_step=step, only_items=frozenset(items))
+def rerun_items(*, user: User, job: Job, step: str = "", items: Collection[int] = (), run: int | None = None) -> Job:
+    """Only the failed items of fan-outs (of `step`, of `items`), and the steps that depend on them. `run`: as above."""
+    only_items = frozenset(items)
+    return _go_again(user=user, job=job, reason="rerun items", only_step=step, only_items=only_items, only_run=run)
 
 
 @transaction.atomic(durable=True)
@@ -83,6 +84,8 @@ def _go_again(
     expected = _expected(locked, spec, again)
     check_budget(locked.workspace, expected)
     old = locked.state
+    # Whoever sets it going after its deadline wants it to run: with that deadline it would be stopped at once.
+    Job.objects.filter(pk=locked.pk, deadline__lte=Now()).update(deadline=None)
     Job.objects.filter(pk=locked.pk).update(
         state=JobState.WAITING,
         run=F("run") + 1,

@@ -13,9 +13,14 @@ from orchestration.spec.model import PipelineSpec
 from orchestration.states import FINISHED, JobState, WorkState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from uuid import UUID
 
     from django.db.models import QuerySet
+
+
+type _Running = dict[tuple[UUID, str], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +51,27 @@ class JobStatus:
 
 
 def job_status(job: Job) -> JobStatus:
-    """`job` with its pipeline_version loaded. Four queries."""
-    runs = list(job.steps.all())
-    titles = {step.name: step.title.text() for step in PipelineSpec.from_json(job.pipeline_version.spec).steps}
-    counts = Item.objects.counts([run.pk for run in runs])
-    running = _running(job)
-    steps = tuple(_step(run, titles.get(run.name, run.name), counts[run.pk], running) for run in runs)
+    """`job` with its pipeline_version loaded. Five queries."""
+    spec = PipelineSpec.from_json(job.pipeline_version.spec)
+    steps = steps_of([job], {job.pipeline_version_id: spec})[job.pk]
     return JobStatus(
         steps=steps,
         progress=1.0 if job.state == JobState.SUCCEEDED else sum(s.progress for s in steps) / max(1, len(steps)),
         queue_position=_queue_position(job),
     )
+
+
+def steps_of(jobs: Sequence[Job], specs: Mapping[UUID, PipelineSpec]) -> dict[UUID, tuple[StepStatus, ...]]:
+    """In their order. Four queries for any number of jobs; `specs` by version."""
+    titles = {pk: {step.name: step.title.text() for step in spec.steps} for pk, spec in specs.items()}
+    runs = list(StepRun.objects.filter(job__in=jobs).order_by("position"))
+    counts, running = Item.objects.counts([run.pk for run in runs]), _running(jobs)
+    found: dict[UUID, tuple[StepStatus, ...]] = {}
+    for job in jobs:
+        named = titles[job.pipeline_version_id]
+        mine = [run for run in runs if run.job_id == job.pk]
+        found[job.pk] = tuple(_step(run, named.get(run.name, run.name), counts[run.pk], running) for run in mine)
+    return found
 
 
 def results_of(job: Job) -> QuerySet[File]:
@@ -71,19 +86,20 @@ def attempts_of(job: Job) -> QuerySet[Attempt]:
     return attempts
 
 
-def _running(job: Job) -> dict[str, dict[str, Any]]:
-    """By step: the summed progress of running attempts, their number, and the newest message."""
-    live = Attempt.objects.live().filter(job=job)
-    rows = live.values("step").annotate(total=Coalesce(Sum("progress"), 0.0), n=Count("pk", filter=Q(state="RUNNING")))
-    found: dict[str, dict[str, Any]] = {row["step"]: dict(row) for row in rows}
-    newest = live.exclude(message="").order_by("step", F("heartbeat_at").desc(nulls_last=True)).distinct("step")
-    for step, message in newest.values_list("step", "message"):
-        found.setdefault(step, {"total": 0.0, "n": 0})["message"] = message
+def _running(jobs: Sequence[Job]) -> _Running:
+    """By job and step: the summed progress of running attempts, their number, and the newest message."""
+    live = Attempt.objects.live().filter(job__in=jobs)
+    sums = {"total": Coalesce(Sum("progress"), 0.0), "n": Count("pk", filter=Q(state="RUNNING"))}
+    rows = live.order_by().values("job_id", "step").annotate(**sums)
+    found: _Running = {(row["job_id"], row["step"]): dict(row) for row in rows}
+    by_age = live.exclude(message="").order_by("job", "step", F("heartbeat_at").desc(nulls_last=True))
+    for job_id, step, message in by_age.distinct("job", "step").values_list("job_id", "step", "message"):
+        found.setdefault((job_id, step), {"total": 0.0, "n": 0})["message"] = message
     return found
 
 
-def _step(run: StepRun, title: str, counts: dict[str, int], running: dict[str, dict[str, Any]]) -> StepStatus:
-    now = running.get(run.name, {})
+def _step(run: StepRun, title: str, counts: dict[str, int], running: _Running) -> StepStatus:
+    now = running.get((run.job_id, run.name), {})
     done = sum(n for state, n in counts.items() if state in FINISHED)
     progress = 1.0 if run.state == WorkState.SUCCEEDED else (done + now.get("total", 0.0)) / max(1, run.items_total)
     return StepStatus(

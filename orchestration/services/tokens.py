@@ -24,6 +24,8 @@ from orchestration.models import ApiToken
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from orchestration.models import User
 
 PREFIX: Final = "est_"
@@ -80,16 +82,21 @@ def authenticate(*, token: str) -> ApiToken | None:
     """The token's row with its user, if it is valid now and the user may still sign in."""
     if not is_well_formed(token):
         return None
-    row = (
-        ApiToken.objects.select_related("user")
-        .filter(public_id=token[len(PREFIX) :][:PUBLIC_LENGTH], revoked_at__isnull=True, user__is_active=True)
-        .filter(expires_at__gt=Now())
-        .first()
-    )
+    row = _valid().filter(public_id=token[len(PREFIX) :][:PUBLIC_LENGTH]).first()
     if row is None or not secrets.compare_digest(bytes(row.secret_hash), hashlib.sha256(token.encode()).digest()):
         return None
     _note_use(row)
     return row
+
+
+def find_valid(*, token_id: UUID) -> ApiToken | None:
+    """Of somebody who has shown it: whether it is still good."""
+    return _valid().filter(pk=token_id).first()
+
+
+def _valid() -> QuerySet[ApiToken]:
+    good = ApiToken.objects.filter(revoked_at__isnull=True, user__is_active=True, expires_at__gt=Now())
+    return good.select_related("user")
 
 
 def _note_use(row: ApiToken) -> None:

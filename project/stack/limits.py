@@ -44,6 +44,7 @@ BODIES: Final[Mapping[str, int]] = {
     "/api/runner/v1/outputs": 8 * MIB,
     "/api/runner/v1/finish": 8 * MIB,
     BUNDLE: BUNDLE_MAX,
+    "/api/v1/jobs:batch": 8 * MIB,
 }
 UPLOADS: Final = "/api/v1/uploads"
 TUS: Final = "/api/v1/tus"

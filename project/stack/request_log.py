@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
+from api_app.live import ReaderTooSlow
 from orchestration.ids import new_id
 from project.stack.answers import refusal
 
@@ -72,7 +73,7 @@ class RequestLog:
     async def _serve(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
         try:
             await self._app(scope, receive, exchange.send)
-        except (ClientDisconnect, ClientStalled):
+        except (ClientDisconnect, ClientStalled, ReaderTooSlow):
             # There is nobody left to tell. The server closes what it finds unfinished.
             exchange.status = exchange.status or CLIENT_LEFT
         except Exception:

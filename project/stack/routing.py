@@ -29,10 +29,10 @@ class Router:
 
     def _chosen(self, scope: Scope) -> ASGIApp:
         path = scope["path"]
-        if scope["type"] == "websocket":
-            return self._sockets if path.startswith(SOCKETS) else _nothing_here
         if is_api(scope):
             return self._api
+        if scope["type"] == "websocket":
+            return self._sockets if path.startswith(SOCKETS) else _nothing_here
         return self._static if path.startswith(self._static_url) else self._pages
 
 

@@ -42,6 +42,7 @@ V1 = [r for r in ROUTES if r[1].startswith("/api/v1")]
 
 BODIES = {
     "submit_job": {"pipeline": "noop"},
+    "submit_jobs": {"jobs": [{"pipeline": "noop"}]},
     "edit_job": {"name": "x"},
     "create_token": {"name": "x"},
     "extend_file": {"days": 1},
@@ -106,6 +107,7 @@ def test_job_of_another_workspace_is_as_good_as_missing(eva: Visitor, owner: Use
             assert real["status"] == 404
     live = {"Accept": "text/event-stream"}
     assert eva("GET", f"/jobs/{job.pk}/events", headers=live).status_code == 404
+    assert eva("GET", f"/jobs/{job.pk}?wait=60").status_code == 404
 
 
 def test_id_that_is_no_uuid_is_refused(ana: Visitor) -> None:

@@ -191,10 +191,14 @@ def test_kill_in_the_middle_is_made_good_and_nothing_is_done_twice(
     owner: User, lab: Workspace, action: BulkAction, at: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for job in [sent(owner) for _ in range(3)]:
-        if action == BulkAction.RETRY:
+        if action in {BulkAction.RETRY, BulkAction.RERUN}:
             run_all(job, failing={0: "USER_CODE"})
     ids = tuple(Job.objects.values_list("pk", flat=True))
-    operation, _ = bulk.begin_bulk(user=owner, action=action, choice=bulk.Choice(ids=ids))
+    details = {
+        BulkAction.LABEL: bulk.Details(set_labels={"batch": "9"}),
+        BulkAction.PRIORITY: bulk.Details(priority=7),
+    }.get(action, bulk.NO_DETAILS)
+    operation, _ = bulk.begin_bulk(user=owner, action=action, choice=bulk.Choice(ids=ids), details=details)
 
     def killed(point: str) -> None:
         if point == at:
@@ -217,12 +221,83 @@ def test_kill_in_the_middle_is_made_good_and_nothing_is_done_twice(
     match action:
         case BulkAction.CANCEL:
             assert set(old.values_list("state", flat=True)) == {"CANCELED"}
-        case BulkAction.RETRY:
+        case BulkAction.RETRY | BulkAction.RERUN:
             assert set(old.values_list("run", flat=True)) == {2}
         case BulkAction.RESUBMIT:
             made = set(operation.items.values_list("made", flat=True))
             assert made == set(Job.objects.exclude(pk__in=ids).values_list("pk", flat=True))
             assert len(made) == 3
+        case BulkAction.LABEL | BulkAction.PRIORITY:
+            assert (
+                old.filter(**({"labels__batch": "9"} if action == BulkAction.LABEL else {"priority": 7})).count() == 3
+            )
+            edits = Event.objects.filter(reason__contains="changed by")
+            assert edits.count() == 3, "what was done already is not done again"
+
+
+def test_labels_of_many_are_set_and_removed_and_others_stay(ana: Visitor, jobs: list[Job]) -> None:
+    Job.objects.filter(pk=jobs[0].pk).update(labels={"batch": "7", "who": "ana"})
+    body: dict[str, Any] = {"action": "label", "q": "label:batch=7", "expected": 3, "set_labels": {"a": "b"}}
+    made = begun(ana, **body, remove_labels=["batch", "never"])
+    assert (made["set_labels"], made["remove_labels"], made["priority"]) == ({"a": "b"}, ["batch", "never"], None)
+    work_on_bulk()
+    found = list(Job.objects.order_by("id").values_list("labels", flat=True))
+    assert found[:3] == [{"who": "ana", "a": "b"}, {"a": "b"}, {"a": "b"}]
+    assert found[3:] == [{"batch": "8"}, {}]
+
+
+def test_job_with_too_many_labels_is_refused_and_the_others_are_not(ana: Visitor, jobs: list[Job]) -> None:
+    Job.objects.filter(pk=jobs[0].pk).update(labels={str(number): "" for number in range(32)})
+    made = begun(ana, action="label", ids=[str(job.pk) for job in jobs[:2]], set_labels={"a": "b"})
+    work_on_bulk()
+    assert outcomes(ana, made["id"]) == [("refused", "invalid"), ("done", None)]
+
+
+def test_priority_of_many_counts_for_what_waits(ana: Visitor, jobs: list[Job]) -> None:
+    made = begun(ana, action="priority", q="label:batch=7", expected=3, priority=5)
+    work_on_bulk()
+    assert ana.json("GET", f"/bulk/{made['id']}")["done"] == 3
+    assert list(Job.objects.order_by("id").values_list("priority", flat=True)) == [5, 5, 5, 0, 0]
+
+
+def test_rerun_takes_jobs_with_failed_items_and_only_in_that_run(ana: Visitor, owner: User, lab: Workspace) -> None:
+    failed, again = sent(owner), sent(owner)
+    for job in (failed, again):
+        run_all(job, failing={0: "USER_CODE"})
+    make_job(owner, lab, state="SUCCEEDED")
+    seen = ana.json("POST", "/bulk:preview", json={"action": "rerun", "q": "state:ended"})
+    assert (seen["total"], seen["others"]) == (2, {"SUCCEEDED": 1})
+    made = begun(ana, action="rerun", q="state:ended", expected=2)
+    ana.json("POST", f"/jobs/{again.pk}/retry", 202)
+    run_all(again, failing={0: "USER_CODE"})
+    work_on_bulk()
+    assert outcomes(ana, made["id"]) == [("done", None)] * 2
+    assert list(Job.objects.filter(pk__in=[failed.pk, again.pk]).values_list("run", flat=True)) == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"action": "label"}, "Labels to set or to remove go with the action label"),
+        ({"action": "cancel", "set_labels": {"a": "b"}}, "Labels to set or to remove go with the action label"),
+        ({"action": "label", "set_labels": {"a": "b"}, "remove_labels": ["a"]}, "to be set and to be removed: a."),
+        ({"action": "priority"}, "A priority goes with the action priority"),
+        ({"action": "retry", "priority": 1}, "A priority goes with the action priority"),
+    ],
+)
+def test_details_go_with_their_action(ana: Visitor, jobs: list[Job], body: dict[str, Any], said: str) -> None:
+    assert said in begun(ana, 422, ids=[str(jobs[0].pk)], **body)["detail"]
+    assert not BulkOperation.objects.exists()
+
+
+def test_same_key_with_other_labels_is_refused(ana: Visitor, jobs: list[Job]) -> None:
+    body = {"action": "label", "ids": [str(jobs[0].pk)]}
+    key = {"Idempotency-Key": "k"}
+    first = ana.json("POST", "/bulk", 202, json=body | {"set_labels": {"a": "b"}}, headers=key)
+    again = ana.json("POST", "/bulk", 200, json=body | {"set_labels": {"a": "b"}}, headers=key)
+    assert first["id"] == again["id"]
+    other = ana.json("POST", "/bulk", 422, json=body | {"set_labels": {"a": "c"}}, headers=key)
+    assert other["code"] == "idempotency_key_reused"
 
 
 def test_outcomes_are_kept_for_a_month(ana: Visitor, jobs: list[Job]) -> None:

@@ -108,7 +108,7 @@ def answer_gone(document: dict[str, Any]) -> None:
         (more_asked, "POST /api/v1/jobs: body.name must be sent now"),
         (less_taken, "POST /api/v1/jobs: body.labels is gone"),
         (shorter, "POST /api/v1/jobs: body.name: maxLength is 10 now"),
-        (fewer_values, "body.action takes no resubmit or retry any more"),
+        (fewer_values, "body.action takes no label or priority or rerun or resubmit or retry any more"),
         (parameter_gone, "GET /api/v1/jobs: parameter q is gone"),
         (parameter_needed, "GET /api/v1/jobs: parameter limit must be given now"),
         (answer_gone, "POST /api/v1/bulk: no answer 202 any more"),

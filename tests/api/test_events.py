@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from api_app import live
+from api_app import feeds, live
 from orchestration.follow import hub
-from orchestration.models import ApiToken, Event, Job
-from orchestration.states import EventKind
-from tests.api.door import Client, Door, Visitor, scope_for
+from orchestration.models import ApiToken, Job
+from tests.api.watching import Watching, events_in, happened, release
 from tests.factories import make_job
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from orchestration.models import User, Workspace
+    from tests.api.door import Client, Door, Visitor
 
 pytestmark = pytest.mark.django_db
 
@@ -36,21 +35,6 @@ def released() -> Iterator[None]:
     hub.released = before
 
 
-def happened(job: Job, *states: str) -> list[int]:
-    """Events written, but not yet released."""
-    return [job_event(job, state).pk for state in states]
-
-
-def job_event(job: Job, state: str) -> Event:
-    event = job.event(EventKind.JOB, old="WAITING", new=state, reason="a test\nsays so")
-    event.save(force_insert=True)
-    return event
-
-
-def release(job: Job, *ids: int) -> None:
-    hub.publish([(i, job.workspace_id, job.pk) for i in ids])
-
-
 def test_events_are_listed_after_a_bookmark_and_only_once_released(ana: Visitor, job: Job) -> None:
     first, second, third = happened(job, "QUEUED", "STARTING", "RUNNING")
     release(job, first, second)
@@ -66,34 +50,8 @@ def test_events_are_listed_after_a_bookmark_and_only_once_released(ana: Visitor,
     assert ([e["id"] for e in rest["items"]], rest["next_cursor"]) == ([third], None)
 
 
-class Watching:
-    """One live stream, from inside the loop of the test."""
-
-    def __init__(self, door: Door, token: str, job: Job, query: str = "", **headers: str) -> None:
-        raw = [(b"host", b"localhost"), (b"authorization", f"Bearer {token}".encode())]
-        raw += [(b"accept", b"text/event-stream")]
-        raw += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        scope = scope_for("GET", f"/api/v1/jobs/{job.pk}/events{query}", raw)
-        self.client = Client()
-        self.task = asyncio.ensure_future(door.app(scope, self.client.receive, self.client.send))
-
-    async def __aenter__(self) -> Client:
-        await self.client.wait_for(lambda answer: answer.status > 0)
-        return self.client
-
-    async def __aexit__(self, *_: object) -> None:
-        self.client.gone.set()
-        async with asyncio.timeout(5):
-            await self.task
-
-
-def events_in(text: bytes) -> list[dict[str, Any]]:
-    found = []
-    for block in text.decode().split("\n\n"):
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != ":")
-        if "data" in fields:
-            found.append({**fields, "data": json.loads(fields["data"])})
-    return found
+def watching(door: Door, token: str, job: Job, query: str = "", *headers: tuple[bytes, bytes]) -> Watching:
+    return Watching(door, token, f"/jobs/{job.pk}/events{query}", *headers)
 
 
 def test_stream_brings_what_was_and_what_comes(door: Door, ana: Visitor, job: Job) -> None:
@@ -101,7 +59,7 @@ def test_stream_brings_what_was_and_what_comes(door: Door, ana: Visitor, job: Jo
     release(job, early)
 
     async def watch() -> bytes:
-        async with Watching(door, ana.token, job) as client:
+        async with watching(door, ana.token, job) as client:
             await client.until(b"QUEUED")
             assert client.answer.header("content-type") == "text/event-stream; charset=utf-8"
             assert b"RUNNING" not in client.answer.body, "not before it is released"
@@ -120,11 +78,11 @@ def test_stream_brings_what_was_and_what_comes(door: Door, ana: Visitor, job: Jo
 def test_stream_goes_on_after_the_last_event_seen(door: Door, ana: Visitor, job: Job, how: str) -> None:
     first, second = happened(job, "QUEUED", "RUNNING")
     release(job, first, second)
-    headers = {} if how == "query" else {"last_event_id": str(first)}
+    headers = [] if how == "query" else [(b"last-event-id", str(first).encode())]
     query = "" if how == "header" else f"?after={first if how == 'query' else 0}"
 
     async def watch() -> bytes:
-        async with Watching(door, ana.token, job, query, **headers) as client:
+        async with watching(door, ana.token, job, query, *headers) as client:
             await client.until(b"RUNNING")
         return client.answer.body
 
@@ -136,7 +94,7 @@ def test_stream_ends_when_the_job_has_ended_and_all_of_it_was_sent(door: Door, a
     Job.objects.update(state="CANCELED", finished_at=job.created_at)
 
     async def watch() -> bytes:
-        async with Watching(door, ana.token, job) as client:
+        async with watching(door, ana.token, job) as client:
             await asyncio.sleep(0.1)
             assert not client.answer.is_complete, "its last event is still on its way"
             release(job, last)
@@ -150,12 +108,12 @@ def test_stream_ends_when_the_job_has_ended_and_all_of_it_was_sent(door: Door, a
 
 
 def test_long_history_is_sent_whole(door: Door, ana: Visitor, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "BATCH", 3)
+    monkeypatch.setattr(feeds, "BATCH", 3)
     ids = happened(job, *["RUNNING"] * 8)
     release(job, *ids)
 
     async def watch() -> bytes:
-        async with Watching(door, ana.token, job) as client:
+        async with watching(door, ana.token, job) as client:
             await client.until(f"id: {ids[-1]}\n".encode())
         return client.answer.body
 
@@ -168,8 +126,8 @@ def test_quiet_stream_says_that_it_is_there(
     monkeypatch.setattr(live, "COMMENT_EVERY_S", 0.02)
 
     async def watch() -> None:
-        async with Watching(door, ana.token, job) as client:
-            await client.until(b": still here\n\n")
+        async with watching(door, ana.token, job) as client:
+            await client.until(b": still here\n")
 
     door.run(watch())
 
@@ -182,13 +140,13 @@ def test_stream_does_not_outlive_the_right_to_it(
     monkeypatch.setattr(live, "COMMENT_EVERY_S", 0.01)
     held = asyncio.Event()
     checks = {"lost": False}
-    real = live.LiveEvents._still_allowed
+    real = live.Stream._still_allowed
 
-    async def still_allowed(self: live.LiveEvents) -> bool:
+    async def still_allowed(self: live.Stream) -> bool:
         await held.wait()
         return await real(self)
 
-    monkeypatch.setattr(live.LiveEvents, "_still_allowed", still_allowed)
+    monkeypatch.setattr(live.Stream, "_still_allowed", still_allowed)
 
     def lose() -> None:
         if loss == "token":
@@ -198,7 +156,7 @@ def test_stream_does_not_outlive_the_right_to_it(
         checks["lost"] = True
 
     async def watch() -> None:
-        async with Watching(door, ana.token, job) as client:
+        async with watching(door, ana.token, job) as client:
             from api_app.database import in_db
 
             await in_db(lose)
@@ -209,17 +167,23 @@ def test_stream_does_not_outlive_the_right_to_it(
     assert checks["lost"]
 
 
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """What is read from here on, by its bookmarks."""
+    readings: list[tuple[int, int]] = []
+    real = feeds.JobFeed.read
+
+    def read(self: feeds.JobFeed, last: int, released: int) -> feeds.News:
+        readings.append((last, released))
+        return real(self, last, released)
+
+    monkeypatch.setattr(feeds.JobFeed, "read", read)
+    return readings
+
+
 def test_no_thread_is_held_while_watchers_wait_and_one_reading_serves_all(
     door: Door, ana: Visitor, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    readings = []
-    real = live._read
-
-    def counted(*args: Any) -> live.News:
-        readings.append(args)
-        return real(*args)
-
-    monkeypatch.setattr(live, "_read", counted)
+    readings = counted(monkeypatch)
     (event,) = happened(job, "QUEUED")
 
     async def watch() -> None:
@@ -235,7 +199,7 @@ def test_no_thread_is_held_while_watchers_wait_and_one_reading_serves_all(
 
 class many:  # noqa: N801  reads like a function where it is used
     def __init__(self, door: Door, token: str, job: Job, number: int) -> None:
-        self._watching = [Watching(door, token, job) for _ in range(number)]
+        self._watching = [watching(door, token, job) for _ in range(number)]
 
     async def __aenter__(self) -> list[Client]:
         clients = [await w.__aenter__() for w in self._watching]
@@ -251,7 +215,7 @@ class many:  # noqa: N801  reads like a function where it is used
 
 def test_streams_stop_when_the_process_does(door: Door, ana: Visitor, job: Job) -> None:
     async def watch() -> AsyncIterator[None] | None:
-        async with Watching(door, ana.token, job) as client:
+        async with watching(door, ana.token, job) as client:
             await client.until(b"connected")
             live.stop_streams()
             await client.ended()
@@ -265,10 +229,9 @@ def test_streams_stop_when_the_process_does(door: Door, ana: Visitor, job: Job) 
 
 def test_watcher_that_leaves_is_forgotten(door: Door, ana: Visitor, job: Job) -> None:
     async def watch() -> None:
-        async with Watching(door, ana.token, job) as client:
+        async with watching(door, ana.token, job) as client:
             await client.until(b"connected")
             assert hub.is_watched
 
     door.run(watch())
-    assert not live._open
     assert f"job.{job.pk}" not in hub._waiting

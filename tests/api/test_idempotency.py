@@ -121,4 +121,4 @@ def test_every_route_that_changes_something_knows_the_key() -> None:
             assert OF_THEIR_OWN.fullmatch(path), f"{path} takes a key of its own, and the middleware takes it first"
         elif OF_THEIR_OWN.fullmatch(path) and "POST" in (context.methods or ()):
             raise AssertionError(f"{path} is left out here and takes no key itself")
-    assert len(own) == 4
+    assert len(own) == 5

@@ -222,6 +222,23 @@ def test_event_reaches_a_watcher_soon_and_the_stream_ends_with_the_job(server: S
     print(f"first event {heard[0][0] * 1000:.0f} ms, end {heard[-1][0] * 1000:.0f} ms after the commit")
 
 
+def test_program_hears_of_a_change_over_a_socket_of_the_api(server: Server, user: User, job: Job) -> None:
+    address = f"ws://127.0.0.1:{server.port}/api/v1/jobs/{job.pk}/events"
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        connect(address, additional_headers={"Cookie": cookie_of(user, server)}),
+    ):
+        pass
+    assert refused.value.response.status_code == 401
+    assert json.loads(refused.value.response.body or b"")["code"] == "not_authenticated"
+    with connect(address, additional_headers={"Authorization": f"Bearer {token_of(user)}"}) as socket:
+        cancel(user=user, job=job)
+        heard = [json.loads(text) for text in socket]
+    assert heard[-1] == {"id": None, "event": "end", "data": {"state": "CANCELED"}}
+    assert "CANCELED" in [message["data"]["new"] for message in heard if message["event"] == "job"]
+    assert socket.close_code == 1000
+
+
 def test_page_hears_of_a_change_over_its_socket(server: Server, user: User, job: Job) -> None:
     address = f"ws://127.0.0.1:{server.port}/ws/jobs/{job.pk}"
     headers = {"Cookie": cookie_of(user, server)}

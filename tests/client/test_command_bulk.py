@@ -50,3 +50,35 @@ def test_bulk_may_be_left_alone(command: Command, platform: Platform) -> None:
 
     assert done.code == 0
     assert "Begun. It goes on by itself: 3 jobs, operation b1." in done.out
+
+
+def test_labels_and_a_priority_go_along(command: Command, platform: Platform) -> None:
+    command("bulk", "label", "state:open", "--set", "batch=9", "--remove", "old", "-y", "--no-wait")
+    command("bulk", "priority", "state:open", "--to", "-5", "-y", "--no-wait")
+
+    q = "state:open"
+    assert platform.bodies == [
+        {"action": "label", "q": q, "expected": 3, "set_labels": {"batch": "9"}, "remove_labels": ["old"]},
+        {"action": "priority", "q": q, "expected": 3, "priority": -5},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["label"], "Say --set KEY=VALUE or --remove KEY"),
+        (["label", "--set", "batch"], "batch has no value. Write --set batch=VALUE."),
+        (["cancel", "--remove", "a"], "and with no other"),
+        (["priority"], "Say --to with the action priority"),
+        (["retry", "--to", "3"], "Say --to with the action priority"),
+    ],
+)
+def test_options_of_another_action_are_refused(
+    command: Command, platform: Platform, given: list[str], said: str
+) -> None:
+    action, *options = given
+    done = command("bulk", action, "state:open", *options, "-y")
+
+    assert done.code == 2
+    assert said in " ".join(done.err.split())
+    assert platform.bodies == []

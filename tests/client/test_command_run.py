@@ -195,3 +195,11 @@ def test_limits_are_told_before_upload(command: Command, tmp_path: Path, sizes: 
 
     assert done.code == 2
     assert told in done.err
+
+
+def test_deadline_is_a_span_from_now(command: Command, platform: Platform, photo: Path) -> None:
+    assert command("run", "inspect", photo, "--deadline", "2h").code == 0
+    assert platform.bodies[0]["deadline_s"] == 7_200
+    wrong = command("run", "inspect", photo, "--deadline", "soon")
+    assert wrong.code == 2
+    assert "soon is no span. Write 90s, 30m, 2h or 1d." in wrong.err

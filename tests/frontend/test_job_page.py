@@ -40,6 +40,13 @@ def test_canceling_job_says_so(owner: User, lab: Workspace) -> None:
     assert "do-cancel" not in html
 
 
+def test_deadline_is_shown_and_that_it_has_passed(owner: User, lab: Workspace) -> None:
+    job = make_job(owner, lab, state="RUNNING", deadline="2027-01-02T03:04Z")
+    assert "deadline 2027-01-02 03:04 UTC" in page(owner, job)
+    Job.objects.update(cancel_requested_at="2027-01-02T03:04:05Z")
+    assert "Its deadline passed" in page(owner, job)
+
+
 @pytest.mark.parametrize(
     ("kind", "whose"),
     [

@@ -13,7 +13,8 @@ from api_app.client.screen.words import ago, count, short, state
 from api_app.client.session import Session, session
 from api_app.client.shapes import Bulk, BulkPreview
 
-ACTIONS = ["cancel", "retry", "resubmit"]
+ACTIONS = ["cancel", "retry", "resubmit", "rerun", "label", "priority"]
+VERBS = {"rerun": "rerun the failed items of", "priority": "change the priority of"}
 EVERY_S = 0.5
 MOST_REFUSED = 5
 
@@ -21,6 +22,9 @@ MOST_REFUSED = 5
 @click.command
 @click.argument("action", type=click.Choice(ACTIONS))
 @click.argument("filter_", metavar="FILTER...", nargs=-1, required=True)
+@click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="For label: a label to set; may be repeated.")
+@click.option("--remove", metavar="KEY", multiple=True, help="For label: a label to take away; may be repeated.")
+@click.option("--to", "priority", type=click.IntRange(-100, 100), help="For priority: from -100 to 100.")
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
 @click.option("--preview", "is_preview", is_flag=True, help="Only say which jobs it would be.")
 @click.option("--no-wait", "is_left", is_flag=True, help="Do not wait for its end; it goes on by itself.")
@@ -32,16 +36,22 @@ def bulk(
     *,
     action: str,
     filter_: tuple[str, ...],
+    set_: tuple[str, ...],
+    remove: tuple[str, ...],
+    priority: int | None,
     is_sure: bool,
     is_preview: bool,
     is_left: bool,
     is_json: bool,
 ) -> int:
-    """ACTION on all jobs that fit FILTER: cancel, retry or resubmit.
+    """ACTION on all jobs that fit FILTER: cancel, retry, resubmit, rerun (failed items), label or priority.
 
     FILTER is as for `esteira jobs`. You are shown how many jobs it is and asked; if it is another number by then,
     nothing is done. Exit code 1: some jobs refused.
     """
+    labels = _labels(action, set_, remove)
+    if (priority is not None) != (action == "priority"):
+        raise click.UsageError("Say --to with the action priority, and with no other.")
     with session(connected, is_json=is_json) as current:
         q = " ".join(filter_)
         seen = current.client.bulk_preview(action, q)
@@ -51,14 +61,25 @@ def bulk(
                 current.screen.json(seen)
             return 0
         if not is_sure:
-            confirm(f"{action.capitalize()} {count(seen['total'], 'job')}?")
-        begun = current.client.bulk(action, q, expected=seen["total"])
+            confirm(f"{VERBS.get(action, action).capitalize()} {count(seen['total'], 'job')}?")
+        begun = current.client.bulk(
+            action, q, expected=seen["total"], set_labels=labels, remove_labels=remove, priority=priority
+        )
         done = begun if is_left else _follow(current, begun)
         if is_json:
             current.screen.json(done)
         else:
             _tell(current, done)
         return int(done["refused"] > 0)
+
+
+def _labels(action: str, given: tuple[str, ...], remove: tuple[str, ...]) -> dict[str, str]:
+    if bool(given or remove) != (action == "label"):
+        raise click.UsageError("Say --set KEY=VALUE or --remove KEY with the action label, and with no other.")
+    pairs = [one.partition("=") for one in given]
+    if wrong := next((key for key, equals, _ in pairs if not (key and equals)), None):
+        raise click.UsageError(f"{wrong} has no value. Write --set {wrong}=VALUE.")
+    return {key: value for key, _, value in pairs}
 
 
 def _show(screen: Screen, action: str, seen: BulkPreview) -> None:

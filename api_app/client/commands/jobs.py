@@ -10,7 +10,7 @@ from api_app.client.options import Connection, as_json, connection
 from api_app.client.screen import summary
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen, styled
-from api_app.client.screen.words import STYLES, ago, between, count, localized, short, size, state, waiting
+from api_app.client.screen.words import STYLES, ago, between, count, due, localized, short, size, state, waiting
 from api_app.client.session import session
 from api_app.client.shapes import FINISHED, File, Job
 
@@ -124,6 +124,7 @@ def _show_facts(screen: Screen, job: Job) -> None:
         "Pipeline": f"{job['pipeline']} {job['pipeline_version']} · {localized(job['pipeline_title'])}",
         "Workspace": job["workspace"],
         "Created": f"{ago(job['created_at'])} by {job['created_by']}",
+        "Deadline": due(job.get("deadline")),
         "Ran": between(job["started_at"], job["finished_at"]),
         "Run": f"{job['run']} (retried)" if job["run"] > 1 else "",
         "Labels": ", ".join(f"{key}={value}" for key, value in job["labels"].items()),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -9,7 +10,7 @@ from api_app.client import lookup, params, sending
 from api_app.client.errors import EXIT_INTERRUPTED
 from api_app.client.following import follow
 from api_app.client.inputs import Found, Input, accepted, collect, require_some
-from api_app.client.options import Connection, as_json, connection, pair, watch
+from api_app.client.options import SPAN, Connection, as_json, connection, pair, watch
 from api_app.client.options import params as params_option
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.words import count
@@ -26,6 +27,9 @@ MOST_NAMED = 3
 @params_option
 @click.option("--name", help="Name of the job, to find it again.")
 @click.option("--label", "labels", multiple=True, metavar="KEY=VALUE", help="Mark the job. Repeatable.")
+@click.option(
+    "--deadline", type=SPAN, metavar="SPAN", help="Stop the job when it has not ended after SPAN: 90s, 30m, 2h, 1d."
+)
 @click.option("--workspace", metavar="SLUG", help="Workspace to run in, when you are in several.")
 @watch
 @click.option(
@@ -46,6 +50,7 @@ def run(
     params: tuple[str, ...],
     name: str | None,
     labels: tuple[str, ...],
+    deadline: int | None,
     workspace: str | None,
     is_watched: bool,
     folder: Path | None,
@@ -66,7 +71,8 @@ def run(
         raise fault
     with session(connected, is_json=is_json) as current:
         sending.tell_left_out(current.screen, found)
-        job = _submit(current, pipeline, found.inputs, given=given, name=name, labels=marks, workspace=workspace)
+        about = {"name": name, "labels": marks or None, "deadline_s": deadline, "workspace": workspace}
+        job = _submit(current, pipeline, found.inputs, given=given, about=about)
         return follow(current, job, is_watched=is_watched, folder=folder)
 
 
@@ -76,24 +82,15 @@ def _submit(
     inputs: Sequence[Input],
     *,
     given: Sequence[tuple[str, str]],
-    name: str | None,
-    labels: dict[str, str],
-    workspace: str | None,
+    about: dict[str, Any],
 ) -> Job:
     pipeline = lookup.pipeline(current.client, wanted)
     values = params.parse(given, pipeline["params"], pipeline["name"])
     kept, left_out = accepted(inputs, pipeline)
     _tell_left_out(current, left_out, pipeline["name"])
     try:
-        uploaded = _upload(current, kept, workspace)
-        return current.client.submit(
-            wanted,
-            [file["id"] for file in uploaded],
-            params=values or None,
-            name=name,
-            labels=labels or None,
-            workspace=workspace,
-        )
+        uploaded = _upload(current, kept, about["workspace"])
+        return current.client.submit(wanted, [file["id"] for file in uploaded], params=values or None, **about)
     except KeyboardInterrupt:
         current.screen.note("Stopped before the job was submitted: nothing runs.")
         raise click.exceptions.Exit(EXIT_INTERRUPTED) from None

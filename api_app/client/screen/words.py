@@ -72,6 +72,14 @@ def between(start: str | None, end: str | None) -> str:
     return duration(max(0.0, (_time(end) - _time(start)).total_seconds()))
 
 
+def due(moment: str | None) -> str:
+    """A moment with what is left of the time to it."""
+    if not moment:
+        return ""
+    left = (_time(moment) - datetime.now(UTC)).total_seconds()
+    return f"{moment[:16].replace('T', ' ')} UTC" + (f", in {duration(left)}" if left > 0 else ", passed")
+
+
 def ago(moment: str | None) -> str:
     if not moment:
         return ""

@@ -1,0 +1,248 @@
+"""Many jobs submitted in one call: each is taken or refused by itself, and what is read is read once for all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from django.db import IntegrityError, connection, transaction
+
+from orchestration.errors import Conflict, IdempotencyKeyReused, OrchestrationError
+from orchestration.models import Event, Job, JobInput, StepRun
+from orchestration.models.bulk import database_now
+from orchestration.points import point
+from orchestration.services.access import find_workspace
+from orchestration.services.costs import estimate_of, items_of
+from orchestration.services.deadlines import chosen_deadline
+from orchestration.services.fitting import check_labels, check_number, checked_params, files_of, fitting
+from orchestration.services.jobs import Checked, Request, submit
+from orchestration.services.pipelines import find_version
+from orchestration.spec.model import PipelineSpec
+from orchestration.states import EventKind, JobState, Role
+from orchestration.tasks import nudge_dispatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from orchestration.cost.estimate import Estimate
+    from orchestration.models import File, PipelineVersion, User, Workspace
+
+MOST: Final = 1_000
+_SHARE: Final = """
+SELECT id FROM orchestration_file
+WHERE id = ANY(%s) AND deleted_at IS NULL AND superseded_at IS NULL ORDER BY id FOR SHARE
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """`is_new`: this call made it; else its key had made it before."""
+
+    job: Job
+    is_new: bool
+
+
+type Outcome = Taken | OrchestrationError
+
+
+def submit_many(*, user: User, requests: Sequence[Request], idempotency_key: str = "") -> list[Outcome]:
+    """In the order of `requests`. Those that are taken are committed together.
+
+    The key stands for each request at its place: repeated, also after a kill, it gives the same jobs.
+    """
+    batch = _Batch(user, requests, idempotency_key)
+    outcomes = batch.checked()
+    try:
+        _enter(batch, outcomes)
+    except IntegrityError:
+        if not idempotency_key:
+            raise
+        # The same call at the same time: by now its jobs are there.
+        batch = _Batch(user, requests, idempotency_key)
+        outcomes = batch.checked()
+        _enter(batch, outcomes)
+    point("submit_many.committed")
+    nudge_dispatch()
+    return [outcome for outcome in outcomes if not isinstance(outcome, _New)]
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    workspace: Workspace
+    wanted: Checked
+    request: Request
+    key: str
+
+
+class _Batch:
+    """The requests with what has been read for them."""
+
+    def __init__(self, user: User, requests: Sequence[Request], key: str) -> None:
+        self.user, self._requests, self._key = user, requests, key
+        self._workspaces: dict[str, Workspace | OrchestrationError] = {}
+        self._versions: dict[str, tuple[PipelineVersion, PipelineSpec] | OrchestrationError] = {}
+        self._files: dict[UUID, dict[UUID, File]] = {}
+        self._made: dict[tuple[UUID, str], Job] = {}
+        self._estimates: dict[tuple[UUID, int], Estimate | None] = {}
+
+    @cached_property
+    def now(self) -> datetime:
+        return database_now()
+
+    def checked(self) -> list[Taken | OrchestrationError | _New]:
+        self._read()
+        return [self._one(index, request) for index, request in enumerate(self._requests)]
+
+    def _read(self) -> None:
+        wanted: dict[UUID, set[UUID]] = defaultdict(set)
+        for request in self._requests:
+            place = self._workspace(request.workspace)
+            if not isinstance(place, OrchestrationError):
+                wanted[place.pk].update(request.inputs)
+        places = {place.pk: place for place in self._workspaces.values() if not isinstance(place, OrchestrationError)}
+        self._files = {pk: files_of(places[pk], ids) for pk, ids in wanted.items()}
+        if self._key:
+            keys = [self.key_of(index) for index in range(len(self._requests))]
+            found = Job.objects.filter(workspace__in=places, idempotency_key__any=keys)
+            found = found.select_related("workspace", "created_by", "pipeline_version__pipeline")
+            self._made = {(job.workspace_id, job.idempotency_key or ""): job for job in found}
+
+    def key_of(self, index: int) -> str:
+        """One for each place, as long as a key may be."""
+        return f"batch-{hashlib.sha256(self._key.encode()).hexdigest()[:48]}-{index}"
+
+    def _workspace(self, slug: str) -> Workspace | OrchestrationError:
+        if slug not in self._workspaces:
+            try:
+                self._workspaces[slug] = find_workspace(user=self.user, slug=slug, role=Role.SUBMITTER)
+            except OrchestrationError as exc:
+                self._workspaces[slug] = exc
+        return self._workspaces[slug]
+
+    def _version(self, reference: str) -> tuple[PipelineVersion, PipelineSpec]:
+        if reference not in self._versions:
+            try:
+                version = find_version(user=self.user, reference=reference)
+                self._versions[reference] = version, PipelineSpec.from_json(version.spec)
+            except OrchestrationError as exc:
+                self._versions[reference] = exc
+        return _or_raise(self._versions[reference])
+
+    def _one(self, index: int, request: Request) -> Taken | OrchestrationError | _New:
+        try:
+            workspace = _or_raise(self._workspace(request.workspace))
+            key = self.key_of(index) if self._key else ""
+            made = self._made.get((workspace.pk, key))
+            if made is not None and made.request_digest != request.digest():
+                raise IdempotencyKeyReused
+            if made is not None:
+                return Taken(made, is_new=False)
+            return _New(workspace, self._checked(workspace, request), request, key)
+        except OrchestrationError as exc:
+            return exc
+
+    def _checked(self, workspace: Workspace, request: Request) -> Checked:
+        version, spec = self._version(request.pipeline)
+        params = checked_params(spec, request.params)
+        check_labels(request.labels or {})
+        has_deadline = request.deadline or request.deadline_s
+        deadline = chosen_deadline(request.deadline, request.deadline_s, now=self.now) if has_deadline else None
+        check_number(spec, request.inputs)
+        files = fitting(workspace, spec, request.inputs, self._files[workspace.pk])
+        return Checked(version, spec, params, files, deadline)
+
+    def estimate(self, wanted: Checked) -> Estimate | None:
+        place = wanted.version.pk, len(wanted.files)
+        if place not in self._estimates:
+            self._estimates[place] = estimate_of(wanted.version.pk, items_of(wanted.spec, len(wanted.files)))
+        return self._estimates[place]
+
+
+def _or_raise[T](found: T | OrchestrationError) -> T:
+    if isinstance(found, OrchestrationError):
+        raise found
+    return found
+
+
+def _enter(batch: _Batch, outcomes: list[Taken | OrchestrationError | _New]) -> None:
+    """Puts a job, or a refusal, in the place of each new request."""
+    together: dict[int, _New] = {}
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, _New):
+            # Where a budget is to be held each has to know what the one before it left.
+            if outcome.workspace.budget_usd is None:
+                together[index] = outcome
+            else:
+                outcomes[index] = _alone(batch.user, outcome)
+    if together:
+        for index, made in _write(batch, together):
+            outcomes[index] = made
+
+
+def _alone(user: User, new: _New) -> Outcome:
+    try:
+        return Taken(*submit(user=user, request=new.request, idempotency_key=new.key))
+    except OrchestrationError as exc:
+        return exc
+
+
+@transaction.atomic(durable=True)
+def _write(batch: _Batch, together: dict[int, _New]) -> Iterator[tuple[int, Outcome]]:
+    present = _keep_files({file.pk for new in together.values() for file in new.wanted.files})
+    jobs: dict[int, Job] = {}
+    gone: dict[int, Outcome] = {}
+    for index, new in together.items():
+        if all(file.pk in present for file in new.wanted.files):
+            jobs[index] = _job(batch, new)
+        else:
+            gone[index] = Conflict("One of the files was deleted just now.")
+    pairs = [(job, together[index].wanted) for index, job in jobs.items()]
+    Job.objects.bulk_create(jobs.values())
+    JobInput.objects.bulk_create(
+        [JobInput(job=job, file=file, position=n) for job, wanted in pairs for n, file in enumerate(wanted.files)],
+        batch_size=5_000,
+    )
+    StepRun.objects.bulk_create(
+        [
+            StepRun(job=job, name=step.name, position=n, items_total=items)
+            for job, wanted in pairs
+            for n, (step, items) in enumerate(items_of(wanted.spec, len(wanted.files)))
+        ],
+        batch_size=5_000,
+    )
+    Event.objects.bulk_create(
+        [job.event(EventKind.JOB, new=JobState.WAITING, reason="submitted") for job in jobs.values()]
+    )
+    return iter([*((index, Taken(job, is_new=True)) for index, job in jobs.items()), *gone.items()])
+
+
+def _keep_files(ids: set[UUID]) -> set[UUID]:
+    """Those that are there. Whoever deletes one of them waits until the jobs are written."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SHARE, [list(ids)])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _job(batch: _Batch, new: _New) -> Job:
+    wanted, expected = new.wanted, batch.estimate(new.wanted)
+    return Job(
+        workspace=new.workspace,
+        created_by=batch.user,
+        pipeline_version=wanted.version,
+        name=new.request.name[:200],
+        params=wanted.params,
+        labels=new.request.labels or {},
+        priority=new.request.priority,
+        deadline=wanted.deadline,
+        input_count=len(wanted.files),
+        idempotency_key=new.key or None,
+        request_digest=new.request.digest() if new.key else "",
+        estimate_usd=expected.usd if expected else None,
+        estimate_basis=expected.basis if expected else "",
+        created_at=batch.now,
+    )
