@@ -38,6 +38,7 @@ SCOPE: Final[dict[str, str]] = {
     "list_files": "read",
     "show_file": "read",
     "download_file": "read",
+    "download_files": "read",
     "delete_file": "upload",
     "undelete_file": "upload",
     "extend_file": "upload",
@@ -64,6 +65,7 @@ SCOPE: Final[dict[str, str]] = {
     "list_events": "read",
     "list_attempts": "read",
     "list_results": "read",
+    "download_results": "read",
     "read_log": "read",
     "show_openapi": "read",
 }

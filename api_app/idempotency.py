@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CHANGING: Final = frozenset({"POST", "PATCH", "DELETE"})
 KEY: Final = re.compile(r"[\x21-\x7e]{1,64}")
 OF_THEIR_OWN: Final = re.compile(r"/api/v1/(?:jobs|jobs/[^/]+/resubmit|bulk|uploads)")
-LEFT_OUT: Final = frozenset({"/api/v1/bulk:preview", TOKENS})
+LEFT_OUT: Final = frozenset({"/api/v1/bulk:preview", "/api/v1/files:zip", TOKENS})
 MOST: Final = 1 << 20
 """Bytes of an answer that are kept. A longer one is of a call that is harmless to repeat."""
 REPLAYED: Final = "idempotency-replayed"

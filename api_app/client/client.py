@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 
 import httpx
 
-from api_app.client import credentials, downloads, events
+from api_app.client import archives, credentials, downloads, events
 from api_app.client.errors import RequestError
 from api_app.client.progress import Progress, no_progress
 from api_app.client.shapes import (
@@ -151,6 +151,10 @@ class Client:
     def download_results(self, job_id: str, folder: Path, *, progress: Progress = no_progress) -> list[Path]:
         places = downloads.plan(self.results(job_id), folder)
         return [self.fetch(place, folder, progress=progress) for place in places]
+
+    def download_archive(self, job_id: str, target: Path, *, progress: Progress = no_progress) -> Path:
+        """All results of a job as one ZIP. An interrupted fetch goes on where it stopped."""
+        return archives.fetch_archive(self._transport, f"jobs/{_segment(job_id)}/results.zip", target, progress)
 
     # Jobs
 
