@@ -66,9 +66,13 @@ SCOPE: Final[dict[str, str]] = {
     "list_attempts": "read",
     "list_results": "read",
     "download_results": "read",
+    "show_manifest": "read",
     "read_log": "read",
     "show_openapi": "read",
 }
+
+# What anybody may ask, without a token: who was given results need not be known here.
+OPEN: Final = frozenset({"list_signing_keys"})
 
 
 def scope_of(request: Request) -> str:

@@ -8,6 +8,7 @@ from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
 from orchestration.models.idempotency import IdempotentCall
 from orchestration.models.job import Job, JobInput
+from orchestration.models.manifest import Manifest, SigningKey
 from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
@@ -31,10 +32,12 @@ __all__ = [
     "Job",
     "JobInput",
     "Leadership",
+    "Manifest",
     "Membership",
     "Pipeline",
     "PipelineVersion",
     "Repair",
+    "SigningKey",
     "StepRun",
     "TokenBucket",
     "Upload",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -11,12 +12,14 @@ from orchestration.archive_names import distinct, harmless
 from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.models import File
 from orchestration.services.files import open_content, why_not_readable
-from orchestration.services.results import names_of
+from orchestration.services.manifests import manifest_of
+from orchestration.services.results import CRATE, MANIFEST, names_of
 from orchestration.states import ScanState
 from orchestration.zip_stream import Entry, length_of, zip_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
+    from datetime import datetime
     from uuid import UUID
 
     from orchestration.models import Job, User
@@ -50,7 +53,22 @@ def results_archive(*, job: Job, ids: Sequence[UUID] = ()) -> Archive:
     if not chosen:
         raise NotFound("This job has no results" + (" yet." if not job.is_finished else "."))
     title = job.name or job.pipeline_version.pipeline.name
-    return _archive(f"{harmless(title.replace('/', '_'))}-{job.pk.hex[-8:]}.zip", chosen, [names[f.pk] for f in chosen])
+    name = f"{harmless(title.replace('/', '_'))}-{job.pk.hex[-8:]}.zip"
+    return _archive(name, chosen, [names[f.pk] for f in chosen], papers_of(job, has_all=not ids))
+
+
+def papers_of(job: Job, *, has_all: bool) -> tuple[Entry, ...]:
+    """What says where results come from: of a finished job its manifest, and the crate where all of them come along."""
+    if not job.is_finished:
+        return ()
+    manifest = manifest_of(job=job)
+    papers = {MANIFEST: manifest.envelope} | ({CRATE: manifest.crate} if has_all else {})
+    return tuple(_text(name, text, manifest.created_at) for name, text in papers.items())
+
+
+def _text(name: str, text: str, made_at: datetime) -> Entry:
+    data = text.encode()
+    return Entry(name=name, size=len(data), made_at=made_at, open=partial(io.BytesIO, data))
 
 
 def files_archive(*, user: User, ids: Sequence[UUID]) -> Archive:
@@ -65,16 +83,18 @@ def files_archive(*, user: User, ids: Sequence[UUID]) -> Archive:
     return _archive("files.zip", files, names)
 
 
-def _archive(name: str, files: Sequence[File], names: Sequence[str]) -> Archive:
+def _archive(name: str, files: Sequence[File], names: Sequence[str], papers: tuple[Entry, ...] = ()) -> Archive:
     if len(files) > MOST_FILES:
         raise Invalid(f"An archive has at most {MOST_FILES:,} files; these are {len(files):,}. Fetch them in parts.")
     if held := next((file for file in files if file.scan_state != ScanState.CLEAN), None):
         raise Conflict(why_not_readable(held))
-    entries = tuple(
+    entries = papers + tuple(
         Entry(name=own, size=file.size, made_at=file.created_at, open=partial(open_content, file))
         for file, own in zip(files, names, strict=True)
     )
-    return Archive(name, entries, length_of(entries), _etag((e, f.sha256) for e, f in zip(entries, files, strict=True)))
+    # Of papers, made once for a run and never anew, name, size and moment say which they are.
+    digests = ("",) * len(papers) + tuple(file.sha256 for file in files)
+    return Archive(name, entries, length_of(entries), _etag(zip(entries, digests, strict=True)))
 
 
 def _etag(parts: Iterable[tuple[Entry, str]]) -> str:

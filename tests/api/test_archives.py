@@ -44,7 +44,8 @@ def unpacked(answer: httpx.Response) -> dict[str, bytes]:
     assert answer.headers["content-length"] == str(len(answer.content))
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
-        return {name: archive.read(name) for name in archive.namelist()}
+        papers = {"esteira-manifest.json", "ro-crate-metadata.json"}
+        return {name: archive.read(name) for name in archive.namelist() if name not in papers}
 
 
 WANTED = {"pages/1.bin": BIG, "report.html": b"<h1>", "report-2.html": b"second"}

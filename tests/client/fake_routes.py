@@ -176,6 +176,14 @@ def archive(handler: "Handler", _query: Query, _body: bytes, job_id: str) -> Non
     handler.reply(206, whole[start:], etag | {"Content-Range": f"bytes {start}-{len(whole) - 1}/{len(whole)}"})
 
 
+def manifest(handler: "Handler", _query: Query, _body: bytes, _job_id: str) -> None:
+    handler.json(200, handler.platform.manifest)
+
+
+def signing_keys(handler: "Handler", _query: Query, _body: bytes) -> None:
+    handler.json(200, handler.platform.signing_keys)
+
+
 def log(handler: "Handler", query: Query, _body: bytes, attempt_id: str) -> None:
     whole, is_complete = handler.platform.logs[attempt_id]
     start = int(query["offset"])
@@ -222,6 +230,8 @@ ROUTES: list[tuple[str, Route]] = [
     (r"GET /jobs/([^/]+)/attempts", attempts),
     (r"GET /jobs/([^/]+)/results", results),
     (r"GET /jobs/([^/]+)/results.zip", archive),
+    (r"GET /jobs/([^/]+)/manifest", manifest),
+    (r"GET /signing-keys", signing_keys),
     (r"GET /jobs/([^/]+)/events", events),
     (r"GET /attempts/([^/]+)/log", log),
     (r"POST /bulk:preview", bulk_preview),
