@@ -67,6 +67,9 @@ SCOPE: Final[dict[str, str]] = {
     "list_results": "read",
     "download_results": "read",
     "show_manifest": "read",
+    "create_share": "run",
+    "list_shares": "read",
+    "revoke_share": "run",
     "read_log": "read",
     "show_openapi": "read",
 }

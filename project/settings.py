@@ -162,6 +162,8 @@ if not re.fullmatch(r"unix:/.+|tcp:.+:[0-9]+", CLAMD):
 EXPIRY_WARNING_DAYS = env.integer("ESTEIRA_EXPIRY_WARNING_DAYS", 14, least=0, most=365)
 # From today on; no file can be extended beyond it.
 MAX_RETENTION_DAYS = env.integer("ESTEIRA_MAX_RETENTION_DAYS", 3_660, least=1, most=36_600)
+# Results may be shown to people without an account by links that last so long at most; 0: by none.
+SHARE_MAX_DAYS = env.integer("ESTEIRA_SHARE_MAX_DAYS", 90, least=0, most=3_660)
 MAX_OPEN_UPLOADS = env.integer("ESTEIRA_MAX_OPEN_UPLOADS", 10_000, least=1, most=1_000_000)
 
 # Uploads by tus: where files lie on our own disk, or nowhere.

@@ -12,6 +12,7 @@ from orchestration.models.manifest import Manifest, SigningKey
 from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
+from orchestration.models.share import SharedFile, ShareLink
 from orchestration.models.step import Item, StepRun
 from orchestration.models.upload import Upload, UploadPart
 
@@ -37,6 +38,8 @@ __all__ = [
     "Pipeline",
     "PipelineVersion",
     "Repair",
+    "ShareLink",
+    "SharedFile",
     "SigningKey",
     "StepRun",
     "TokenBucket",

@@ -52,9 +52,21 @@ def results_archive(*, job: Job, ids: Sequence[UUID] = ()) -> Archive:
     chosen = [files[pk] for pk in names if pk in files and pk in wanted]
     if not chosen:
         raise NotFound("This job has no results" + (" yet." if not job.is_finished else "."))
+    return _of_job(job, [(file, names[file.pk]) for file in chosen], papers_of(job, has_all=not ids))
+
+
+def chosen_archive(*, job: Job, chosen: Sequence[tuple[File, str]], has_papers: bool) -> Archive:
+    """Results with the names they have among all of the job's. Raises NotFound for none of them."""
+    if not chosen:
+        raise NotFound("None of these files is left.")
+    return _of_job(job, chosen, papers_of(job, has_all=False) if has_papers else ())
+
+
+def _of_job(job: Job, chosen: Sequence[tuple[File, str]], papers: tuple[Entry, ...]) -> Archive:
     title = job.name or job.pipeline_version.pipeline.name
     name = f"{harmless(title.replace('/', '_'))}-{job.pk.hex[-8:]}.zip"
-    return _archive(name, chosen, [names[f.pk] for f in chosen], papers_of(job, has_all=not ids))
+    files, names = zip(*chosen, strict=True)
+    return _archive(name, files, names, papers)
 
 
 def papers_of(job: Job, *, has_all: bool) -> tuple[Entry, ...]:

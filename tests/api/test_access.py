@@ -29,7 +29,7 @@ def routes() -> list[tuple[str, str, str]]:
         path, route = context.path or "", context.name or ""
         if route in {"PutPart", "Tus"}:  # doors of their own: test_upload_resource.py, test_tus.py
             continue
-        for name in ("job_id", "file_id", "attempt_id", "token_id", "upload_id", "bulk_id"):
+        for name in ("job_id", "file_id", "attempt_id", "token_id", "upload_id", "bulk_id", "share_id"):
             path = path.replace(f"{{{name}}}", str(uuid4()))
         path = path.replace("{name}", "noop").replace("{name:path}", "noop").replace("{slug}", "lab")
         found += [(method, path, route) for method in sorted(context.methods or ())]
@@ -43,6 +43,7 @@ V1 = [r for r in ROUTES if r[1].startswith("/api/v1") and r[2] not in OPEN]
 BODIES = {
     "submit_job": {"pipeline": "noop"},
     "edit_job": {"name": "x"},
+    "create_share": {"days": 1},
     "download_files": {"ids": [str(uuid4())]},
     "create_token": {"name": "x"},
     "extend_file": {"days": 1},
@@ -100,7 +101,7 @@ def test_job_of_another_workspace_is_as_good_as_missing(eva: Visitor, owner: Use
         verb = {"show_job": "", "cancel_job": "/cancel", "retry_job": "/retry", "resubmit_job": "/resubmit",
                 "rerun_items": "/rerun-items", "list_events": "/events", "list_attempts": "/attempts",
                 "list_results": "/results", "download_results": "/results.zip",
-                "show_manifest": "/manifest"}.get(name)  # fmt: skip
+                "show_manifest": "/manifest", "list_shares": "/shares"}.get(name)  # fmt: skip
         if verb is not None and method != "HEAD":
             real = eva(method, f"/jobs/{job.pk}{verb}").json()
             missing = eva(method, f"/jobs/{uuid4()}{verb}").json()
