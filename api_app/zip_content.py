@@ -61,15 +61,15 @@ class ZipContent(Response):
         blocks = self._archive.blocks(span.start)
         try:
             # Before the first header goes out: a first file that is gone is an error, not a short answer.
-            block = await in_files(next, blocks, b"")
+            block = await in_files(next, blocks, None)
             await send({"type": "http.response.start", "status": int(self.status_code), "headers": self.raw_headers})
             left = span.stop - span.start
             while left:
-                if not block:
+                if block is None:
                     raise OSError("an archive is shorter than was worked out")
-                block = block[:left]
-                left -= len(block)
-                await send({"type": "http.response.body", "body": block, "more_body": left > 0})
-                block = await in_files(next, blocks, b"") if left else b""
+                if block := block[:left]:
+                    left -= len(block)
+                    await send({"type": "http.response.body", "body": block, "more_body": left > 0})
+                block = await in_files(next, blocks, None) if left else None
         finally:
             await in_files(blocks.close)  # and the file it reads with it

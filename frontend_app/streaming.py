@@ -78,9 +78,10 @@ def archive_attachment(request: HttpRequest, archive: Archive) -> HttpResponseBa
 async def _archive_blocks(archive: Archive, start: int, end: int) -> AsyncIterator[bytes]:
     source, left = archive.blocks(start), end - start
     try:
-        while left and (block := (await asyncio.to_thread(next, source, b""))[:left]):
-            left -= len(block)
-            yield block
+        while left and (block := await asyncio.to_thread(next, source, None)) is not None:
+            if piece := block[:left]:
+                left -= len(piece)
+                yield piece
     finally:
         await asyncio.to_thread(source.close)  # and the file it reads with it
 

@@ -54,6 +54,7 @@ def length_of(entries: Iterable[Entry]) -> int:
 def zip_blocks(entries: Iterable[Entry], *, skip: int = 0) -> Generator[bytes]:
     """Blocks of at most about BLOCK, without the first `skip` bytes, which are read and not sent.
 
+    While they are skipped, blocks are empty: whoever asks has its thread back after each, however much there is.
     Raises OSError when a file is not as long as its entry says: an archive that is cut off is seen by who fetches it.
     """
     sink = _Sink(skip)
@@ -99,16 +100,16 @@ class _Sink:
     def __init__(self, skip: int) -> None:
         self._skip = skip
         self._held: list[bytes] = []
-        self._size = 0
+        self._passed = 0
 
     def write(self, data: bytes, /) -> int:
         length = len(data)
+        self._passed += length
         if self._skip >= length:
             self._skip -= length
             return length
         piece, self._skip = bytes(data[self._skip :]), 0
         self._held.append(piece)
-        self._size += len(piece)
         return length
 
     def flush(self) -> None:
@@ -119,10 +120,10 @@ class _Sink:
 
     @property
     def is_full(self) -> bool:
-        return self._size >= BLOCK
+        return self._passed >= BLOCK
 
     def taken(self) -> bytes:
         block = b"".join(self._held)
         self._held.clear()
-        self._size = 0
+        self._passed = 0
         return block

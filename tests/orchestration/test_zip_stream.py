@@ -74,6 +74,12 @@ def test_same_files_make_the_same_bytes_and_any_part_of_them() -> None:
         assert whole(entries, skip) == data[skip:], skip
 
 
+def test_whoever_skips_much_is_asked_again_after_each_block() -> None:
+    blocks = list(zip_blocks([zeros("a", 8 * BLOCK)], skip=6 * BLOCK))
+    assert [len(block) for block in blocks[:5]] == [0] * 5
+    assert sum(map(len, blocks)) == length_of([zeros("a", 8 * BLOCK)]) - 6 * BLOCK
+
+
 @pytest.mark.parametrize("size", [9, 11])
 def test_file_that_is_not_as_long_as_its_row_says_breaks_the_archive_off(size: int) -> None:
     with pytest.raises(OSError, match="than its row says"):
