@@ -38,6 +38,7 @@ SCOPE: Final[dict[str, str]] = {
     "list_files": "read",
     "show_file": "read",
     "download_file": "read",
+    "download_files": "read",
     "delete_file": "upload",
     "undelete_file": "upload",
     "extend_file": "upload",
@@ -67,9 +68,17 @@ SCOPE: Final[dict[str, str]] = {
     "create_live_ticket": "read",
     "list_attempts": "read",
     "list_results": "read",
+    "download_results": "read",
+    "show_manifest": "read",
+    "create_share": "run",
+    "list_shares": "read",
+    "revoke_share": "run",
     "read_log": "read",
     "show_openapi": "read",
 }
+
+# What anybody may ask, without a token: who was given results need not be known here.
+OPEN: Final = frozenset({"list_signing_keys"})
 
 
 def scope_of(request: Request) -> str:

@@ -53,6 +53,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     domain.UploadExpired: 410,
     domain.EventsGone: 410,
     domain.TooManyOpenUploads: 429,
+    domain.TooManyPasswords: 429,
     domain.LengthRequired: 411,
     domain.WrongLength: 400,
     domain.PartDamaged: 400,

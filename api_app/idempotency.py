@@ -1,7 +1,7 @@
 """`Idempotency-Key` on every call that changes something: repeated, it is answered as it was the first time.
 
 Calls that make a job, an upload or a bulk operation bind the key to what they made, and see to it themselves. A new
-token and a ticket are the answers that are not kept: their secrets are kept nowhere.
+token, a ticket and a new link are the answers that are not kept: their secrets are kept nowhere.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 CHANGING: Final = frozenset({"POST", "PATCH", "DELETE"})
 KEY: Final = re.compile(r"[\x21-\x7e]{1,64}")
 OF_THEIR_OWN: Final = re.compile(r"/api/v1/(?:jobs|jobs:batch|jobs/[^/]+/resubmit|bulk|uploads)")
-LEFT_OUT: Final = frozenset({"/api/v1/bulk:preview", "/api/v1/events:ticket", TOKENS})
+LEFT_OUT: Final = frozenset({"/api/v1/bulk:preview", "/api/v1/events:ticket", "/api/v1/files:zip", TOKENS})
+# The key of a link is kept nowhere, so neither is the answer that says it.
+SHARES: Final = re.compile(r"/api/v1/jobs/[^/]+/shares")
 MOST: Final = 1 << 20
 """Bytes of an answer that are kept. A longer one is of a call that is harmless to repeat."""
 REPLAYED: Final = "idempotency-replayed"
@@ -76,6 +78,8 @@ def _key(scope: Scope) -> str | None:
     """None where there is none, or the route sees to it."""
     path = scope["path"]
     if scope["method"] not in CHANGING or not path.startswith("/api/v1/") or path.startswith(TUS) or path in LEFT_OUT:
+        return None
+    if SHARES.fullmatch(path):
         return None
     if OF_THEIR_OWN.fullmatch(path) and scope["method"] == "POST":
         return None

@@ -20,11 +20,13 @@ from api_app.routes import (
     events,
     files,
     jobs,
+    manifests,
     openapi,
     parts,
     pipelines,
     retention,
     runner,
+    shares,
     tus,
     uploads,
 )
@@ -75,7 +77,20 @@ def build() -> Api:
     )
     errors.install(app)
     v1 = APIRouter(prefix=PREFIX, redirect_slashes=False)
-    for module in (account, uploads, files, retention, pipelines, jobs, bulk, events, attempts, openapi):
+    for module in (
+        account,
+        uploads,
+        files,
+        retention,
+        pipelines,
+        jobs,
+        manifests,
+        shares,
+        bulk,
+        events,
+        attempts,
+        openapi,
+    ):
         v1.include_router(module.router)
     app.router.routes.extend(tus.routes)
     app.include_router(v1)

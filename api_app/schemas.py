@@ -103,6 +103,10 @@ class FileOut(BaseModel):
     item: int | None
 
 
+class SelectionIn(In):
+    ids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_INPUTS)]
+
+
 class AcceptsOut(BaseModel):
     types: list[str]
     max_size: int | None

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
+    from orchestration.services.archives import Archive
+
 BLOCK: Final = 1 << 18
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})\Z")
 
@@ -50,6 +52,38 @@ def attachment(request: HttpRequest, source: BinaryIO, *, name: str, size: int, 
         response.status_code = 206
         response["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
     return response
+
+
+def archive_attachment(request: HttpRequest, archive: Archive) -> HttpResponseBase:
+    """As `attachment`, of an archive that is made on the way."""
+    size, etag = archive.size, f'"{archive.etag}"'
+    span = _span(request, size, etag)
+    if span is not None and span[0] >= size:
+        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
+    start, end = span or (0, size)
+    response: HttpResponseBase = HttpResponse(content_type="application/zip")  # to HEAD: nothing is opened for it
+    if request.method != "HEAD":
+        response = StreamingHttpResponse(_archive_blocks(archive, start, end), content_type="application/zip")
+    response["Content-Length"] = str(end - start)
+    response["Content-Disposition"] = content_disposition_header(True, archive.name)
+    response["ETag"] = etag
+    response["Accept-Ranges"] = "bytes"
+    response["Cache-Control"] = "private, no-cache"
+    if span is not None:
+        response.status_code = 206
+        response["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    return response
+
+
+async def _archive_blocks(archive: Archive, start: int, end: int) -> AsyncIterator[bytes]:
+    source, left = archive.blocks(start), end - start
+    try:
+        while left and (block := await asyncio.to_thread(next, source, None)) is not None:
+            if piece := block[:left]:
+                left -= len(piece)
+                yield piece
+    finally:
+        await asyncio.to_thread(source.close)  # and the file it reads with it
 
 
 def _span(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from frontend_app.views import (
+    archives,
     attempts,
     bulk,
     files,
@@ -13,6 +14,7 @@ from frontend_app.views import (
     new_job,
     pipelines,
     retention,
+    shares,
     tokens,
     uploads,
     workspaces,
@@ -42,6 +44,12 @@ urlpatterns = [
     path("bulk/<uuid:bulk_id>/stop/", bulk.bulk_stop, name="bulk-stop"),
     path("jobs/<uuid:job_id>/", jobs.job_detail, name="job-detail"),
     path("jobs/<uuid:job_id>/live/", jobs.job_live, name="job-live"),
+    path("jobs/<uuid:job_id>/results.zip", archives.job_results_zip, name="job-results-zip"),
+    path("jobs/<uuid:job_id>/share/", shares.job_share, name="job-share"),
+    path("shares/<uuid:share_id>/revoke/", shares.share_revoke, name="share-revoke"),
+    path("s/<uuid:share_id>/", shares.shared, name="shared"),
+    path("s/<uuid:share_id>/all.zip", shares.shared_zip, name="shared-zip"),
+    path("s/<uuid:share_id>/<uuid:file_id>", shares.shared_file, name="shared-file"),
     path("jobs/<uuid:job_id>/cancel/", jobs.job_cancel, name="job-cancel"),
     path("jobs/<uuid:job_id>/retry/", jobs.job_retry, name="job-retry"),
     path("jobs/<uuid:job_id>/rerun/", jobs.job_rerun, name="job-rerun"),
@@ -51,6 +59,7 @@ urlpatterns = [
     path("files/", files.file_list, name="file-list"),
     path("files/deleted/", retention.file_deleted, name="file-deleted"),
     path("files/usage/", retention.usage, name="usage"),
+    path("files/zip/", archives.files_zip, name="files-zip"),
     path("files/together/<slug:do>/", retention.files_together, name="files-together"),
     path("files/<uuid:file_id>/", files.file_detail, name="file-detail"),
     path("files/<uuid:file_id>/content", files.file_content, name="file-content"),

@@ -245,6 +245,12 @@ class QueueRejected(OrchestrationError):
     code = "queue_rejected"
 
 
+class TooManyPasswords(OrchestrationError):
+    """Too many wrong passwords were tried. Wait a minute, then try again."""
+
+    code = "too_many_passwords"
+
+
 class IllegalMove(OrchestrationError):
     """That move is not in the table of moves: a bug."""
 

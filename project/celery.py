@@ -22,6 +22,7 @@ app.conf.beat_schedule = {
     "forget calls": {"task": "esteira.forget_calls", "schedule": 3_600.0},
     "expire logs": {"task": "esteira.expire_logs", "schedule": 21_600.0},
     "work on bulk operations": {"task": "esteira.bulk", "schedule": 10.0},
+    "sign manifests": {"task": "esteira.sign_manifests", "schedule": 30.0},
     "examine": {"task": "esteira.examine", "schedule": 10.0},
     "heal uploads": {"task": "esteira.heal_uploads", "schedule": 60.0},
     "sweep incoming": {"task": "esteira.sweep_incoming", "schedule": 3_600.0},
@@ -30,3 +31,4 @@ app.conf.beat_schedule = {
 }
 app.autodiscover_tasks(["orchestration"])
 app.autodiscover_tasks(["orchestration.services"], related_name="bulk_task")
+app.autodiscover_tasks(["orchestration.services"], related_name="manifest_task")

@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from project import aws_cell, env, object_storage
 from project.embedded.location import embedded_database_url
+from project.kept_secret import made_once, signing_key
 from project.price_table import price_table
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,19 +26,7 @@ def _secret_key() -> str:
         if len(given) < 32:  # noqa: PLR2004  below 32 characters a key can be guessed
             raise env.BadSetting("ESTEIRA_SECRET_KEY", "***", "at least 32 characters")
         return given
-    kept = ESTEIRA_HOME / "secret_key"
-    if not kept.exists():
-        ESTEIRA_HOME.mkdir(parents=True, exist_ok=True)
-        made = kept.with_suffix(f".{os.getpid()}")
-        made.touch(mode=0o600)
-        made.write_text(secrets.token_urlsafe(64))
-        try:
-            os.link(made, kept)  # only one of two processes that start together may win
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-    return kept.read_text(encoding="utf-8")
+    return made_once(ESTEIRA_HOME / "secret_key", secrets.token_urlsafe(64))
 
 
 def _address(url: str) -> dict[str, Any]:
@@ -75,6 +64,8 @@ def _database(url: str) -> dict[str, Any]:
 
 
 SECRET_KEY = _secret_key()
+# Signs the manifests of jobs; every process that signs must have the same one.
+SIGNING_KEY = signing_key(ESTEIRA_HOME)
 SECRET_KEY_FALLBACKS = env.words("ESTEIRA_SECRET_KEY_FALLBACKS", "")
 DEBUG = env.flag("ESTEIRA_DEBUG", default=False)
 ALLOWED_HOSTS = env.words("ESTEIRA_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -174,6 +165,8 @@ MAX_RETENTION_DAYS = env.integer("ESTEIRA_MAX_RETENTION_DAYS", 3_660, least=1, m
 # Every stored byte is read against its digest once in so many days, and at most so much of them in a second.
 SCRUB_DAYS = env.integer("ESTEIRA_SCRUB_DAYS", 30, least=0, most=3_660)
 SCRUB_MIB_S = env.integer("ESTEIRA_SCRUB_MIB_S", 50, least=1, most=100_000)
+# Results may be shown to people without an account by links that last so long at most; 0: by none.
+SHARE_MAX_DAYS = env.integer("ESTEIRA_SHARE_MAX_DAYS", 90, least=0, most=3_660)
 MAX_OPEN_UPLOADS = env.integer("ESTEIRA_MAX_OPEN_UPLOADS", 10_000, least=1, most=1_000_000)
 
 # Uploads by tus: where files lie on our own disk, or nowhere.

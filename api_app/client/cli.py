@@ -33,6 +33,7 @@ COMMANDS = {
     "watch": ("jobs", "Follow a job until it ends."),
     "logs": ("logs", "Print what the steps of a job wrote; -f follows."),
     "download": ("files", "Fetch the results of a job."),
+    "verify": ("verify", "Check that results are what the platform signed."),
     "files": ("files", "List files, newest first."),
     "cancel": ("moves", "Cancel jobs."),
     "retry": ("moves", "Try a failed job again from its failed steps."),
@@ -48,7 +49,8 @@ its page, or `last` for your newest job.
 \b
 Exit codes:
   0    the job SUCCEEDED, or the command did what was asked
-  1    the job FAILED or TIMED_OUT, or a file could not be uploaded
+  1    the job FAILED or TIMED_OUT, a file could not be uploaded, or what was
+       verified is not as signed
   2    cannot be done as asked (wrong option, missing file, refused)
   3    the job was CANCELED
   4    the platform cannot be reached, fails, or does not accept you

@@ -5,11 +5,11 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, BinaryIO, Self, cast
 
 import httpx
 
-from api_app.client import credentials, downloads, events
+from api_app.client import archives, credentials, downloads, events
 from api_app.client.errors import RequestError
 from api_app.client.progress import Progress, no_progress
 from api_app.client.shapes import (
@@ -151,6 +151,22 @@ class Client:
     def download_results(self, job_id: str, folder: Path, *, progress: Progress = no_progress) -> list[Path]:
         places = downloads.plan(self.results(job_id), folder)
         return [self.fetch(place, folder, progress=progress) for place in places]
+
+    def download_archive(self, job_id: str, target: Path, *, progress: Progress = no_progress) -> Path:
+        """All results of a job as one ZIP. An interrupted fetch goes on where it stopped."""
+        return archives.fetch_archive(self._transport, f"jobs/{_segment(job_id)}/results.zip", target, progress)
+
+    def open_file(self, file_id: str) -> BinaryIO:
+        """Its bytes as a stream; the caller closes it."""
+        return downloads.opened(self._transport, file_id)
+
+    def manifest(self, job_id: str) -> bytes:
+        """The signed record of a finished job: a DSSE envelope. `signatures.opened` checks it."""
+        return self._transport.send("GET", f"jobs/{_segment(job_id)}/manifest").content
+
+    def signing_keys(self) -> str:
+        """A JSON Web Key Set with every key that has signed there."""
+        return self._transport.send("GET", "signing-keys").text
 
     # Jobs
 

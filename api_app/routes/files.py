@@ -13,12 +13,14 @@ from api_app.content import FileContent
 from api_app.database import in_db
 from api_app.one_request import size_of, upload_file
 from api_app.paging import Cursor, Limit, page
-from api_app.schemas import FileOut, Listing
+from api_app.schemas import FileOut, Listing, SelectionIn
 from api_app.upload_answers import upload_out
 from api_app.upload_schemas import UploadOut
+from api_app.zip_content import ZipContent
 from orchestration.errors import Conflict
 from orchestration.models import File, User
 from orchestration.services.access import find_file
+from orchestration.services.archives import files_archive
 from orchestration.services.files import delete_file as delete
 from orchestration.services.files import why_not_readable
 from orchestration.services.uploads.redirect import redirect_upload, sends_elsewhere
@@ -90,6 +92,12 @@ def _readable(user: User, file_id: UUID) -> File:
     if file.scan_state != ScanState.CLEAN:
         raise Conflict(why_not_readable(file))
     return file
+
+
+@router.post("/files:zip", response_class=Response)
+async def download_files(request: Request, body: SelectionIn) -> Response:
+    """Any files in one ZIP. Its length is known before it begins; it takes `Range`. Changes nothing."""
+    return ZipContent(await ask(request, lambda user: files_archive(user=user, ids=body.ids)))
 
 
 @router.delete("/files/{file_id}", status_code=204)

@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
@@ -29,11 +29,13 @@ from api_app.paging import Cursor, Limit, page
 from api_app.schemas import FileOut, Listing, PipelineRef
 from api_app.upload_answers import problem_of
 from api_app.waiting import Wait, until_news
+from api_app.zip_content import ZipContent
 from orchestration.errors import Invalid
 from orchestration.models import Job, PipelineVersion, User
 from orchestration.search import MOST_LETTERS
 from orchestration.services import jobs, reruns, submissions
 from orchestration.services.access import find_job
+from orchestration.services.archives import Archive, results_archive
 from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.job_check import check_job
 from orchestration.services.job_search import find_jobs
@@ -272,6 +274,19 @@ def _results(user: User, job_id: UUID, limit: int, cursor: str | None) -> Listin
     rows = list(results_of(find_job(user=user, job_id=job_id))[start : start + limit + 1])
     following = str(start + limit) if len(rows) > limit else None
     return Listing(items=[file_out(file) for file in rows[:limit]], next_cursor=following)
+
+
+@router.head("/jobs/{job_id}/results.zip", include_in_schema=False)
+@router.get("/jobs/{job_id}/results.zip", response_class=Response)
+async def download_results(
+    request: Request, job_id: UUID, file: Annotated[list[UUID] | None, Query(max_length=100)] = None
+) -> Response:
+    """All results in one ZIP, or those that `file` names. Its length is known before it begins; it takes `Range`."""
+    return ZipContent(await ask(request, _archive, job_id, file or ()))
+
+
+def _archive(user: User, job_id: UUID, ids: Sequence[UUID]) -> Archive:
+    return results_archive(job=find_job(user=user, job_id=job_id), ids=ids)
 
 
 def _count(cursor: str | None) -> int:

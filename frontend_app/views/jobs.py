@@ -16,6 +16,7 @@ from orchestration.services import jobs, reruns
 from orchestration.services.access import find_job
 from orchestration.services.job_search import find_jobs
 from orchestration.services.progress import progress_of
+from orchestration.services.shares import shares_of
 from orchestration.states import Role
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ PRESETS: Final = (
     ("Last 24 hours", "created:>-24h"),
 )
 MAX_INDEX_DIGITS: Final = 9
+MOST_LINKS: Final = 20
 
 
 @require_safe
@@ -84,7 +86,14 @@ def _filter(request: Request) -> str:
 @answers_errors
 def job_detail(request: Request, job_id: UUID) -> HttpResponse:
     job = find_job(user=request.user, job_id=job_id)
-    context = live_parts(job) | still_parts(job) | {"may_act": job.workspace.lets(request.user, Role.SUBMITTER)}
+    context = (
+        live_parts(job)
+        | still_parts(job)
+        | {
+            "may_act": job.workspace.lets(request.user, Role.SUBMITTER),
+            "links": shares_of(job=job).good()[:MOST_LINKS],
+        }
+    )
     return page(request, "frontend_app/jobs/detail.html", context)
 
 

@@ -8,9 +8,11 @@ from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
 from orchestration.models.idempotency import IdempotentCall
 from orchestration.models.job import Job, JobInput
+from orchestration.models.manifest import Manifest, SigningKey
 from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
+from orchestration.models.share import SharedFile, ShareLink
 from orchestration.models.step import Item, StepRun
 from orchestration.models.upload import Upload, UploadPart
 
@@ -32,10 +34,14 @@ __all__ = [
     "JobInput",
     "Leadership",
     "LiveTicket",
+    "Manifest",
     "Membership",
     "Pipeline",
     "PipelineVersion",
     "Repair",
+    "ShareLink",
+    "SharedFile",
+    "SigningKey",
     "StepRun",
     "TokenBucket",
     "Upload",

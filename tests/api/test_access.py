@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 from fastapi.routing import iter_route_contexts
 
-from api_app.auth import SCOPE
+from api_app.auth import OPEN, SCOPE
 from api_app.main import app
 from tests.api.door import ALL_SCOPES
 from tests.factories import make_job
@@ -29,7 +29,7 @@ def routes() -> list[tuple[str, str, str]]:
         path, route = context.path or "", context.name or ""
         if route in {"PutPart", "Tus"}:  # doors of their own: test_upload_resource.py, test_tus.py
             continue
-        for name in ("job_id", "file_id", "attempt_id", "token_id", "upload_id", "bulk_id"):
+        for name in ("job_id", "file_id", "attempt_id", "token_id", "upload_id", "bulk_id", "share_id"):
             path = path.replace(f"{{{name}}}", str(uuid4()))
         path = path.replace("{name}", "noop").replace("{name:path}", "noop").replace("{slug}", "lab")
         found += [(method, path, route) for method in sorted(context.methods or ())]
@@ -37,13 +37,15 @@ def routes() -> list[tuple[str, str, str]]:
 
 
 ROUTES = routes()
-V1 = [r for r in ROUTES if r[1].startswith("/api/v1")]
+V1 = [r for r in ROUTES if r[1].startswith("/api/v1") and r[2] not in OPEN]
 
 
 BODIES = {
     "submit_job": {"pipeline": "noop"},
     "submit_jobs": {"jobs": [{"pipeline": "noop"}]},
     "edit_job": {"name": "x"},
+    "create_share": {"days": 1},
+    "download_files": {"ids": [str(uuid4())]},
     "create_token": {"name": "x"},
     "extend_file": {"days": 1},
     "hold_file": {"reason": "x"},
@@ -61,12 +63,12 @@ def ids(route: tuple[str, str, str]) -> str:
 
 
 def test_all_routes_are_known() -> None:
-    assert len(V1) == len(SCOPE) + 1  # one more by HEAD
-    assert len(ROUTES) == len(V1) + 6  # of the runner
+    assert len(V1) == len(SCOPE) + 2  # two more by HEAD
+    assert len(ROUTES) == len(V1) + 6 + len(OPEN)  # of the runner, and of anybody
     assert {name for _, _, name in V1} == set(SCOPE), "a route without a row in SCOPE, or a row without a route"
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=ids)
+@pytest.mark.parametrize("route", [r for r in ROUTES if r[2] not in OPEN], ids=ids)
 def test_nobody_and_a_cookie_get_401(door: Door, owner: User, route: tuple[str, str, str]) -> None:
     method, path, _ = route
     assert door.send(method, path, json={}).status_code == 401
@@ -99,8 +101,9 @@ def test_job_of_another_workspace_is_as_good_as_missing(eva: Visitor, owner: Use
     for method, _, name in V1:
         verb = {"show_job": "", "cancel_job": "/cancel", "retry_job": "/retry", "resubmit_job": "/resubmit",
                 "rerun_items": "/rerun-items", "list_events": "/events", "list_attempts": "/attempts",
-                "list_results": "/results"}.get(name)  # fmt: skip
-        if verb is not None:
+                "list_results": "/results", "download_results": "/results.zip",
+                "show_manifest": "/manifest", "list_shares": "/shares"}.get(name)  # fmt: skip
+        if verb is not None and method != "HEAD":
             real = eva(method, f"/jobs/{job.pk}{verb}").json()
             missing = eva(method, f"/jobs/{uuid4()}{verb}").json()
             assert real == missing, name

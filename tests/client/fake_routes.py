@@ -1,5 +1,6 @@
 """The calls of `/api/v1` that the client makes."""
 
+import hashlib
 import json
 import re
 import time
@@ -163,6 +164,26 @@ def results(handler: "Handler", query: Query, _body: bytes, job_id: str) -> None
     handler.page(handler.platform.jobs[job_id]["results"], query)
 
 
+def archive(handler: "Handler", _query: Query, _body: bytes, job_id: str) -> None:
+    """`contents` has it under the job's id. Its ETag is that of the bytes; a range holds only for the same ones."""
+    whole = handler.platform.contents[job_id]
+    etag = {"ETag": f'"{hashlib.sha256(whole).hexdigest()}"', "Content-Type": "application/zip"}
+    wanted = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
+    if wanted is None or handler.headers.get("If-Range") != etag["ETag"]:
+        handler.reply(200, whole, etag)
+        return
+    start = int(wanted[1])
+    handler.reply(206, whole[start:], etag | {"Content-Range": f"bytes {start}-{len(whole) - 1}/{len(whole)}"})
+
+
+def manifest(handler: "Handler", _query: Query, _body: bytes, _job_id: str) -> None:
+    handler.json(200, handler.platform.manifest)
+
+
+def signing_keys(handler: "Handler", _query: Query, _body: bytes) -> None:
+    handler.json(200, handler.platform.signing_keys)
+
+
 def log(handler: "Handler", query: Query, _body: bytes, attempt_id: str) -> None:
     whole, is_complete = handler.platform.logs[attempt_id]
     start = int(query["offset"])
@@ -208,6 +229,9 @@ ROUTES: list[tuple[str, Route]] = [
     (r"POST /jobs/([^/]+)/resubmit", resubmit),
     (r"GET /jobs/([^/]+)/attempts", attempts),
     (r"GET /jobs/([^/]+)/results", results),
+    (r"GET /jobs/([^/]+)/results.zip", archive),
+    (r"GET /jobs/([^/]+)/manifest", manifest),
+    (r"GET /signing-keys", signing_keys),
     (r"GET /jobs/([^/]+)/events", events),
     (r"GET /attempts/([^/]+)/log", log),
     (r"POST /bulk:preview", bulk_preview),

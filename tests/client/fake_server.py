@@ -48,6 +48,8 @@ class Platform:
         self.events_a_connection = 2
         self.tokens: list[str] = [TOKEN]
         self.uploads = Uploads()
+        self.manifest: Json = {}
+        self.signing_keys: Json = {"keys": []}
         self.s3: list[tuple[str, str, dict[str, str]]] = []
 
     def fail(self, call: str, *faults: Fault) -> None:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 SHARED = ["/", "/jobs/", "/jobs/live/", "/jobs/new/", "/files/", "/pipelines/", "/pipelines/noop/", "/tokens/"]
 SHARED += ["/files/deleted/", "/files/usage/"]
-OF_A_JOB = ["/jobs/{job}/", "/jobs/{job}/live/", "/jobs/new/?from={job}", "/files/?job={job}"]
+OF_A_JOB = ["/jobs/{job}/", "/jobs/{job}/live/", "/jobs/{job}/share/", "/jobs/new/?from={job}", "/files/?job={job}"]
 OF_ROWS = [*OF_A_JOB, "/attempts/{attempt}/", "/attempts/{attempt}/log/", "/files/{file}/", "/files/{file}/preview"]
 TO_A_FILE = [f"/files/{{file}}/{verb}/" for verb in ("delete", "undelete", "extend", "hold", "release")]
 POSTS = ["/jobs/{job}/cancel/", "/jobs/{job}/retry/", "/jobs/{job}/rerun/", *TO_A_FILE]

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,6 +64,19 @@ def test_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
     assert len(first) > 50
     assert start(tmp_path).returncode == 0
     assert kept.read_text() == first
+
+
+def test_signing_key_is_made_once_and_is_one_that_openssl_reads(tmp_path: Path) -> None:
+    assert start(tmp_path).returncode == 0
+    kept = tmp_path / "signing_key"
+    first = kept.read_text()
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert isinstance(load_pem_private_key(first.encode(), None), Ed25519PrivateKey)
+    assert start(tmp_path).returncode == 0
+    assert kept.read_text() == first
+    assert start(tmp_path, ESTEIRA_SIGNING_KEY=first).returncode == 0
+    assert start(tmp_path, ESTEIRA_SIGNING_KEY=first.replace("M", "N", 1)).returncode == 1
+    assert start(tmp_path, ESTEIRA_SIGNING_KEY="secret").returncode == 1
 
 
 def test_passwords_are_hashed_with_argon2(tmp_path: Path) -> None:
