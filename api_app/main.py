@@ -27,6 +27,7 @@ from api_app.routes import (
     runner,
     tus,
     uploads,
+    webhooks,
 )
 from api_app.schemas import Problem
 
@@ -75,7 +76,7 @@ def build() -> Api:
     )
     errors.install(app)
     v1 = APIRouter(prefix=PREFIX, redirect_slashes=False)
-    for module in (account, uploads, files, retention, pipelines, jobs, bulk, events, attempts, openapi):
+    for module in (account, uploads, files, retention, pipelines, jobs, bulk, events, attempts, webhooks, openapi):
         v1.include_router(module.router)
     app.router.routes.extend(tus.routes)
     app.include_router(v1)

@@ -2,6 +2,7 @@ from orchestration.models.account import ApiToken, Membership, User, Workspace
 from orchestration.models.attempt import Attempt
 from orchestration.models.budget import BudgetNotice
 from orchestration.models.definition import BatchJobDefinition
+from orchestration.models.delivery import WebhookAttempt, WebhookBookmark, WebhookDelivery
 from orchestration.models.dispatching import Leadership, TokenBucket
 from orchestration.models.event import Event
 from orchestration.models.execution import Execution
@@ -13,6 +14,7 @@ from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
 from orchestration.models.step import Item, StepRun
 from orchestration.models.upload import Upload, UploadPart
+from orchestration.models.webhook import WebhookEndpoint, WebhookSecret
 
 __all__ = [
     "ApiToken",
@@ -40,5 +42,10 @@ __all__ = [
     "Upload",
     "UploadPart",
     "User",
+    "WebhookAttempt",
+    "WebhookBookmark",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
     "Workspace",
 ]
