@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
@@ -71,6 +71,9 @@ class _Crew:
     def _work(self, endpoint: WebhookEndpoint) -> None:
         try:
             _turn(endpoint)
+        except OperationalError as exc:
+            # Nobody is above this thread. The lease runs out, and somebody with a database goes on.
+            log.warning("webhook sender lost the database", extra={"error": str(exc)})
         finally:
             connection.close()
             with self._changed:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
-from orchestration.execution import webhook_intake
+from orchestration.execution import webhook_intake, webhook_round
 from orchestration.execution.webhook_intake import take_in
 from orchestration.execution.webhook_round import crew, send_due
 from orchestration.models import Event, WebhookDelivery, WebhookEndpoint
@@ -18,7 +19,7 @@ from orchestration.services import webhook_deliveries, webhooks
 from orchestration.services.webhooks import create_webhook
 from orchestration.states import WEBHOOK_CHOICES, EventKind
 from tests.factories import make_job
-from tests.receiver import Receiver, allow, receiver
+from tests.receiver import Receiver, allow, pass_time, receiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +125,29 @@ def test_one_receiver_is_sent_one_request_at_a_time(manager: User, job: Job, set
     assert most == 1
     sequence = [one.body.split(b'"sequence":"')[1][:19] for one in receiver.received]
     assert sequence == sorted(sequence)
+
+
+def test_sender_that_loses_the_database_leaves_a_lease_and_no_more(
+    receiver: Receiver, manager: User, job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    def lost(*_: Any) -> bool:
+        raise OperationalError("gone")
+
+    settings.WEBHOOK_SENDERS = 2
+    create_webhook(user=manager, url=receiver.url)
+    told(job)
+    with monkeypatch.context() as trouble:
+        trouble.setattr(webhook_round, "record", lost)
+        send_due()
+        assert crew.rest(20)
+    assert "webhook sender lost the database" in caplog.text
+    send_due()
+    assert len(receiver.received) == 1
+    pass_time(timedelta(minutes=2, seconds=1))
+    send_due()
+    assert crew.rest(20)
+    assert WebhookDelivery.objects.get().state == "delivered"
 
 
 @contextmanager
