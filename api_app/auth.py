@@ -74,6 +74,18 @@ SCOPE: Final[dict[str, str]] = {
     "list_shares": "read",
     "revoke_share": "run",
     "read_log": "read",
+    # An address is often a secret itself.
+    "create_webhook": "admin",
+    "list_webhooks": "admin",
+    "show_webhook": "admin",
+    "edit_webhook": "admin",
+    "delete_webhook": "admin",
+    "rotate_webhook_secret": "admin",
+    "test_webhook": "admin",
+    "list_deliveries": "admin",
+    "show_delivery": "admin",
+    "replay_delivery": "admin",
+    "replay_missed_deliveries": "admin",
     "show_openapi": "read",
 }
 

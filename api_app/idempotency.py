@@ -1,7 +1,7 @@
 """`Idempotency-Key` on every call that changes something: repeated, it is answered as it was the first time.
 
-Calls that make a job, an upload or a bulk operation bind the key to what they made, and see to it themselves. A new
-token, a ticket and a new link are the answers that are not kept: their secrets are kept nowhere.
+Calls that make a job, an upload or a bulk operation bind the key to what they made, and see to it themselves. Answers
+with a secret in them (a new token, ticket or link, a webhook's secret) are not kept: it is nowhere to be read.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 CHANGING: Final = frozenset({"POST", "PATCH", "DELETE"})
 KEY: Final = re.compile(r"[\x21-\x7e]{1,64}")
 OF_THEIR_OWN: Final = re.compile(r"/api/v1/(?:jobs|jobs:batch|jobs/[^/]+/resubmit|bulk|uploads)")
-LEFT_OUT: Final = frozenset({"/api/v1/bulk:preview", "/api/v1/events:ticket", "/api/v1/files:zip", TOKENS})
-# The key of a link is kept nowhere, so neither is the answer that says it.
-SHARES: Final = re.compile(r"/api/v1/jobs/[^/]+/shares")
+LEFT_OUT: Final = re.compile(
+    rf"/api/v1/bulk:preview|/api/v1/events:ticket|/api/v1/files:zip|{re.escape(TOKENS)}|/api/v1/jobs/[^/]+/shares"
+    r"|/api/v1/webhooks|/api/v1/webhooks/[^/]+/rotate-secret"
+)
 MOST: Final = 1 << 20
 """Bytes of an answer that are kept. A longer one is of a call that is harmless to repeat."""
 REPLAYED: Final = "idempotency-replayed"
@@ -77,9 +78,9 @@ class Idempotency:
 def _key(scope: Scope) -> str | None:
     """None where there is none, or the route sees to it."""
     path = scope["path"]
-    if scope["method"] not in CHANGING or not path.startswith("/api/v1/") or path.startswith(TUS) or path in LEFT_OUT:
+    if scope["method"] not in CHANGING or not path.startswith("/api/v1/") or path.startswith(TUS):
         return None
-    if SHARES.fullmatch(path):
+    if LEFT_OUT.fullmatch(path):
         return None
     if OF_THEIR_OWN.fullmatch(path) and scope["method"] == "POST":
         return None

@@ -29,6 +29,7 @@ from api_app.routes import (
     shares,
     tus,
     uploads,
+    webhooks,
 )
 from api_app.schemas import Problem
 
@@ -89,6 +90,7 @@ def build() -> Api:
         bulk,
         events,
         attempts,
+        webhooks,
         openapi,
     ):
         v1.include_router(module.router)

@@ -76,6 +76,7 @@ def page(request: Request, template: str, context: dict[str, Any] | None = None,
         "workspaces": workspaces_of(request),
         "workspace": here,
         "can_submit": here is not None and here.lets(request.user, Role.SUBMITTER),
+        "can_manage": here is not None and here.lets(request.user, Role.MANAGER),
     }
     return render(request, template, frame | (context or {}), status=status)
 

@@ -8,6 +8,7 @@ from frontend_app.views import (
     archives,
     attempts,
     bulk,
+    deliveries,
     files,
     jobs,
     mail,
@@ -17,6 +18,7 @@ from frontend_app.views import (
     shares,
     tokens,
     uploads,
+    webhooks,
     workspaces,
 )
 
@@ -74,6 +76,22 @@ urlpatterns = [
     path("pipelines/", pipelines.pipeline_list, name="pipeline-list"),
     path("pipelines/<slug:name>/", pipelines.pipeline_detail, name="pipeline-detail"),
     path("upload-ticket", uploads.upload_ticket, name="upload-ticket"),
+    path("webhooks/", webhooks.webhook_list, name="webhook-list"),
+    path("webhooks/<uuid:webhook_id>/", webhooks.webhook_detail, name="webhook-detail"),
+    path("webhooks/<uuid:webhook_id>/edit/", webhooks.webhook_edit, name="webhook-edit"),
+    path("webhooks/<uuid:webhook_id>/switch/", webhooks.webhook_switch, name="webhook-switch"),
+    path("webhooks/<uuid:webhook_id>/rotate/", webhooks.webhook_rotate, name="webhook-rotate"),
+    path("webhooks/<uuid:webhook_id>/test/", webhooks.webhook_test, name="webhook-test"),
+    path("webhooks/<uuid:webhook_id>/replay/", webhooks.webhook_replay, name="webhook-replay"),
+    path("webhooks/<uuid:webhook_id>/delete/", webhooks.webhook_delete, name="webhook-delete"),
+    path(
+        "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/", deliveries.delivery_detail, name="delivery-detail"
+    ),
+    path(
+        "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/replay/",
+        deliveries.delivery_replay,
+        name="delivery-replay",
+    ),
     path("tokens/", tokens.token_list, name="token-list"),
     path("tokens/<uuid:token_id>/revoke/", tokens.token_revoke, name="token-revoke"),
 ]

@@ -15,6 +15,7 @@ from orchestration.states import (
     Role,
     ScanState,
     WaitingReason,
+    WebhookKind,
 )
 
 if TYPE_CHECKING:
@@ -113,6 +114,19 @@ MAIL_CHOICES: Final = {
     MailOn.FAILURES: "when one of my jobs fails",
     MailOn.ALWAYS: "when one of my jobs ends, however it ends",
 }
+
+WEBHOOK_KINDS: Final = {
+    WebhookKind.SUCCEEDED: "a job succeeded",
+    WebhookKind.FAILED: "a job failed",
+    WebhookKind.TIMED_OUT: "a job timed out",
+    WebhookKind.CANCELED: "a job was canceled",
+    WebhookKind.SUBMITTED: "a job was submitted",
+    WebhookKind.QUEUED: "a job was admitted",
+    WebhookKind.STARTED: "a job started to run",
+    WebhookKind.RETRIED: "a job was retried",
+}
+OVERLAPS: Final = {24: "for 24 hours more", 168: "for a week more", 0: "no longer: it got out"}
+"""Hours, and how long an old secret holds."""
 
 FILE_EVENTS: Final = {
     FileEventKind.SCAN: "Checked",

@@ -251,6 +251,18 @@ class TooManyPasswords(OrchestrationError):
     code = "too_many_passwords"
 
 
+class WebhookSecretLost(OrchestrationError):
+    """The secret cannot be read with this server's key. Rotate it, and give the receiver the new one."""
+
+    code = "webhook_secret_lost"
+
+
+class AddressRefused(OrchestrationError):
+    """Nothing is sent to this address."""
+
+    code = "address_refused"
+
+
 class IllegalMove(OrchestrationError):
     """That move is not in the table of moves: a bug."""
 

@@ -138,6 +138,29 @@ class BulkOutcome(StrEnum):
     SKIPPED = "skipped"
 
 
+class WebhookKind(StrEnum):
+    """What a webhook may be told of. A test is sent by hand and is nothing to choose."""
+
+    SUBMITTED = "job.submitted"
+    QUEUED = "job.queued"
+    STARTED = "job.started"
+    SUCCEEDED = "job.succeeded"
+    FAILED = "job.failed"
+    TIMED_OUT = "job.timed_out"
+    CANCELED = "job.canceled"
+    RETRIED = "job.retried"
+    TEST = "webhook.test"
+
+
+class DeliveryState(StrEnum):
+    """`dropped`: its webhook was switched off before it was sent."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
 class BudgetMode(StrEnum):
     """What becomes of new jobs once the month's budget is used up."""
 
@@ -215,6 +238,23 @@ MAILED: Final[dict[str, frozenset[JobState]]] = {
     MailOn.FAILURES: JOB_FAILED,
     MailOn.ALWAYS: JOB_FINISHED,
 }
+
+WEBHOOK_ENDS: Final = (
+    WebhookKind.SUCCEEDED,
+    WebhookKind.FAILED,
+    WebhookKind.TIMED_OUT,
+    WebhookKind.CANCELED,
+)
+WEBHOOK_CHOICES: Final = tuple(kind for kind in WebhookKind if kind != WebhookKind.TEST)
+WEBHOOK_KIND_OF: Final[dict[str, WebhookKind]] = {
+    JobState.QUEUED: WebhookKind.QUEUED,
+    JobState.RUNNING: WebhookKind.STARTED,
+    JobState.SUCCEEDED: WebhookKind.SUCCEEDED,
+    JobState.FAILED: WebhookKind.FAILED,
+    JobState.TIMED_OUT: WebhookKind.TIMED_OUT,
+    JobState.CANCELED: WebhookKind.CANCELED,
+}
+"""Of a job's move to that state. Those to WAITING say by where they come from what they are."""
 
 STREAMED: Final = frozenset({UploadDoor.TUS, UploadDoor.IETF})
 """Doors by which bytes come in order, each after the last."""

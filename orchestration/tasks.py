@@ -24,6 +24,8 @@ from orchestration.execution import (
     stopping,
     sweep,
     unknown,
+    webhook_notice,
+    webhook_round,
 )
 from orchestration.execution import dispatch as dispatching
 from orchestration.execution import examine as examining
@@ -130,6 +132,17 @@ def tell_of_budgets() -> None:
     budget_notice.tell_managers()
 
 
+@shared_task(name="esteira.webhooks")
+def webhooks() -> None:
+    if webhook_round.send_due():
+        nudge_webhooks()
+
+
+@shared_task(name="esteira.tell_of_webhooks")
+def tell_of_webhooks() -> None:
+    webhook_notice.tell_of_webhooks()
+
+
 class Nudge:
     """Sends one message for any number of calls that come while the last one is under way.
 
@@ -173,3 +186,4 @@ nudge_dispatch: Any = Nudge(dispatch)
 nudge_stop: Any = Nudge(stop)
 nudge_examine: Any = Nudge(examine)
 nudge_finish: Any = Nudge(finish_upload)
+nudge_webhooks: Any = Nudge(webhooks)

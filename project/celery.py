@@ -17,6 +17,8 @@ app.conf.beat_schedule = {
     "find unknown": {"task": "esteira.find_unknown", "schedule": 300.0},
     "mail": {"task": "esteira.mail", "schedule": 30.0},
     "tell of budgets": {"task": "esteira.tell_of_budgets", "schedule": 60.0},
+    "webhooks": {"task": "esteira.webhooks", "schedule": 2.0},
+    "tell of webhooks": {"task": "esteira.tell_of_webhooks", "schedule": 60.0},
     "expire files": {"task": "esteira.expire_files", "schedule": 600.0},
     "purge files": {"task": "esteira.purge_files", "schedule": 3_600.0},
     "forget calls": {"task": "esteira.forget_calls", "schedule": 3_600.0},

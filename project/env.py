@@ -5,7 +5,9 @@ Every reader also accepts NAME_FILE: the path of a file that holds the value, fo
 
 import os
 import re
+from collections.abc import Iterator
 from email.headerregistry import HeaderRegistry
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -57,6 +59,27 @@ def choice(name: str, default: str, *, allowed: tuple[str, ...]) -> str:
 def words(name: str, default: str) -> list[str]:
     """A comma-separated list, without empty entries."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def ports(name: str, default: str) -> list[int]:
+    """A comma-separated list of TCP ports."""
+    read = words(name, default)
+    if all(re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 1 << 16 for port in read):
+        return [int(port) for port in read]
+    raise BadSetting(name, ",".join(read), "port numbers, separated by commas")
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """A comma-separated list of networks, such as 10.0.0.0/8."""
+
+    def read() -> Iterator[IPv4Network | IPv6Network]:
+        for word in words(name, ""):
+            try:
+                yield ip_network(word)
+            except ValueError as exc:
+                raise BadSetting(name, word, f"networks such as 10.0.0.0/8, separated by commas ({exc})") from exc
+
+    return list(read())
 
 
 def folder(name: str, default: Path) -> Path:

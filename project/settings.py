@@ -216,6 +216,12 @@ if _mail_server := env.mail_server("ESTEIRA_MAIL_URL"):
     MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": _mail_server}}
     DEFAULT_FROM_EMAIL = env.mailbox("ESTEIRA_MAIL_FROM")
 
+# Addresses that are not of the public internet and may be sent to all the same, also by http.
+WEBHOOK_NETWORKS = env.networks("ESTEIRA_WEBHOOK_NETWORKS")
+WEBHOOK_PORTS = env.ports("ESTEIRA_WEBHOOK_PORTS", "443,8443")
+# Requests that one process has under way; 1: in the thread that asks for it.
+WEBHOOK_SENDERS = env.integer("ESTEIRA_WEBHOOK_SENDERS", 32, least=1, most=256)
+
 BROKER_URL = env.text("ESTEIRA_BROKER_URL", "pgmq://")
 _PGMQ_OPTIONS = {
     # Set on purpose: without it a DATABASE_URL in the environment would win silently. In libpq's own form,

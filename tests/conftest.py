@@ -22,6 +22,7 @@ def pytest_configure() -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # In the test's own thread, which alone sees what its transaction has written.
     settings.HAND_OVERS_AT_ONCE = 1
+    settings.WEBHOOK_SENDERS = 1
 
 
 @dataclass(frozen=True, slots=True)

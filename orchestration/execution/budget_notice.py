@@ -46,7 +46,7 @@ def _tell(workspace: Workspace) -> bool:
     if standing is None or (mark := _reached(standing)) is None:
         return False
     of_this = {"workspace": workspace, "month": standing.month, "budget_usd": standing.budget}
-    to = _managers(workspace)
+    to = managers_of(workspace)
     if BudgetNotice.objects.filter(**of_this, percent__gte=mark).exists() or not to:
         return False
     if not _send(workspace, standing, to):
@@ -61,7 +61,8 @@ def _reached(standing: Standing) -> int | None:
     return standing.warn_percent if standing.is_warned else None
 
 
-def _managers(workspace: Workspace) -> list[str]:
+def managers_of(workspace: Workspace) -> list[str]:
+    """Addresses of those who want mail."""
     found = User.objects.filter(
         memberships__workspace=workspace, memberships__role=Role.MANAGER, is_active=True
     ).exclude(mail_on=MailOn.NEVER)

@@ -2,6 +2,7 @@ from orchestration.models.account import ApiToken, LiveTicket, Membership, User,
 from orchestration.models.attempt import Attempt
 from orchestration.models.budget import BudgetNotice
 from orchestration.models.definition import BatchJobDefinition
+from orchestration.models.delivery import WebhookAttempt, WebhookBookmark, WebhookDelivery
 from orchestration.models.dispatching import Leadership, TokenBucket
 from orchestration.models.event import Event
 from orchestration.models.execution import Execution
@@ -15,6 +16,7 @@ from orchestration.models.repair import Repair
 from orchestration.models.share import SharedFile, ShareLink
 from orchestration.models.step import Item, StepRun
 from orchestration.models.upload import Upload, UploadPart
+from orchestration.models.webhook import WebhookEndpoint, WebhookSecret
 
 __all__ = [
     "ApiToken",
@@ -47,5 +49,10 @@ __all__ = [
     "Upload",
     "UploadPart",
     "User",
+    "WebhookAttempt",
+    "WebhookBookmark",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookSecret",
     "Workspace",
 ]

@@ -29,7 +29,17 @@ def routes() -> list[tuple[str, str, str]]:
         path, route = context.path or "", context.name or ""
         if route in {"PutPart", "Tus"}:  # doors of their own: test_upload_resource.py, test_tus.py
             continue
-        for name in ("job_id", "file_id", "attempt_id", "token_id", "upload_id", "bulk_id", "share_id"):
+        for name in (
+            "job_id",
+            "file_id",
+            "attempt_id",
+            "token_id",
+            "upload_id",
+            "bulk_id",
+            "share_id",
+            "webhook_id",
+            "delivery_id",
+        ):
             path = path.replace(f"{{{name}}}", str(uuid4()))
         path = path.replace("{name}", "noop").replace("{name:path}", "noop").replace("{slug}", "lab")
         found += [(method, path, route) for method in sorted(context.methods or ())]
@@ -55,6 +65,8 @@ BODIES = {
     "complete_upload_batch": {"ids": [str(uuid4())]},
     "preview_bulk": {"action": "cancel", "ids": [str(uuid4())]},
     "begin_bulk": {"action": "cancel", "ids": [str(uuid4())]},
+    "create_webhook": {"url": "https://hooks.example/esteira"},
+    "edit_webhook": {"enabled": False},
 }
 
 

@@ -1,0 +1,110 @@
+"""Where a workspace's events are sent to, and the secrets they are signed with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Final, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from orchestration.ids import new_id
+from orchestration.models.account import User, Workspace
+from orchestration.states import WEBHOOK_ENDS, DeliveryState, Role
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
+MOST_LETTERS: Final = 2_000
+"""Of an address."""
+
+
+def ends() -> list[str]:
+    return [*WEBHOOK_ENDS]
+
+
+class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Managers of the workspace alone: an address is often a secret itself."""
+        if not user.is_authenticated:
+            return self.none()
+        if user.is_superuser:
+            return self
+        return self.filter(workspace__memberships__user=user, workspace__memberships__role=Role.MANAGER)
+
+
+class WebhookEndpoint(models.Model):
+    """One address of a receiver. Whoever sends to it holds a lease, so that one request at a time is under way.
+
+    `failing_since` and `failures` are of the requests since the last that went through; until `rest_until` nothing
+    is sent.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="webhooks")
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    url = models.CharField(max_length=MOST_LETTERS)
+    description = models.CharField(max_length=200, blank=True)
+    kinds = ArrayField(models.CharField(max_length=32), default=ends)
+    created_at = models.DateTimeField(db_default=Now())
+    # Events from then on are its business.
+    enabled_at = models.DateTimeField(db_default=Now(), null=True, blank=True)
+    # Why we switched it off; "" where a person did.
+    disabled_why = models.CharField(max_length=500, blank=True)
+    # The managers were told of that.
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    failures = models.PositiveIntegerField(default=0, db_default=0)
+    failing_since = models.DateTimeField(null=True, blank=True)
+    rest_until = models.DateTimeField(null=True, blank=True)
+    taken_by = models.UUIDField(null=True, blank=True)
+    taken_until = models.DateTimeField(null=True, blank=True)
+    turn_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar = WebhookEndpointQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "url"], name="webhook_once_per_address"),
+            models.CheckConstraint(
+                condition=Q(enabled_at__isnull=True) | Q(disabled_why=""), name="webhook_why_only_if_disabled"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.url
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.enabled_at is not None
+
+    def switch_off(self, why: str = "") -> None:
+        """What waits is dropped, and can be replayed."""
+        WebhookEndpoint.objects.filter(pk=self.pk, enabled_at__isnull=False).update(
+            enabled_at=None, disabled_why=why[:500], told_at=None
+        )
+        self.drop_waiting()
+
+    def drop_waiting(self) -> None:
+        self.deliveries.waiting().update(state=DeliveryState.DROPPED, finished_at=Now())
+
+
+class WebhookSecret(models.Model):
+    """Encrypted. The one without an end is the present one; the others sign too until theirs has come."""
+
+    id = models.BigAutoField(primary_key=True)
+    endpoint = models.ForeignKey(WebhookEndpoint, models.CASCADE, related_name="secrets")
+    sealed = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    until = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar = models.Manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["endpoint"], condition=Q(until__isnull=True), name="webhook_one_secret")
+        ]
+
+    def __str__(self) -> str:
+        return f"secret {self.pk} of {self.endpoint_id}"

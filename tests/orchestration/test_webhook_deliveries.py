@@ -1,0 +1,361 @@
+"""What happens to jobs reaches the webhooks of their workspace: signed, once, in order, and nobody else's."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.utils import timezone
+from standardwebhooks import WebhookVerificationError
+
+from orchestration.errors import Conflict
+from orchestration.execution import webhook_intake, webhook_round
+from orchestration.execution.old_calls import forget_calls
+from orchestration.execution.webhook_round import send_due
+from orchestration.models import Job, WebhookDelivery, WebhookEndpoint, WebhookSecret
+from orchestration.services import webhook_deliveries
+from orchestration.services.reruns import retry
+from orchestration.services.webhooks import create_webhook, edit_webhook, rotate_secret
+from orchestration.states import WEBHOOK_CHOICES, WebhookKind
+from project.celery import app
+from tests.factories import join, make_user
+from tests.orchestration.play import run_all
+from tests.receiver import Received, Receiver, pass_time, receiver, whole_job
+
+if TYPE_CHECKING:
+    from pytest_django import Settings
+
+    from orchestration.models import User
+
+__all__ = ["receiver"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hook(receiver: Receiver, manager: User) -> WebhookEndpoint:
+    return create_webhook(user=manager, url=receiver.url, kinds=WEBHOOK_CHOICES)[0]
+
+
+def types(receiver: Receiver) -> list[str]:
+    return [json.loads(one.body)["type"].removeprefix("esteira.job.") for one in receiver.received]
+
+
+def attributes(one: Received) -> Any:
+    return json.loads(one.body)
+
+
+def states() -> list[str]:
+    return list(WebhookDelivery.objects.order_by("event_id").values_list("state", flat=True))
+
+
+def test_life_of_a_job_is_told_in_order_and_each_move_once(
+    receiver: Receiver, hook: WebhookEndpoint, owner: User
+) -> None:
+    job = whole_job(owner, name="March", labels={"batch": "7"})
+    assert send_due() is False
+    assert types(receiver) == ["submitted", "queued", "started", "succeeded"]
+    send_due()
+    assert len(receiver.received) == 4
+    assert set(states()) == {"delivered"}
+
+    said = attributes(receiver.received[-1])
+    numbers = [attributes(one)["sequence"] for one in receiver.received]
+    assert numbers == sorted(numbers)
+    assert {name: said[name] for name in ("specversion", "subject", "datacontenttype", "source")} == {
+        "specversion": "1.0",
+        "subject": str(job.pk),
+        "datacontenttype": "application/json",
+        "source": "http://127.0.0.1:8000/workspaces/lab",
+    }
+    assert said["data"] == {
+        "job": str(job.pk), "name": "March", "workspace": "lab", "pipeline": "noop", "pipeline_version": "1.0.0",
+        "labels": {"batch": "7"}, "run": 1, "old": "RUNNING", "new": "SUCCEEDED", "reason": None, "failure_kind": None,
+        "failure_detail": None, "url": f"http://127.0.0.1:8000/jobs/{job.pk}/",
+    }  # fmt: skip
+    assert receiver.received[0].headers["content-type"] == "application/cloudevents+json; charset=utf-8"
+
+
+def test_failure_says_whose_it_is_and_a_retry_which_run(receiver: Receiver, hook: WebhookEndpoint, owner: User) -> None:
+    job = whole_job(owner, failing={0: "INPUT"})
+    retry(user=owner, job=job)
+    run_all(job)
+    send_due()
+    told = [(one["type"], one["data"]["run"]) for one in map(attributes, receiver.received)]
+    assert [run for _, run in told] == [1, 1, 1, 1, 2, 2, 2, 2]
+    assert [kind for kind, _ in told][3:5] == ["esteira.job.failed", "esteira.job.retried"]
+    failed = attributes(receiver.received[3])["data"]
+    assert failed["failure_kind"] == "INPUT"
+    assert "item 0 is broken" in failed["failure_detail"]
+
+
+def test_by_default_only_ends_are_told(receiver: Receiver, manager: User, owner: User) -> None:
+    create_webhook(user=manager, url=receiver.url)
+    whole_job(owner)
+    send_due()
+    assert types(receiver) == ["succeeded"]
+
+
+def test_what_happened_before_is_no_news(receiver: Receiver, manager: User, owner: User) -> None:
+    whole_job(owner)
+    create_webhook(user=manager, url=receiver.url, kinds=WEBHOOK_CHOICES)
+    send_due()
+    assert receiver.received == []
+
+
+def test_nothing_of_another_workspace_is_told(
+    receiver: Receiver, hook: WebhookEndpoint, stranger: User, elsewhere_secret: str
+) -> None:
+    whole_job(stranger, name=elsewhere_secret)
+    send_due()
+    assert receiver.received == []
+    assert not WebhookDelivery.objects.exists()
+
+
+@pytest.fixture
+def elsewhere_secret() -> str:
+    return "canary-of-elsewhere"
+
+
+def test_signature_is_that_of_the_standard(receiver: Receiver, manager: User, owner: User) -> None:
+    endpoint, secret = create_webhook(user=manager, url=receiver.url)
+    whole_job(owner)
+    send_due()
+    (one,) = receiver.received
+    assert one.verified(secret)["data"]["workspace"] == "lab"
+    delivery = WebhookDelivery.objects.get()
+    assert one.headers["webhook-id"] == delivery.message_id
+    assert "." not in delivery.message_id
+    assert one.body.decode() == delivery.body
+    with pytest.raises(WebhookVerificationError):
+        Received(one.path, one.headers, one.body + b" ").verified(secret)
+    assert secret not in WebhookSecret.objects.get(endpoint=endpoint).sealed
+
+
+def test_every_webhook_has_its_own_secret_and_its_row_is_of_no_use_elsewhere(
+    receiver: Receiver, manager: User, owner: User
+) -> None:
+    first, one = create_webhook(user=manager, url=f"{receiver.url}/1")
+    second, other = create_webhook(user=manager, url=f"{receiver.url}/2")
+    assert one != other
+    assert len(one.removeprefix("whsec_")) >= 32
+    WebhookSecret.objects.filter(endpoint=second).update(sealed=WebhookSecret.objects.get(endpoint=first).sealed)
+    whole_job(owner)
+    send_due()
+    assert [received.path for received in receiver.received] == ["/hook/1"]
+    second.refresh_from_db()
+    assert "cannot be read with this server's key. Rotate it" in second.disabled_why
+
+
+def test_key_of_the_server_may_change_while_the_old_one_is_kept(
+    receiver: Receiver, manager: User, owner: User, settings: Settings
+) -> None:
+    _, secret = create_webhook(user=manager, url=receiver.url)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another-" * 5
+    whole_job(owner)
+    send_due()
+    assert receiver.received[0].verified(secret)
+
+
+def test_old_secret_holds_during_the_overlap_and_no_longer(receiver: Receiver, manager: User, owner: User) -> None:
+    endpoint, old = create_webhook(user=manager, url=receiver.url)
+    _, new = rotate_secret(user=manager, endpoint=endpoint, overlap_hours=1)
+    whole_job(owner)
+    send_due()
+    for secret in (old, new):
+        assert receiver.received[0].verified(secret)
+    WebhookSecret.objects.filter(until__isnull=False).update(until=timezone.now() - timedelta(seconds=1))
+    whole_job(owner)
+    send_due()
+    assert receiver.received[1].verified(new)
+    with pytest.raises(WebhookVerificationError):
+        receiver.received[1].verified(old)
+
+
+def test_secret_that_got_out_ends_at_once(receiver: Receiver, manager: User, owner: User) -> None:
+    endpoint, old = create_webhook(user=manager, url=receiver.url)
+    _, new = rotate_secret(user=manager, endpoint=endpoint, overlap_hours=0)
+    whole_job(owner)
+    send_due()
+    assert receiver.received[0].verified(new)
+    with pytest.raises(WebhookVerificationError):
+        receiver.received[0].verified(old)
+    assert WebhookSecret.objects.count() == 1
+
+
+def test_rotated_again_and_again_it_signs_by_four_at_most(receiver: Receiver, manager: User, owner: User) -> None:
+    endpoint, _ = create_webhook(user=manager, url=receiver.url)
+    secrets = [rotate_secret(user=manager, endpoint=endpoint)[1] for _ in range(6)]
+    whole_job(owner)
+    send_due()
+    signatures = receiver.received[0].headers["webhook-signature"].split(" ")
+    assert len(signatures) == 4
+    for secret in secrets[-4:]:
+        assert receiver.received[0].verified(secret)
+
+
+def test_later_news_of_a_job_waits_for_the_earlier_and_other_jobs_go_on(
+    receiver: Receiver, hook: WebhookEndpoint, owner: User
+) -> None:
+    receiver.will_answer(400)
+    first = whole_job(owner)
+    second = whole_job(owner)
+    send_due()
+    told = [(attributes(one)["subject"], attributes(one)["type"].rpartition(".")[2]) for one in receiver.received]
+    assert told[0] == (str(first.pk), "submitted")
+    whole = ["submitted", "queued", "started", "succeeded"]
+    assert told[1:] == [(str(second.pk), kind) for kind in whole], "the others of the first job wait"
+    pass_time(timedelta(seconds=6))
+    send_due()
+    told = [(attributes(one)["subject"], attributes(one)["type"].rpartition(".")[2]) for one in receiver.received]
+    assert told[5:] == [(str(first.pk), kind) for kind in whole]
+
+
+def test_repeat_has_the_same_id_and_body_and_a_new_time(
+    receiver: Receiver, manager: User, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, secret = create_webhook(user=manager, url=receiver.url)
+    receiver.will_answer(503)
+    whole_job(owner)
+    send_due()
+    pass_time(timedelta(seconds=6))
+    later = time.time() + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    Job.objects.update(name="renamed meanwhile")
+    send_due()
+    first, again = receiver.received
+    assert (first.headers["webhook-id"], first.body) == (again.headers["webhook-id"], again.body)
+    assert int(again.headers["webhook-timestamp"]) >= int(first.headers["webhook-timestamp"]) + 59
+    assert again.verified(secret)
+
+
+def test_test_is_sent_once_and_is_no_event_of_a_job(receiver: Receiver, hook: WebhookEndpoint) -> None:
+    receiver.will_answer(500)
+    failed = webhook_deliveries.send_test(endpoint=hook)
+    send_due()
+    failed.refresh_from_db()
+    assert (failed.state, failed.tries, failed.problem) == ("failed", 1, "500 Internal Server Error")
+    hook.refresh_from_db()
+    assert (hook.failures, hook.failing_since) == (0, None)
+    webhook_deliveries.send_test(endpoint=hook)
+    send_due()
+    said = attributes(receiver.received[1])
+    assert (said["type"], said["data"]) == ("esteira.webhook.test", {"webhook": str(hook.pk), "workspace": "lab"})
+    assert "subject" not in said
+
+
+def test_switched_off_it_drops_what_waits_and_hears_nothing(
+    receiver: Receiver, hook: WebhookEndpoint, manager: User, owner: User
+) -> None:
+    receiver.will_answer(503)
+    whole_job(owner)
+    send_due()
+    edit_webhook(user=manager, endpoint=hook, changes={"enabled": False})
+    pass_time(timedelta(hours=1))
+    whole_job(owner)
+    send_due()
+    assert len(receiver.received) == 1
+    assert states() == ["dropped"] * 4
+    for refused in (webhook_deliveries.send_test, webhook_deliveries.replay_missed):
+        with pytest.raises(Conflict, match="switched off"):
+            refused(endpoint=hook)
+    edit_webhook(user=manager, endpoint=hook, changes={"enabled": True})
+    send_due()
+    assert len(receiver.received) == 1, "what happened while it was off is no news"
+    assert webhook_deliveries.replay_missed(endpoint=hook) == 4
+    send_due()
+    assert types(receiver)[1:] == ["submitted", "queued", "started", "succeeded"]
+    assert states() == ["delivered"] * 4
+
+
+def test_replay_sends_it_again_under_its_id(receiver: Receiver, hook: WebhookEndpoint, owner: User) -> None:
+    whole_job(owner)
+    send_due()
+    delivery = WebhookDelivery.objects.get(kind=WebhookKind.SUCCEEDED)
+    webhook_deliveries.replay(endpoint=hook, delivery=delivery)
+    assert delivery.state == "waiting"
+    send_due()
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts.count()) == ("delivered", 2)
+    assert receiver.received[-1].headers["webhook-id"] == receiver.received[-2].headers["webhook-id"]
+
+
+def test_deliveries_are_kept_for_a_month(receiver: Receiver, hook: WebhookEndpoint, owner: User) -> None:
+    whole_job(owner)
+    send_due()
+    WebhookDelivery.objects.filter(kind=WebhookKind.QUEUED).update(finished_at=timezone.now() - timedelta(days=31))
+    forget_calls()
+    assert WebhookDelivery.objects.count() == 3
+
+
+def test_events_in_many_batches_are_told_once(
+    receiver: Receiver, hook: WebhookEndpoint, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_intake, "BATCH", 3)
+    for _ in range(3):
+        whole_job(owner)
+    send_due()
+    assert len(receiver.received) == 12
+
+
+class Killed(BaseException):
+    """As far as the rows go, what a kill -9 leaves."""
+
+
+@pytest.mark.parametrize(("at", "requests"), [("webhook.made", 4), ("webhook.claimed", 4), ("webhook.sent", 5)])
+def test_kill_in_the_middle_loses_nothing(
+    receiver: Receiver, hook: WebhookEndpoint, owner: User, at: str, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(point: str) -> None:
+        if point == at:
+            raise Killed
+
+    whole_job(owner)
+    for module in (webhook_intake, webhook_round):
+        monkeypatch.setattr(module, "point", killed)
+    with pytest.raises(Killed):
+        send_due()
+    for module in (webhook_intake, webhook_round):
+        monkeypatch.setattr(module, "point", lambda _: None)
+    if at != "webhook.made":
+        send_due()
+        assert set(states()) == {"waiting"}, "somebody may still be at it"
+        pass_time(timedelta(minutes=2, seconds=1))
+    send_due()
+    assert states() == ["delivered"] * 4
+    assert len(receiver.received) == requests
+    assert len({one.headers["webhook-id"] for one in receiver.received}) == 4
+
+
+def test_zombie_whose_lease_ran_out_changes_nothing(
+    receiver: Receiver, hook: WebhookEndpoint, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after its request until somebody else had sent the same delivery."""
+    whole_job(owner)
+
+    def meanwhile(point: str) -> None:
+        if point == "webhook.sent":
+            monkeypatch.setattr(webhook_round, "point", lambda _: None)
+            pass_time(timedelta(minutes=2, seconds=1))
+            webhook_round._round()
+
+    monkeypatch.setattr(webhook_round, "point", meanwhile)
+    send_due()
+    assert len(receiver.received) == 5
+    assert [one.attempts.count() for one in WebhookDelivery.objects.all()] == [1] * 4
+
+
+def test_beat_sends_and_tells() -> None:
+    tasks = {entry["task"] for entry in app.conf.beat_schedule.values()}
+    assert {"esteira.webhooks", "esteira.tell_of_webhooks"} <= tasks
+
+
+def test_manager_who_is_in_two_workspaces_sees_both(manager: User, stranger: User, people: Any) -> None:
+    create_webhook(user=manager, url="https://hooks.example/")
+    join(manager, people.elsewhere, "manager")
+    create_webhook(user=manager, url="https://hooks.example/", workspace="elsewhere")
+    assert WebhookEndpoint.objects.visible_to(manager).count() == 2
+    for other in (stranger, make_user("nobody")):
+        assert not WebhookEndpoint.objects.visible_to(other).exists()
