@@ -3,9 +3,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
 from django.shortcuts import render
+from django.urls import path
 
 from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
@@ -15,6 +18,7 @@ from orchestration.services.files import delete_file, undelete_file
 from orchestration.services.quarantine import release_from_quarantine
 from orchestration.services.receipts import history_of
 from orchestration.services.retention import release_file
+from orchestration.services.storage_state import storage_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +98,21 @@ class FileAdmin(ReadOnlyAdmin):
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orchestration.change_file")
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.storage_view)
+        return [path("storage/", view, name="orchestration_file_storage"), *super().get_urls()]
+
+    def storage_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Storage",
+            "states": storage_states(),
+            "days": settings.SCRUB_DAYS,
+        }
+        return render(request, "admin/orchestration/storage.html", context)
 
     @admin.action(description="Delete selected files", permissions=["operate"])
     def delete_files(self, request: HttpRequest, queryset: FileQuerySet) -> None:
