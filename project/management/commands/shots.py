@@ -11,13 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orchestration.models import ApiToken, Attempt, File, Job, Pipeline
+from orchestration.models import ApiToken, Attempt, File, Job, Pipeline, WebhookDelivery
 from orchestration.states import JobState
 from project.management.upload_states import upload_states
 
@@ -39,6 +40,23 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
 
 
 MANAGE: Final = str(settings.BASE_DIR / "manage.py")
+# What only a service says once: addresses of links, for `pages_now`.
+SHARED: Final = """
+from datetime import timedelta
+from pathlib import Path
+from django.conf import settings
+from orchestration.models import Job, User
+from orchestration.services.shares import Terms, create_share
+from orchestration.services.webhook_deliveries import send_test
+from orchestration.services.webhooks import create_webhook
+admin = User.objects.get(username="admin")
+job = Job.objects.filter(state="SUCCEEDED").order_by("-id").first()
+terms = Terms(days=7, name="For the reviewers", has_manifest=True), Terms(days=1, password="a long password")
+said = [create_share(user=admin, job=job, terms=one)[1] for one in terms]
+(Path(settings.ESTEIRA_HOME) / "links").write_text(chr(10).join(said))
+hook, _ = create_webhook(user=admin, url="https://example.org/hook?key=1", description="Tells the lab's chat")
+send_test(endpoint=hook)
+"""
 LONG_RUN: Final = """\
 pipeline: long-run
 version: 1.0.0
@@ -132,6 +150,7 @@ def _demo_jobs(home: Path, env: dict[str, str]) -> None:
     ):
         esteira = [sys.executable, "-m", "api_app.client", "run", *words, *(["--watch"] if waits else [])]
         subprocess.run(esteira, env=env, cwd=settings.BASE_DIR, check=False, capture_output=True)
+    subprocess.run([sys.executable, MANAGE, "shell", "-v", "0", "-c", SHARED], env=env, check=True)
     time.sleep(3)
 
 
@@ -154,7 +173,15 @@ def pages_now() -> dict[str, str]:
         pages["attempt"] = f"/attempts/{attempt.pk}/"
     for pipeline in Pipeline.objects.order_by("name"):
         pages[f"pipeline-{pipeline.name}"] = f"/pipelines/{pipeline.name}/"
-    pages |= {"admin-jobs": "/admin/orchestration/job/"}
+    if job := Job.objects.filter(state=JobState.SUCCEEDED).order_by("-id").first():
+        pages["shares"] = f"/jobs/{job.pk}/share/"
+    if delivery := WebhookDelivery.objects.order_by("-pk").first():
+        pages["webhook"] = f"/webhooks/{delivery.endpoint_id}/"
+        pages["webhook-delivery"] = f"/webhooks/{delivery.endpoint_id}/deliveries/{delivery.pk}/"
+    with suppress(FileNotFoundError):
+        links = (settings.ESTEIRA_HOME / "links").read_text().split()
+        pages |= {f"link-{at}": f"/{link.split('/', 3)[3]}" for at, link in enumerate(links)}
+    pages |= {"admin-jobs": "/admin/orchestration/job/", "admin-storage": "/admin/orchestration/file/storage/"}
     if ApiToken.objects.exists():
         pages["admin-tokens"] = "/admin/orchestration/apitoken/"
     return pages
