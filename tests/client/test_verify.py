@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import json
 import zipfile
 from dataclasses import dataclass, field
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from api_app.client.progress import CHUNK
+from api_app.client.verifying import Subject, Verdict, judge
 from orchestration.dsse import key_id, public_pem, signed
 from tests.client.conftest import Command
 from tests.client.fake_server import Platform
@@ -200,3 +203,19 @@ def test_name_that_is_twice_in_an_archive_is_refused(command: Command, made: Sig
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(path, "a") as archive:
         archive.writestr("report.html", b"evil")
     assert command("verify", path, "--keys", made.keys()).code == 2
+
+
+def test_file_that_unpacks_to_any_length_is_not_read_to_its_end() -> None:
+    bomb = io.BytesIO(bytes(20 * CHUNK))
+    verdict, subject = Verdict(), Subject("a", "0" * 64, 4)
+    lengths: list[int] = []
+    bomb_read = bomb.read
+
+    def counted(size: int | None = -1, /) -> bytes:
+        lengths.append(len(data := bomb_read(size)))
+        return data
+
+    bomb.read = counted  # type: ignore[method-assign]
+    judge(verdict, subject, lambda: bomb)
+    assert sum(lengths) <= CHUNK
+    assert "more than 4 bytes" in verdict.changed["a"]
