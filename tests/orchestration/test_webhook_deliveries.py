@@ -105,18 +105,26 @@ def test_what_happened_before_is_no_news(receiver: Receiver, manager: User, owne
     assert receiver.received == []
 
 
-def test_nothing_of_another_workspace_is_told(
-    receiver: Receiver, hook: WebhookEndpoint, stranger: User, elsewhere_secret: str
+def test_webhook_hears_nothing_of_what_happened_before_it_was_made_however_late_that_is_looked_at(
+    receiver: Receiver, hook: WebhookEndpoint, manager: User, owner: User
 ) -> None:
-    whole_job(stranger, name=elsewhere_secret)
+    whole_job(owner)
+    create_webhook(user=manager, url=f"{receiver.url}/later")
     send_due()
-    assert receiver.received == []
-    assert not WebhookDelivery.objects.exists()
+    assert {one.path for one in receiver.received} == {"/hook"}
 
 
-@pytest.fixture
-def elsewhere_secret() -> str:
-    return "canary-of-elsewhere"
+def test_nothing_of_another_workspace_is_told(
+    receiver: Receiver, hook: WebhookEndpoint, people: Any, owner: User, stranger: User
+) -> None:
+    other = make_user("olga")
+    join(other, people.elsewhere, "manager")
+    create_webhook(user=other, url=f"{receiver.url}/elsewhere")
+    whole_job(stranger, name="canary of elsewhere")
+    whole_job(owner, name="canary of lab")
+    send_due()
+    told = {(one.path, attributes(one)["data"]["name"]) for one in receiver.received}
+    assert told == {("/hook", "canary of lab"), ("/hook/elsewhere", "canary of elsewhere")}
 
 
 def test_signature_is_that_of_the_standard(receiver: Receiver, manager: User, owner: User) -> None:
@@ -345,6 +353,25 @@ def test_zombie_whose_lease_ran_out_changes_nothing(
     send_due()
     assert len(receiver.received) == 5
     assert [one.attempts.count() for one in WebhookDelivery.objects.all()] == [1] * 4
+
+
+def test_zombie_says_nothing_of_a_delivery_that_somebody_else_has_tried(
+    receiver: Receiver, manager: User, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_webhook(user=manager, url=receiver.url)
+    receiver.will_answer(400, 503)
+    whole_job(owner)
+
+    def meanwhile(point: str) -> None:
+        if point == "webhook.sent":
+            monkeypatch.setattr(webhook_round, "point", lambda _: None)
+            pass_time(timedelta(minutes=2, seconds=1))
+            webhook_round._round()
+
+    monkeypatch.setattr(webhook_round, "point", meanwhile)
+    send_due()
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.tries, delivery.status, delivery.attempts.count()) == (1, 503, 1)
 
 
 def test_beat_sends_and_tells() -> None:
