@@ -30,8 +30,6 @@ _OWN: Final = [
     *map(ip_network, ("0.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32", "100.100.100.200/32", "192.0.0.192/32")),
     *map(ip_network, ("::/128", "fe80::/10", "fd00:ec2::/32")),
 ]
-# Global by the tables, and each of them holds an IPv4 address that need not be.
-_HOLDS_IPV4: Final = [*map(ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96"))]
 
 
 class Target(NamedTuple):
@@ -133,6 +131,5 @@ def _is_own(address: Address) -> bool:
 def _is_public(address: Address) -> bool:
     if isinstance(address, IPv6Address) and (address.is_site_local or address.scope_id):
         return False
-    if address.is_reserved or any(address in network for network in _HOLDS_IPV4):
-        return False
-    return address.is_global
+    # Reserved is also what holds an IPv4 address that need not be public, such as NAT64's, global by the tables.
+    return address.is_global and not address.is_reserved

@@ -67,6 +67,7 @@ REFUSED = [
     "https://[64:ff9b:1::a9fe:a9fe]/",
     "https://[2002:7f00:1::]/",
     "https://[2001:0:7f00:1::]/",
+    "https://[4000::1]/",
     "https://[fe80::1]/",
     "https://[fe80::1%25eth0]/",
     "https://[fec0::1]/",
@@ -193,7 +194,9 @@ def test_operator_may_allow_a_network_and_then_http_goes_there_alone(
         look_up(read_url("http://public.example/"))
 
 
-@pytest.mark.parametrize("url", ["http://169.254.169.254/", "http://[fd00:ec2::254]/", "http://0.0.0.0/"])
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/", "http://[::ffff:169.254.169.254]/", "http://[fd00:ec2::254]/", "http://0.0.0.0/"]
+)
 def test_metadata_is_refused_whatever_the_operator_allows(settings: Settings, url: str) -> None:
     settings.WEBHOOK_NETWORKS = [ip_network("0.0.0.0/0"), ip_network("::/0")]
     settings.WEBHOOK_PORTS = [80]

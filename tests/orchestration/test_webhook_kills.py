@@ -1,0 +1,96 @@
+"""Senders that are killed or sleep past their lease: nothing is lost, and what they say late does not count."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestration.execution import webhook_intake, webhook_round
+from orchestration.execution.webhook_round import send_due
+from orchestration.models import WebhookDelivery, WebhookEndpoint
+from orchestration.services.webhooks import create_webhook
+from orchestration.states import WEBHOOK_CHOICES
+from tests.receiver import Receiver, pass_time, receiver, whole_job
+
+if TYPE_CHECKING:
+    from orchestration.models import User
+
+__all__ = ["receiver"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def hook(receiver: Receiver, manager: User) -> WebhookEndpoint:
+    return create_webhook(user=manager, url=receiver.url, kinds=WEBHOOK_CHOICES)[0]
+
+
+def states() -> list[str]:
+    return list(WebhookDelivery.objects.order_by("event_id").values_list("state", flat=True))
+
+
+class Killed(BaseException):
+    """As far as the rows go, what a kill -9 leaves."""
+
+
+@pytest.mark.parametrize(("at", "requests"), [("webhook.made", 4), ("webhook.claimed", 4), ("webhook.sent", 5)])
+def test_kill_in_the_middle_loses_nothing(
+    receiver: Receiver, hook: WebhookEndpoint, owner: User, at: str, requests: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(point: str) -> None:
+        if point == at:
+            raise Killed
+
+    whole_job(owner)
+    for module in (webhook_intake, webhook_round):
+        monkeypatch.setattr(module, "point", killed)
+    with pytest.raises(Killed):
+        send_due()
+    for module in (webhook_intake, webhook_round):
+        monkeypatch.setattr(module, "point", lambda _: None)
+    if at != "webhook.made":
+        send_due()
+        assert set(states()) == {"waiting"}, "somebody may still be at it"
+        pass_time(timedelta(minutes=2, seconds=1))
+    send_due()
+    assert states() == ["delivered"] * 4
+    assert len(receiver.received) == requests
+    assert len({one.headers["webhook-id"] for one in receiver.received}) == 4
+
+
+def test_zombie_whose_lease_ran_out_changes_nothing(
+    receiver: Receiver, hook: WebhookEndpoint, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped after its request until somebody else had sent the same delivery."""
+    whole_job(owner)
+
+    def meanwhile(point: str) -> None:
+        if point == "webhook.sent":
+            monkeypatch.setattr(webhook_round, "point", lambda _: None)
+            pass_time(timedelta(minutes=2, seconds=1))
+            webhook_round._round()
+
+    monkeypatch.setattr(webhook_round, "point", meanwhile)
+    send_due()
+    assert len(receiver.received) == 5
+    assert [one.attempts.count() for one in WebhookDelivery.objects.all()] == [1] * 4
+
+
+def test_zombie_says_nothing_of_a_delivery_that_somebody_else_has_tried(
+    receiver: Receiver, manager: User, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_webhook(user=manager, url=receiver.url)
+    receiver.will_answer(400, 503)
+    whole_job(owner)
+
+    def meanwhile(point: str) -> None:
+        if point == "webhook.sent":
+            monkeypatch.setattr(webhook_round, "point", lambda _: None)
+            pass_time(timedelta(minutes=2, seconds=1))
+            webhook_round._round()
+
+    monkeypatch.setattr(webhook_round, "point", meanwhile)
+    send_due()
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.tries, delivery.status, delivery.attempts.count()) == (1, 503, 1)
