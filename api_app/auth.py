@@ -66,6 +66,14 @@ SCOPE: Final[dict[str, str]] = {
     "list_results": "read",
     "read_log": "read",
     "show_openapi": "read",
+    "show_wes_service": "read",
+    "list_runs": "read",
+    "begin_run": "run",  # and `upload` for what is attached
+    "show_run": "read",
+    "show_run_status": "read",
+    "cancel_run": "run",
+    "list_run_tasks": "read",
+    "show_run_task": "read",
 }
 
 

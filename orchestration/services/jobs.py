@@ -76,7 +76,7 @@ def checked(user: User, workspace: Workspace, request: Request) -> Checked:
     """Raises NotFound, Invalid."""
     version = find_version(user=user, reference=request.pipeline)
     spec = PipelineSpec.from_json(version.spec)
-    params = _checked_params(spec, request.params)
+    params = check_params(spec, request.params)
     _check_labels(request.labels or {})
     return Checked(version, spec, params, _checked_inputs(workspace, spec, request.inputs))
 
@@ -137,7 +137,7 @@ def _replay(workspace: Workspace, key: str, request: Request) -> Job | None:
     return found
 
 
-def _checked_params(spec: PipelineSpec, given: dict[str, Any]) -> dict[str, Any]:
+def check_params(spec: PipelineSpec, given: dict[str, Any]) -> dict[str, Any]:
     try:
         return validate_params(spec.params, given)
     except ParamsError as exc:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
+from api_app.gate import RUNS
 from api_app.receiving import EXTENSION
 from orchestration.services.uploads.limits import BUNDLE_MAX
 from project.stack.answers import is_api, refusal
@@ -36,7 +37,10 @@ MAX_REQUESTS: Final = 2_000
 MAX_SOCKETS: Final = 2_000
 API_BODY: Final = 1 * MIB
 FORM_BODY: Final = 10 * MIB
-# Django spools whole bodies before it looks at the URL, in memory and then on disk: all of them together.
+# A run of WES with what is attached to it; larger files are uploaded first and named in it.
+RUN_BODY: Final = 64 * MIB
+# Django spools whole bodies before it looks at the URL, in memory and then on disk, and so does the API with
+# runs of WES: all of them together.
 ALL_FORM_BODIES: Final = 256 * MIB
 BUNDLE: Final = "/api/v1/uploads:put"
 BODIES: Final[Mapping[str, int]] = {
@@ -44,6 +48,7 @@ BODIES: Final[Mapping[str, int]] = {
     "/api/runner/v1/outputs": 8 * MIB,
     "/api/runner/v1/finish": 8 * MIB,
     BUNDLE: BUNDLE_MAX,
+    RUNS: RUN_BODY,
 }
 UPLOADS: Final = "/api/v1/uploads"
 TUS: Final = "/api/v1/tus"
@@ -166,7 +171,7 @@ class Body:
         self.limit = limits.limit_of(scope)
         self._waits = headers.get(b"expect", b"").lower() == b"100-continue"
         self._done = self.declared == 0 and b"transfer-encoding" not in headers
-        self._is_form = not is_api(scope)
+        self._is_form = not is_api(scope) or scope["path"] == RUNS
         self._until = time.monotonic() + WHOLE_BODY_S
         self._is_file = takes_files(scope)
         self._size = 0
