@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Concatenate, Final
 
-from api_app.database import in_db
+from api_app.database import in_db, in_files
 from api_app.errors import NotAuthenticated
 from api_app.gate import credential
 from orchestration.errors import Forbidden
@@ -74,6 +74,11 @@ SCOPE: Final[dict[str, str]] = {
     "cancel_run": "run",
     "list_run_tasks": "read",
     "show_run_task": "read",
+    "show_tes_service": "read",
+    "create_task": "run",
+    "list_tasks": "read",
+    "show_task": "read",
+    "cancel_task": "run",
 }
 
 
@@ -101,3 +106,15 @@ async def ask[**P, T](
         return work(identify(secret, scope).user, *args, **kwargs)
 
     return await in_db(identified)
+
+
+async def ask_at_length[**P, T](
+    request: Request, work: Callable[Concatenate[User, P], T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """For what waits on the disk: the threads that answer everybody go on meanwhile."""
+    secret, scope = credential(request).secret, scope_of(request)
+
+    def identified() -> T:
+        return work(identify(secret, scope).user, *args, **kwargs)
+
+    return await in_files(identified)

@@ -26,6 +26,7 @@ from api_app.routes import (
     pipelines,
     retention,
     runner,
+    tes,
     tus,
     uploads,
     wes,
@@ -85,6 +86,7 @@ def build() -> Api:
     app.include_router(v1)
     app.include_router(runner.router)
     app.include_router(wes.router)
+    app.include_router(tes.router)
     return app
 
 

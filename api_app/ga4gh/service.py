@@ -11,6 +11,7 @@ from django.conf import settings
 from pydantic import BaseModel
 
 WES_VERSION: Final = "1.1.0"
+TES_VERSION: Final = "1.1.0"
 
 
 class ServiceType(BaseModel):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from orchestration.states import FailureKind, JobState
+from django.db.models import Q
+
+from orchestration.states import JOB_FAILED, JOB_UNFINISHED, FailureKind, JobState
 
 if TYPE_CHECKING:
     from orchestration.models import Job
@@ -40,6 +42,16 @@ OF_FAILURE: Final[dict[str, State]] = {
     FailureKind.INTERRUPTED: State.SYSTEM_ERROR,
     FailureKind.PLATFORM: State.SYSTEM_ERROR,
 }
+
+
+def jobs_in(state: State) -> Q:
+    """Those that `state_of` says are in it."""
+    own = [ours for ours, theirs in OF_JOB.items() if theirs == state]
+    kinds = [kind for kind, theirs in OF_FAILURE.items() if theirs == state]
+    asked = Q(state__in=JOB_UNFINISHED, cancel_requested_at__isnull=False)
+    if state == State.CANCELING:
+        return asked
+    return (Q(state__in=own) & ~asked) | Q(state__in=JOB_FAILED, failure_kind__in=kinds)
 
 
 def state_of(job: Job) -> State:

@@ -43,12 +43,14 @@ RUN_BODY: Final = 64 * MIB
 # runs of WES: all of them together.
 ALL_FORM_BODIES: Final = 256 * MIB
 BUNDLE: Final = "/api/v1/uploads:put"
+TASKS: Final = "/ga4gh/tes/v1/tasks"
 BODIES: Final[Mapping[str, int]] = {
     "/api/runner/v1/log": 260 * KIB,
     "/api/runner/v1/outputs": 8 * MIB,
     "/api/runner/v1/finish": 8 * MIB,
     BUNDLE: BUNDLE_MAX,
     RUNS: RUN_BODY,
+    TASKS: 8 * MIB,  # texts that are a task's input come inside of it
 }
 UPLOADS: Final = "/api/v1/uploads"
 TUS: Final = "/api/v1/tus"

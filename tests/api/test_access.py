@@ -53,6 +53,7 @@ BODIES = {
     "sign_upload_batch": {"parts": [{"id": str(uuid4()), "number": 1, "crc64nvme": "rosUhgp5mIg="}]},
     "complete_upload_batch": {"ids": [str(uuid4())]},
     "preview_bulk": {"action": "cancel", "ids": [str(uuid4())]},
+    "create_task": {"executors": [{"image": "x", "command": ["true"]}]},
     "begin_bulk": {"action": "cancel", "ids": [str(uuid4())]},
 }
 UUID4 = re.compile(r"[0-9a-f]{8}-")
