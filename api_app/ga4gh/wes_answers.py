@@ -11,7 +11,7 @@ from api_app.answers import FILES_SHOWN
 from api_app.ga4gh.service import our_version
 from api_app.ga4gh.states import state_of
 from api_app.ga4gh.wes_schemas import ENGINE, TYPE, TYPE_VERSION, Log, RunLog, RunRequest, RunSummary, TaskLog
-from api_app.ga4gh.wording import WES
+from api_app.ga4gh.wording import TES, WES
 from orchestration.services.references import SCHEME, address_of_file, address_of_log
 from orchestration.services.runs import INPUTS
 from orchestration.services.status import results_of
@@ -49,8 +49,9 @@ def run_log(job: Job) -> RunLog:
     )
 
 
-def task_log(attempt: Attempt, spec: PipelineSpec) -> TaskLog:
-    """A task is one try of one item of a step; its two streams are one log."""
+def task_log(job: Job, attempt: Attempt, spec: PipelineSpec) -> TaskLog:
+    """A task is one try of one item of a step; its two streams are one log. A job of TES says where it stands there."""
+    is_tes = job.pipeline_version.pipeline.is_internal
     step = spec.step(attempt.step)
     return TaskLog(
         id=str(attempt.pk),
@@ -61,6 +62,7 @@ def task_log(attempt: Attempt, spec: PipelineSpec) -> TaskLog:
         stdout=address_of_log(attempt.pk),
         exit_code=attempt.exit_code,
         system_logs=[attempt.detail] if attempt.detail else [],
+        tes_uri=f"{settings.PUBLIC_URL}{TES}/tasks/{job.pk}" if is_tes else None,
     )
 
 

@@ -106,6 +106,7 @@ class Log(BaseModel):
 
 class TaskLog(Log):
     id: str
+    tes_uri: str | None = None
 
 
 class RunLog(BaseModel):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from starlette.types import Message, Send
 
 WES: Final = "/ga4gh/wes/v1"
+TES: Final = "/ga4gh/tes/v1"
 # What WES lists for a request that does not fit.
 _STATUS: Final[dict[int, int]] = {HTTPStatus.UNPROCESSABLE_ENTITY: HTTPStatus.BAD_REQUEST}
 

@@ -11,6 +11,7 @@ from api_app.ga4gh.service import TES_VERSION, service_fields
 from api_app.ga4gh.states import State, jobs_in
 from api_app.ga4gh.tes_answers import tasks_out
 from api_app.ga4gh.tes_schemas import TesCanceled, TesId, TesServiceInfo, TesTask, TesTaskIn, TesTasks, View
+from api_app.ga4gh.wording import TES
 from api_app.paging import MOST, Cursor, page
 from orchestration.errors import Invalid, NotFound
 from orchestration.models import User
@@ -19,8 +20,10 @@ from orchestration.services.references import SCHEME
 from orchestration.services.tasks.create import create_task as create
 from orchestration.services.tasks.look import find_task, tasks_of
 
-router = APIRouter(prefix="/ga4gh/tes/v1", tags=["ga4gh tes"], redirect_slashes=False)
+router = APIRouter(prefix=TES, tags=["ga4gh tes"], redirect_slashes=False)
 MOST_ASKED: Final = 2_047
+# A task may have a megabyte, and its contents eight.
+MOST_SHOWN: Final = {View.MINIMAL: MOST, View.BASIC: 50, View.FULL: 10}
 PageSize = Annotated[int, Query(ge=1, le=MOST_ASKED)]
 Tags = Annotated[list[str] | None, Query(max_length=32)]
 
@@ -64,14 +67,14 @@ async def list_tasks(
     page_token: Cursor = None,
     view: View = View.MINIMAL,
 ) -> TesTasks:
-    """Newest first. At most 200 on a page, whatever was asked for."""
+    """Newest first. At most 200 on a page, of BASIC 50 and of FULL 10, whatever was asked for."""
     wanted: dict[str, Any] = {"name__startswith": name_prefix} if name_prefix else {}
     tags = _tags(tag_key or [], tag_value or [])
     if exact := {key: value for key, value in tags.items() if value}:
         wanted["labels__contains"] = exact
     if tags:
         wanted["labels__has_keys"] = list(tags)
-    return await ask(request, _list, wanted, state, min(page_size, MOST), page_token, view)
+    return await ask(request, _list, wanted, state, min(page_size, MOST_SHOWN[view]), page_token, view)
 
 
 def _list(user: User, wanted: dict[str, Any], state: str, limit: int, token: str | None, view: View) -> TesTasks:

@@ -171,7 +171,7 @@ def _tasks(user: User, run_id: str, limit: int, token: str | None) -> TaskListRe
     found = page(attempts_of(job), limit=limit, cursor=token, descending=False)
     spec = PipelineSpec.from_json(job.pipeline_version.spec)
     return TaskListResponse(
-        task_logs=[task_log(attempt, spec) for attempt in found.rows], next_page_token=found.next_cursor or ""
+        task_logs=[task_log(job, attempt, spec) for attempt in found.rows], next_page_token=found.next_cursor or ""
     )
 
 
@@ -185,7 +185,7 @@ def _task(user: User, run_id: str, task_id: str) -> TaskLog:
     attempt = find_attempt(user=user, attempt_id=_id(task_id))
     if attempt.job_id != job.pk:
         raise NotFound("This run has no such task.")
-    return task_log(attempt, PipelineSpec.from_json(job.pipeline_version.spec))
+    return task_log(job, attempt, PipelineSpec.from_json(job.pipeline_version.spec))
 
 
 def _found(user: User, run_id: str) -> Job:

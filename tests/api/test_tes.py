@@ -20,7 +20,7 @@ from orchestration.services.work_orders import work_order
 from orchestration.states import JOB_FAILED, JOB_FINISHED, FailureKind, JobState
 from orchestration.storage.registry import get_storage
 from tests.api.door import token_of
-from tests.factories import make_file, make_job
+from tests.factories import make_file, make_job, publish_pipeline
 from tests.orchestration.play import end, holder, lease
 
 if TYPE_CHECKING:
@@ -107,12 +107,13 @@ def test_nobody_gets_around_the_door(tes: Tes, door: Door, manager: User, owner:
     version = Job.objects.get(pk=task_id).pipeline_version
     boss = door.as_(manager)
     body = {"params": {"task": json.dumps(TASK)}, "inputs": [str(make_file(lab, owner).pk)]}
-    for name in ("task", str(version)):
+    for name in ("task", "tes_task", str(version)):
         assert "There is no pipeline" in boss.json("POST", "/jobs", 404, json=body | {"pipeline": name})["detail"]
     assert boss("POST", f"/jobs/{task_id}/resubmit", json={}).status_code == 404
     assert [p["name"] for p in boss.json("GET", "/pipelines")["items"]] == []
     publish_built_ins()
-    assert not Pipeline.objects.filter(name="task", is_internal=False).exists()
+    assert not Pipeline.objects.filter(name="task").exists()
+    assert not Pipeline.objects.filter(name="tes_task", is_internal=False).exists()
 
 
 def test_page_of_a_task_shows_it_as_a_job_and_leads_to_no_pipeline(tes: Tes, manager: User) -> None:
@@ -121,7 +122,7 @@ def test_page_of_a_task_shows_it_as_a_job_and_leads_to_no_pipeline(tes: Tes, man
     page = browser.get(f"/jobs/{tes.create(name='sort numbers')}/")
     assert page.status_code == 200
     assert "sort numbers" in page.text
-    assert "/pipelines/task/" not in page.text
+    assert "/pipelines/" not in page.text.replace('href="/pipelines/"', "")
 
 
 def test_work_order_has_walls_places_and_programs(tes: Tes, settings: Settings) -> None:
@@ -151,6 +152,21 @@ def test_image_that_is_allowed_no_more_is_not_run(tes: Tes, settings: Settings) 
         work_order(attempt)
 
 
+def test_pipeline_that_somebody_called_the_same_is_not_touched(tes: Tes) -> None:
+    own = publish_pipeline(name="task")
+    assert Job.objects.get(pk=tes.create()).pipeline_version.pipeline != own.pipeline
+    own.pipeline.refresh_from_db()
+    assert (own.pipeline.latest, own.pipeline.versions.count()) == (own, 1)
+
+
+def test_task_is_a_run_of_wes_that_says_where_it_stands_here(tes: Tes) -> None:
+    task_id = tes.create()
+    leased(task_id)
+    answer = tes.door.send("GET", f"/ga4gh/wes/v1/runs/{task_id}/tasks", tes.token)
+    uri = answer.json()["task_logs"][0]["tes_uri"].removeprefix(settings.PUBLIC_URL)
+    assert tes.door.send("GET", uri, tes.token).json() == {"id": task_id, "state": "RUNNING"}
+
+
 def test_network_is_a_setting(tes: Tes, settings: Settings) -> None:
     settings.TES_NETWORK = True
     assert work_order(leased(tes.create()))["network"] is True
@@ -170,7 +186,7 @@ def test_resources_become_those_of_the_attempt_and_equal_ones_share_a_version(te
     assert (attempt.vcpu, attempt.memory_bytes) == (3, 1431 << 20)
     versions = [Job.objects.get(pk=task).pipeline_version_id for task in (first, second, other)]
     assert versions[0] == versions[1] != versions[2]
-    assert PipelineVersion.objects.filter(pipeline__name="task").count() == 2
+    assert PipelineVersion.objects.filter(pipeline__is_internal=True).count() == 2
 
 
 def test_same_file_may_be_two_inputs(tes: Tes, owner: User, lab: Workspace) -> None:

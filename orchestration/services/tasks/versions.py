@@ -15,7 +15,9 @@ from orchestration.spec.model import Resources
 if TYPE_CHECKING:
     from orchestration.spec.model import StepSpec
 
-NAME: Final = "task"
+FOLDER: Final = "task"
+# With a `_`, which no published pipeline can have: nobody's own pipeline is ever taken for it.
+NAME: Final = "tes_task"
 MIB: Final = 1 << 20
 GB: Final = 10**9
 
@@ -35,7 +37,7 @@ def version_for(*, vcpu: int | None, ram_gb: float | None, disk_gb: float | None
 @cache
 def _source() -> Source:
     """As it lies in this installation; another one has other versions."""
-    return load(BUILT_IN / NAME)
+    return load(BUILT_IN / FOLDER)
 
 
 def _code(source: Source) -> str:
@@ -61,6 +63,7 @@ def _make(source: Source, name: str, size: Resources) -> PipelineVersion:
     spec = source.spec
     sized = replace(
         spec,
+        name=NAME,
         version=name,
         # A task may do without files.
         accepts=replace(spec.accepts, min_files=0),

@@ -12,8 +12,9 @@ from typing import IO, Any
 NOT_FOUND = 127
 NOT_STARTED = 126
 BY_SIGNAL = 128
-# The mark stays: by it the platform finds whatever a task leaves behind.
-KEPT = ("ESTEIRA_ATTEMPT_ID", "HOME", "LANG", "TMPDIR")
+# By this the platform finds whatever a task leaves behind.
+MARK = "ESTEIRA_ATTEMPT_ID"
+KEPT = ("HOME", "LANG", "TMPDIR")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _call(executor: dict[str, Any], layer: str) -> int:
 def _environment(given: dict[str, str], layer: str) -> dict[str, str]:
     path = os.environ["PATH"].split(":", 1)[1]  # the first place is the platform's own Python
     own = {"PATH": f"{layer}/bin:{path}" if layer else path}
-    return {name: os.environ[name] for name in KEPT} | own | given
+    return {name: os.environ[name] for name in KEPT} | own | given | {MARK: os.environ[MARK]}
 
 
 def _not_started(wrong: Exception, code: int) -> int:
