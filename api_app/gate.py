@@ -27,6 +27,7 @@ RUNNER_LOG: Final = "/api/runner/v1/log"
 TUS: Final = "/api/v1/tus"
 OFFSETS: Final = b"application/offset+octet-stream"
 RUNS: Final = "/ga4gh/wes/v1/runs"
+TASKS: Final = "/ga4gh/tes/v1/tasks"
 FORMS: Final = frozenset({b"multipart/form-data", b"application/x-www-form-urlencoded"})
 RAW_BODIES: Final = frozenset({UPLOADS, RUNNER_LOG})
 # The signature in such an address is the permission, for these bytes and no others.

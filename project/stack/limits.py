@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
-from api_app.gate import RUNS
+from api_app.gate import BUNDLE, RUNS, TASKS
 from api_app.receiving import EXTENSION
 from orchestration.services.uploads.limits import BUNDLE_MAX
 from project.stack.answers import is_api, refusal
@@ -37,20 +37,15 @@ MAX_REQUESTS: Final = 2_000
 MAX_SOCKETS: Final = 2_000
 API_BODY: Final = 1 * MIB
 FORM_BODY: Final = 10 * MIB
-# A run of WES with what is attached to it; larger files are uploaded first and named in it.
-RUN_BODY: Final = 64 * MIB
-# Django spools whole bodies before it looks at the URL, in memory and then on disk, and so does the API with
-# runs of WES: all of them together.
+# Django spools whole bodies before it looks at the URL, and so are runs of WES: all of them together.
 ALL_FORM_BODIES: Final = 256 * MIB
-BUNDLE: Final = "/api/v1/uploads:put"
-TASKS: Final = "/ga4gh/tes/v1/tasks"
 BODIES: Final[Mapping[str, int]] = {
     "/api/runner/v1/log": 260 * KIB,
     "/api/runner/v1/outputs": 8 * MIB,
     "/api/runner/v1/finish": 8 * MIB,
     BUNDLE: BUNDLE_MAX,
-    RUNS: RUN_BODY,
-    TASKS: 8 * MIB,  # texts that are a task's input come inside of it
+    RUNS: 64 * MIB,  # with what comes along; larger files are uploaded first and named
+    TASKS: 8 * MIB,
 }
 UPLOADS: Final = "/api/v1/uploads"
 TUS: Final = "/api/v1/tus"

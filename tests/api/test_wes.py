@@ -105,6 +105,10 @@ def test_attachments_alone_are_the_input_in_their_order_and_keep_their_folders(w
     assert [(file.path, file.name, file.size) for file in files] == [("sub", "b.csv", 1), ("", "a.csv", 1)]
 
 
+def test_attachments_may_be_larger_than_other_requests(wes: Wes) -> None:
+    assert wes.run(("large.bin", b"x" * (2 << 20)))["run_id"]
+
+
 def test_client_that_sends_every_field_as_a_file_is_understood(wes: Wes) -> None:
     parts = [
         (name, (name, value))
