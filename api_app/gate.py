@@ -1,4 +1,4 @@
-"""What every request under /api must bring before a byte of its body is read: a credential, and JSON if it has a body.
+"""What every request under /api and /ga4gh must bring before a byte of its body is read: a credential, and JSON.
 
 A WebSocket brings a token too, or a ticket in its address, as a page can set no headers there. Cookies count for
 nothing here, so no page of another site can act for a signed-in user (SEC-004).
@@ -29,6 +29,9 @@ RUNNER_LOG: Final = "/api/runner/v1/log"
 TUS: Final = "/api/v1/tus"
 SIGNING_KEYS: Final = "/api/v1/signing-keys"
 OFFSETS: Final = b"application/offset+octet-stream"
+RUNS: Final = "/ga4gh/wes/v1/runs"
+TASKS: Final = "/ga4gh/tes/v1/tasks"
+FORMS: Final = frozenset({b"multipart/form-data", b"application/x-www-form-urlencoded"})
 RAW_BODIES: Final = frozenset({UPLOADS, RUNNER_LOG})
 # The signature in such an address is the permission, for these bytes and no others.
 PART: Final = re.compile(r"/api/v1/uploads/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/parts/([0-9]{1,5})")
@@ -69,20 +72,25 @@ def socket_credential(socket: WebSocket) -> Credential | None:
 
 
 def _refusal(scope: Scope) -> Response | None:
-    if scope["method"] == "PUT" and PART.fullmatch(scope["path"]):
+    headers, path = dict(scope["headers"]), scope["path"]
+    if _is_open(scope["method"], path):
         return None
-    if scope["method"] == "OPTIONS" and scope["path"].startswith(TUS):
-        return None
-    if (scope["method"], scope["path"]) == ("GET", SIGNING_KEYS):
-        return None
-    headers = dict(scope["headers"])
-    found = _credential(headers.get(b"authorization", b"").decode("latin-1"), scope["path"], scope["method"])
+    found = _credential(headers.get(b"authorization", b"").decode("latin-1"), path, scope["method"])
     if found is None:
         return answer(NotAuthenticated())
     scope[_KEY] = found
-    if _has_body(headers) and not _is_raw(scope, headers) and not _is_json(headers):
+    if path == RUNS and scope["method"] == "POST":
+        return None if _media_type(headers) in FORMS else problem(415, "Send the run as `multipart/form-data`.")
+    if _has_body(headers) and not _is_raw(scope, headers) and _media_type(headers) != b"application/json":
         return problem(415, "Send the body as `Content-Type: application/json`.")
     return None
+
+
+def _is_open(method: str, path: str) -> bool:
+    """To anybody, or to whoever has an address that was signed."""
+    if method == "PUT" and PART.fullmatch(path):
+        return True
+    return (method == "OPTIONS" and path.startswith(TUS)) or (method, path) == ("GET", SIGNING_KEYS)
 
 
 def _is_raw(scope: Scope, headers: dict[bytes, bytes]) -> bool:
@@ -121,6 +129,5 @@ def _has_body(headers: dict[bytes, bytes]) -> bool:
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
 
 
-def _is_json(headers: dict[bytes, bytes]) -> bool:
-    media_type = headers.get(b"content-type", b"").partition(b";")[0]
-    return media_type.strip().lower() == b"application/json"
+def _media_type(headers: dict[bytes, bytes]) -> bytes:
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower()

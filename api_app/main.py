@@ -1,4 +1,4 @@
-"""Builds the FastAPI app that answers everything under /api."""
+"""Builds the FastAPI app that answers everything under /api and /ga4gh."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from api_app import errors
 from api_app.database import close_lanes
+from api_app.ga4gh.wording import WES, WesErrors
 from api_app.gate import BUNDLE, PART, Gate
 from api_app.idempotency import Idempotency
 from api_app.routes import (
@@ -27,9 +28,11 @@ from api_app.routes import (
     retention,
     runner,
     shares,
+    tes,
     tus,
     uploads,
     webhooks,
+    wes,
 )
 from api_app.schemas import Problem
 
@@ -56,6 +59,8 @@ class Api(FastAPI):
             await parts.put_part(UUID(found[1]), int(found[2]), scope, receive, send)
         elif scope["type"] == "http" and (scope["method"], scope["path"]) == ("POST", BUNDLE):
             await parts.put_bundle(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"].startswith(f"{WES}/"):
+            await super().__call__(scope, receive, WesErrors(send))
         else:
             await super().__call__(scope, receive, send)
 
@@ -97,6 +102,8 @@ def build() -> Api:
     app.router.routes.extend(tus.routes)
     app.include_router(v1)
     app.include_router(runner.router)
+    app.include_router(wes.router)
+    app.include_router(tes.router)
     return app
 
 

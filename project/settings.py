@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from project import aws_cell, env, object_storage
+from project import aws_cell, env, object_storage, tes
 from project.embedded.location import embedded_database_url
 from project.kept_secret import made_once, signing_key
 from project.price_table import price_table
@@ -203,6 +203,10 @@ MAX_ACTIVE_JOBS = env.integer("ESTEIRA_MAX_ACTIVE_JOBS", 5_000, least=1, most=1_
 LOCAL_VCPUS = env.integer("ESTEIRA_LOCAL_VCPUS", max(4, 2 * (os.cpu_count() or 1)), least=1, most=4_096)
 LOCAL_MEMORY_MIB = env.integer("ESTEIRA_LOCAL_MEMORY_MIB", 0, least=0, most=1 << 24)
 STEP_ISOLATION = env.choice("ESTEIRA_STEP_ISOLATION", "auto", allowed=("auto", "none", "bubblewrap"))
+# Commands that people send (GA4GH's TES). None unless an administrator has said which images, who and whether online.
+TES_IMAGES = tes.images(engine=ENGINE)
+TES_ROLE = env.choice("ESTEIRA_TES_ROLE", "manager", allowed=("submitter", "manager"))
+TES_NETWORK = env.flag("ESTEIRA_TES_NETWORK", default=False)
 PUBLIC_URL = env.text("ESTEIRA_PUBLIC_URL", f"http://{ESTEIRA_HOST}:{ESTEIRA_PORT}").rstrip("/")
 # Starts that one dispatcher has under way on AWS, each with a connection to the database.
 HAND_OVERS_AT_ONCE = env.integer("ESTEIRA_HAND_OVERS_AT_ONCE", min(8, DB_POOL_SIZE - 2), least=1, most=DB_POOL_SIZE - 2)

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 class PipelineQuerySet(models.QuerySet["Pipeline"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Pipelines without a workspace are everybody's who is signed in."""
+        """Pipelines without a workspace are everybody's who is signed in. An internal one is nobody's to submit."""
         if not user.is_authenticated:
             return self.none()
+        offered = self.filter(is_internal=False)
         if user.is_superuser:
-            return self
+            return offered
         mine = Workspace.objects.visible_to(user)
-        return self.filter(Q(workspace__isnull=True) | Q(workspace__in=mine))
+        return offered.filter(Q(workspace__isnull=True) | Q(workspace__in=mine))
 
 
 class Pipeline(models.Model):
@@ -33,6 +34,8 @@ class Pipeline(models.Model):
     name = models.SlugField(max_length=63, unique=True)
     workspace = models.ForeignKey(Workspace, models.PROTECT, null=True, blank=True, related_name="pipelines")
     latest = models.ForeignKey("PipelineVersion", models.PROTECT, null=True, blank=True, related_name="+")
+    # Its versions are made by a door of the platform, which has checks of its own (services/tasks.py).
+    is_internal = models.BooleanField(default=False, db_default=False)
 
     objects: ClassVar = PipelineQuerySet.as_manager()
 

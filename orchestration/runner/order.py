@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 INDEX = "index.json"
 LONGEST_PATH = 4096
+SHARED = ("home", "root", "var", "tmp", "etc", "proc", "sys", "dev", "run")
+"""Folders of everybody's, never shown to a step as a whole."""
 CONTAINER = "container"
 """An isolation that is there already: this container, and nobody else is in it."""
 
@@ -67,6 +69,9 @@ class Order:
         self.heartbeat_s = _number(order, "heartbeat_s")
         self.patience_s = _number(order, "patience_s")
         self.cancel = order.get("cancel") is True
+        # Not in the first protocol: folders at the top that the step may write to, and programs that it may see.
+        self.places = [_top(name) for name in order.get("places", [])]
+        self.layers = [_folder(path) for path in order.get("layers", [])]
         if self.isolation not in ("auto", "none", "bubblewrap", CONTAINER):
             raise PlatformFault(f"The work order asks for an unknown isolation, `{self.isolation}`.")
 
@@ -76,6 +81,18 @@ def inner_path(path: str) -> str:
     parts = path.split("/")
     if "\0" in path or len(path) > LONGEST_PATH or any(part in ("", ".", "..") for part in parts):
         raise PlatformFault(f"The work order has the path {path[:200]!r}, which leads out of its folder.")
+    return path
+
+
+def _top(name: Any) -> str:
+    if not isinstance(name, str) or "/" in name or "\0" in name or name in ("", ".", ".."):
+        raise PlatformFault(f"The work order has the place {str(name)[:200]!r}, which is no folder at the top.")
+    return name
+
+
+def _folder(path: Any) -> str:
+    if not isinstance(path, str) or not path.startswith("/") or inner_path(path[1:]) in SHARED:
+        raise PlatformFault(f"The work order has the layer {str(path)[:200]!r}, which is no folder of programs.")
     return path
 
 

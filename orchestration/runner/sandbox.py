@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from .order import PlatformFault
 from .process import NotStarted, Start, resolve, start
 from .work import fresh
 
@@ -155,6 +156,15 @@ def wrap(bwrap: str, what: Start, order: Order, folders: Folders) -> Start:
     for name, place in (("tmp", "/tmp"), ("shm", "/dev/shm")):  # noqa: S108
         fresh(os.path.join(folders.tmp, name))
         options += ["--bind", os.path.join(folders.tmp, name), place]
+    for name in order.places:
+        fresh(os.path.join(folders.tmp, f"at-{name}"))
+        options += ["--bind", os.path.join(folders.tmp, f"at-{name}"), f"/{name}"]
+    for layer in order.layers:
+        if not os.path.isdir(layer):
+            raise PlatformFault(f"The programs that stand for an image are not on this machine: {layer}.")
+        python = os.path.join(layer, "bin", "python")
+        for path in (layer, *(interpreter(python)[1] if os.path.exists(python) else ())):
+            options += ["--ro-bind", path, path]
     program, needed = interpreter(order.python) if order.python else (None, [])
     for prefix in needed:
         options += ["--ro-bind", prefix, prefix]

@@ -75,9 +75,9 @@ class Checked:
     deadline: datetime | None
 
 
-def checked(user: User, workspace: Workspace, request: Request) -> Checked:
-    """Raises NotFound, Invalid."""
-    version = find_version(user=user, reference=request.pipeline)
+def checked(user: User, workspace: Workspace, request: Request, version: PipelineVersion | None = None) -> Checked:
+    """Raises NotFound, Invalid. `version`: of an internal pipeline, which nobody finds by its name."""
+    version = version or find_version(user=user, reference=request.pipeline)
     spec = PipelineSpec.from_json(version.spec)
     params = checked_params(spec, request.params)
     check_labels(request.labels or {})
@@ -86,7 +86,12 @@ def checked(user: User, workspace: Workspace, request: Request) -> Checked:
 
 
 def submit(
-    *, user: User, request: Request, idempotency_key: str = "", resubmitted_from: Job | None = None
+    *,
+    user: User,
+    request: Request,
+    idempotency_key: str = "",
+    resubmitted_from: Job | None = None,
+    version: PipelineVersion | None = None,
 ) -> tuple[Job, bool]:
     """The job and whether this call made it; False: the key had made it before.
 
@@ -95,7 +100,7 @@ def submit(
     workspace = find_workspace(user=user, slug=request.workspace, role=Role.SUBMITTER)
     if idempotency_key and (found := _replay(workspace, idempotency_key, request)):
         return found, False
-    wanted = checked(user, workspace, request)
+    wanted = checked(user, workspace, request, version)
     job = Job(
         workspace=workspace,
         created_by=user,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+INTERNAL: Final = frozenset({"task"})
+"""Folders among the built-in pipelines that are no offer to people: a door of the platform makes their versions."""
 BUILT_IN: Final = Path(__file__).resolve().parent.parent / "pipelines"
 STORAGE: Final = "code"
 
@@ -69,7 +71,7 @@ def bundle_key(sha256: str) -> str:
 
 def publish(*, source: Source, user: User | None = None) -> tuple[PipelineVersion, bool]:
     """The version and whether it is new. The same name and version with other content is refused."""
-    _store_bundle(source)
+    store_bundle(source)
     with transaction.atomic(durable=True):
         pipeline, _ = Pipeline.objects.select_for_update().get_or_create(name=source.spec.name)
         found = PipelineVersion.objects.filter(pipeline=pipeline, version=source.spec.version).first()
@@ -98,6 +100,8 @@ def publish_built_ins() -> list[PipelineVersion]:
     """
     published = []
     for folder in sorted(file.parent for file in BUILT_IN.glob("*/pipeline.yaml")):
+        if folder.name in INTERNAL:
+            continue
         try:
             published.append(publish(source=load(folder))[0])
         except Conflict as exc:
@@ -122,7 +126,7 @@ def find_version(*, user: User, reference: str) -> PipelineVersion:
     return version
 
 
-def _store_bundle(source: Source) -> None:
+def store_bundle(source: Source) -> None:
     if not source.bundle:
         return
     storage = get_storage(STORAGE)

@@ -65,7 +65,7 @@ def read_token(token: str) -> Holder:
 def _held(holder: Holder) -> Attempt:
     attempt: Attempt | None = (
         Attempt.objects.held_by(holder.attempt_id, holder.fence)
-        .select_related("job__pipeline_version", "job__workspace", "item__step_run")
+        .select_related("job__pipeline_version__pipeline", "job__workspace", "item__step_run")
         .first()
     )
     if attempt is None:
@@ -88,7 +88,7 @@ def _running(attempt: Attempt) -> None:
     if job.state in {JobState.QUEUED, JobState.STARTING}:
         # Job before attempt, as everybody who locks both: a cancel at this moment would be a deadlock.
         locked = Job.objects.select_for_update(no_key=True, of=("self",)).select_related(
-            "pipeline_version", "workspace"
+            "pipeline_version__pipeline", "workspace"
         )
         job = attempt.job = locked.get(pk=job.pk)
     if job.cancel_requested_at is not None:

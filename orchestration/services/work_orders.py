@@ -13,6 +13,7 @@ from orchestration.engines.leasing import piece_of_holder
 from orchestration.models import Attempt, File, Item, JobInput
 from orchestration.services.pipelines import STORAGE as CODE
 from orchestration.services.pipelines import bundle_key
+from orchestration.services.tasks.order import task_order
 from orchestration.spec.model import PipelineSpec, StepSpec
 from orchestration.states import FileKind, WorkState
 from orchestration.storage.registry import get_storage
@@ -58,6 +59,7 @@ def work_order(attempt: Attempt) -> dict[str, Any]:
         "heartbeat_s": HEARTBEAT_S,
         "patience_s": PATIENCE_S,
         "cancel": attempt.job.cancel_requested_at is not None,
+        **(task_order(attempt.job) if version.pipeline.is_internal else {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""Answers that the stack gives itself: a problem document under /api, a few lines for people elsewhere."""
+"""Answers that the stack gives itself: a problem document to programs, a few lines for people elsewhere."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import HTMLResponse, Response
 
-from api_app.errors import problem
+from api_app.ga4gh.wording import problem_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-API = "/api/"
+APIS = ("/api/", "/ga4gh/")
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -26,13 +26,13 @@ PAGE = """<!doctype html>
 
 def is_api(scope: MutableMapping[str, Any]) -> bool:
     path: str = scope["path"]
-    return path.startswith(API) or path == API[:-1]
+    return path.startswith(APIS) or f"{path}/" in APIS
 
 
 def refusal(
     scope: MutableMapping[str, Any], status: int, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     if is_api(scope):
-        return problem(status, detail, headers=headers)
+        return problem_for(scope["path"], status, detail, headers=headers)
     page = PAGE.format(title=escape(HTTPStatus(status).phrase), detail=escape(detail))
     return HTMLResponse(page, status, headers=headers)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
+from api_app.gate import BUNDLE, RUNS, TASKS
 from api_app.receiving import EXTENSION
 from orchestration.services.uploads.limits import BUNDLE_MAX
 from project.stack.answers import is_api, refusal
@@ -36,15 +37,16 @@ MAX_REQUESTS: Final = 2_000
 MAX_SOCKETS: Final = 2_000
 API_BODY: Final = 1 * MIB
 FORM_BODY: Final = 10 * MIB
-# Django spools whole bodies before it looks at the URL, in memory and then on disk: all of them together.
+# Django spools whole bodies before it looks at the URL, and so are runs of WES: all of them together.
 ALL_FORM_BODIES: Final = 256 * MIB
-BUNDLE: Final = "/api/v1/uploads:put"
 BODIES: Final[Mapping[str, int]] = {
     "/api/runner/v1/log": 260 * KIB,
     "/api/runner/v1/outputs": 8 * MIB,
     "/api/runner/v1/finish": 8 * MIB,
     BUNDLE: BUNDLE_MAX,
     "/api/v1/jobs:batch": 8 * MIB,
+    RUNS: 64 * MIB,  # with what comes along; larger files are uploaded first and named
+    TASKS: 8 * MIB,
 }
 UPLOADS: Final = "/api/v1/uploads"
 TUS: Final = "/api/v1/tus"
@@ -167,7 +169,7 @@ class Body:
         self.limit = limits.limit_of(scope)
         self._waits = headers.get(b"expect", b"").lower() == b"100-continue"
         self._done = self.declared == 0 and b"transfer-encoding" not in headers
-        self._is_form = not is_api(scope)
+        self._is_form = not is_api(scope) or scope["path"] == RUNS
         self._until = time.monotonic() + WHOLE_BODY_S
         self._is_file = takes_files(scope)
         self._size = 0

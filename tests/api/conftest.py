@@ -10,11 +10,14 @@ from api_app import database, passwords
 from orchestration.services.uploads import limits
 from tests.api.direct import PART
 from tests.api.door import Door, Visitor
+from tests.api.tes_client import Tes
 from tests.s3_double.fixtures import BUCKET, boto, s3
 from tests.s3_double.platform import direct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_django import Settings
 
     from orchestration.models import User
     from orchestration.storage.s3 import S3DirectStorage
@@ -82,3 +85,13 @@ def small_parts(direct: S3DirectStorage, s3: S3Double, monkeypatch: pytest.Monke
 @pytest.fixture
 def bucket(s3: S3Double) -> Bucket:
     return s3.store.buckets[BUCKET]
+
+
+@pytest.fixture
+def allowed(settings: Settings) -> None:
+    settings.TES_IMAGES = {"debian:13": "", "tools": "/opt/tools"}
+
+
+@pytest.fixture
+def tes(allowed: None, door: Door, manager: User) -> Tes:
+    return Tes(door, manager)

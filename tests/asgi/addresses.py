@@ -47,7 +47,17 @@ def api() -> list[tuple[str, str]]:
         path = (
             (context.path or "").replace("{name}", "noop").replace("{name:path}", "noop").replace("{number:int}", "1")
         )
-        for name in ("job_id", "file_id", "attempt_id", "token_id", "upload_id", "upload_id:uuid"):
+        for name in (
+            "job_id",
+            "file_id",
+            "attempt_id",
+            "token_id",
+            "upload_id",
+            "upload_id:uuid",
+            "bulk_id",
+            "run_id",
+            "task_id",
+        ):
             path = path.replace(f"{{{name}}}", str(uuid4()))
         found |= {(method, path) for method in context.methods or ()}
     return sorted(found)
@@ -57,7 +67,16 @@ def sockets() -> list[str]:
     return ["/" + _filled(str(pattern.pattern)) for pattern in websocket_urlpatterns]
 
 
-EXTRA = ["/static/nothing.css", "/static/../settings.py", "/nowhere", "/api", "/api/nowhere", "/favicon.ico"]
+EXTRA = [
+    "/static/nothing.css",
+    "/static/../settings.py",
+    "/nowhere",
+    "/api",
+    "/api/nowhere",
+    "/ga4gh",
+    "/ga4gh/wes/v1/nowhere",
+    "/favicon.ico",
+]
 
 
 def http() -> list[tuple[str, str]]:

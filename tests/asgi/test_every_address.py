@@ -31,7 +31,7 @@ def checked(answer: Answer, path: str) -> None:
     assert {name: answer.header(name) for name in FIXED} == FIXED, path
     csp = answer.header("content-security-policy") or ""
     assert csp in {API_CSP.decode(), APP_CSP.decode()}, path
-    assert csp == (API_CSP if path.startswith("/api") else APP_CSP).decode(), path
+    assert csp == (API_CSP if path.startswith(("/api", "/ga4gh")) else APP_CSP).decode(), path
     assert answer.header("x-frame-options") == "DENY", path
     assert answer.header("strict-transport-security") is None
     assert answer.header("server") is None

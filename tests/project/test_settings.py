@@ -11,6 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from project.tes import images
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -36,6 +38,11 @@ def start(tmp_path: Path, **env: str) -> subprocess.CompletedProcess[str]:
         ("ESTEIRA_STEP_ISOLATION", "docker", "auto or none or bubblewrap"),
         ("ESTEIRA_LOG_LEVEL", "LOUD", "DEBUG or INFO or WARNING or ERROR"),
         ("DATABASE_URL", "postgresql://[broken", "postgresql://user:password@host/name"),
+        ("ESTEIRA_TES_IMAGES", "debian:13", "IMAGE=host or IMAGE=/folder/of/programs"),
+        ("ESTEIRA_TES_IMAGES", "debian:13=/home", "IMAGE=host or IMAGE=/folder/of/programs"),
+        ("ESTEIRA_TES_IMAGES", "debian:13=/opt/../etc", "IMAGE=host or IMAGE=/folder/of/programs"),
+        ("ESTEIRA_TES_IMAGES", "debian:13=opt", "IMAGE=host or IMAGE=/folder/of/programs"),
+        ("ESTEIRA_TES_ROLE", "viewer", "submitter or manager"),
         ("ESTEIRA_API_THREADS", "500", "a whole number from 1 to 16"),
     ],
 )
@@ -45,6 +52,15 @@ def test_bad_value_ends_the_process_with_a_sentence(tmp_path: Path, name: str, v
     assert "Traceback" not in done.stderr
     assert name in done.stderr
     assert allowed in done.stderr
+
+
+def test_images_of_tasks_are_for_the_local_engine_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESTEIRA_TES_IMAGES", "debian:13=host, quay.io/tools@sha256:ab=/opt/tools")
+    assert images(engine="local") == {"debian:13": "", "quay.io/tools@sha256:ab": "/opt/tools"}
+    with pytest.raises(SystemExit, match="only `local` runs tasks"):
+        images(engine="aws")
+    monkeypatch.delenv("ESTEIRA_TES_IMAGES")
+    assert images(engine="aws") == {}
 
 
 def test_secret_is_read_from_a_file(tmp_path: Path) -> None:

@@ -256,3 +256,43 @@ def test_interpreter_brings_its_own_folders_and_no_other(tmp_path: Path) -> None
     assert interpreter(str(venv / "bin" / "python")) == (str(venv / "bin" / "python"), [str(venv), str(base)])
     assert interpreter(str(link)) == (str(base / "bin" / "python3"), [str(base)])
     assert interpreter("/usr/bin/python3")[1] == []
+
+
+@needs_bwrap
+def test_places_are_the_steps_own_and_layers_can_only_be_read(platform: Platform, launch: Launch) -> None:
+    tools = platform.folder / "tools"
+    (tools / "bin").mkdir(parents=True)
+    tool = tools / "bin" / "tool"
+    tool.write_text("#!/bin/sh\necho from the layer\n")
+    tool.chmod(0o755)
+    platform.order |= {"places": ["data", "srv"], "layers": [str(tools)]}
+    boxed(platform, ["sh", "-c", f"mkdir /data/a && echo x > /data/a/b && ls /srv && {tool}; touch {tools}/y; ls /"])
+    runner = launch()
+    assert runner.wait() == 0
+    said = platform.log.decode()
+    assert "from the layer" in said
+    assert "Read-only file system" in said
+    assert {"data", "srv"} <= set(said.split())
+    assert not (tools / "y").exists()
+    assert not (runner.work / "data").exists()
+
+
+@needs_bwrap
+def test_layer_that_is_not_there_is_the_platforms_fault(platform: Platform, launch: Launch) -> None:
+    platform.order["layers"] = ["/nowhere/tools"]
+    boxed(platform, ["true"])
+    assert launch().wait() == 0
+    assert platform.finish["failure_kind"] == "PLATFORM"
+    assert "/nowhere/tools" in platform.finish["detail"]
+
+
+@pytest.mark.parametrize(
+    "order", [{"places": ["a/b"]}, {"places": [".."]}, {"layers": ["/"]}, {"layers": ["/home"]}, {"layers": ["opt"]}]
+)
+def test_places_and_layers_that_lead_elsewhere_are_refused(
+    platform: Platform, launch: Launch, order: dict[str, list[str]]
+) -> None:
+    platform.order |= order
+    assert launch().wait() == 0
+    assert platform.finish["failure_kind"] == "PLATFORM"
+    assert "work order" in platform.finish["detail"]
