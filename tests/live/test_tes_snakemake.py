@@ -1,15 +1,7 @@
-"""Snakemake's executor for TES, unmodified: a workflow of two rules whose files lie in a bucket.
-
-It brings half a hundred packages, and a py-tes of its own (below 0.5), so it has an environment of its own:
-
-    uv venv snakemake && uv pip install -p snakemake/bin/python snakemake snakemake-executor-plugin-tes \
-        snakemake-storage-plugin-s3
-    ESTEIRA_TEST_SNAKEMAKE=$PWD/snakemake make test ARGS=tests/live/test_tes_snakemake.py
-"""
+"""Snakemake's executor for TES, unmodified: a workflow of two rules whose files lie in a bucket."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 from typing import TYPE_CHECKING, Final
 
@@ -19,13 +11,13 @@ from moto.server import ThreadedMotoServer
 
 from orchestration.runner.sandbox import find, works
 from tests.live.platform import Platform, running
+from tests.live.snakemake import environment_of_snakemake
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 BWRAP = find()
-HERE: Final = os.environ.get("ESTEIRA_TEST_SNAKEMAKE", "")
 IMAGE: Final = "snakemake/snakemake:v9"
 BUCKET: Final = "flow"
 REGION: Final = "us-east-1"
@@ -48,7 +40,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(400),
     pytest.mark.skipif(BWRAP is None or not works(BWRAP, None), reason="bubblewrap is missing or not allowed here"),
-    pytest.mark.skipif(not HERE, reason="ESTEIRA_TEST_SNAKEMAKE names no environment with Snakemake"),
 ]
 
 
@@ -63,12 +54,17 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def platform() -> Iterator[Platform]:
-    with running({"ESTEIRA_TES_IMAGES": f"{IMAGE}={HERE}", "ESTEIRA_TES_NETWORK": "true"}) as platform:
+def here() -> Path:
+    return environment_of_snakemake()
+
+
+@pytest.fixture
+def platform(here: Path) -> Iterator[Platform]:
+    with running({"ESTEIRA_TES_IMAGES": f"{IMAGE}={here}", "ESTEIRA_TES_NETWORK": "true"}) as platform:
         yield platform
 
 
-def test_snakemake_runs_its_rules_as_tasks(platform: Platform, endpoint: str, tmp_path: Path) -> None:
+def test_snakemake_runs_its_rules_as_tasks(platform: Platform, here: Path, endpoint: str, tmp_path: Path) -> None:
     s3 = boto3.client("s3", endpoint_url=endpoint, region_name=REGION, aws_access_key_id=KEY, aws_secret_access_key=KEY)
     s3.create_bucket(Bucket=BUCKET)
     s3.put_object(Bucket=BUCKET, Key="numbers.txt", Body=b"3\n1\n2\n")
@@ -77,7 +73,7 @@ def test_snakemake_runs_its_rules_as_tasks(platform: Platform, endpoint: str, tm
     (folder / "Snakefile").write_text(FLOW)
     said = subprocess.run(
         [
-            f"{HERE}/bin/snakemake", "--executor", "tes", "--jobs", "1", "--tes-url", f"{platform.url}/ga4gh/tes",
+            f"{here}/bin/snakemake", "--executor", "tes", "--jobs", "1", "--tes-url", f"{platform.url}/ga4gh/tes",
             "--default-storage-provider", "s3", "--default-storage-prefix", f"s3://{BUCKET}",
             "--storage-s3-endpoint-url", endpoint, "--storage-s3-region", REGION,
             "--container-image", IMAGE, "--envvars", "NO_PROXY", "--seconds-between-status-checks", "1",
@@ -85,7 +81,7 @@ def test_snakemake_runs_its_rules_as_tasks(platform: Platform, endpoint: str, tm
         ],
         cwd=folder,
         env={
-            "PATH": f"{HERE}/bin:/usr/bin:/bin",
+            "PATH": f"{here}/bin:/usr/bin:/bin",
             "HOME": str(folder),
             "NO_PROXY": "127.0.0.1",
             "SNAKEMAKE_TES_TOKEN": platform.token,
