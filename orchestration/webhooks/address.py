@@ -84,7 +84,8 @@ def look_up(target: Target) -> list[Address]:
         try:
             rows = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as exc:
-            raise AddressRefused(f"The name {target.host} is not known: {exc}.") from exc
+            why = getattr(exc, "strerror", None) or exc  # without the resolver's number
+            raise AddressRefused(f"The name {target.host} could not be looked up: {why}.") from exc
         found = list(dict.fromkeys(ip_address(row[4][0]) for row in rows))
     for address in found:
         try:
