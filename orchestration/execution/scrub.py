@@ -48,6 +48,10 @@ MOST_UNREAD: Final = 20
 CHANGED: Final = "Its bytes are no longer those that were stored: they were damaged in the storage."
 MISSING: Final = "Its bytes are missing from the storage."
 UNREADABLE: Final = "Its bytes cannot be read any more: the disk reports an error."
+WITNESSES: Final = 3
+NOT_THERE: Final = (
+    "The storage has neither this file nor any other that was asked for. Is it mounted, and the right one?"
+)
 RESTORED: Final = "its bytes are right again"
 
 
@@ -118,13 +122,35 @@ def _look(file: File, took: Callable[[int], None]) -> str:
             while block := source.read(BLOCK):
                 digest.update(block)
                 took(len(block))
-    except (FileNotFoundError, StorageGone):
+    except (FileNotFoundError, StorageGone) as exc:
+        if not _gives_others(file):
+            raise StorageUnavailable(NOT_THERE) from exc
         return MISSING
     except OSError as exc:
         if exc.errno != errno.EIO:
             raise
         return UNREADABLE
     return "" if digest.hexdigest() == file.sha256 else CHANGED
+
+
+def _gives_others(file: File) -> bool:
+    """Whether its storage has others of its files, the first and the last; or should have none.
+
+    Of a disk that is not mounted, or a bucket of another name, every file would be found missing, and jobs would fail.
+    """
+    others = File.objects.filter(storage=file.storage, scan_state=ScanState.CLEAN, purged_at__isnull=True)
+    others = others.exclude(key=file.key).exclude(sha256="")
+    witnesses = [*others.order_by("pk")[:WITNESSES], *others.order_by("-pk")[:WITNESSES]]
+    return not witnesses or any(_is_there(one) for one in witnesses)
+
+
+def _is_there(file: File) -> bool:
+    try:
+        with get_storage(file.storage).open(file.key, file.version) as source:
+            source.read(1)
+    except (FileNotFoundError, StorageGone):
+        return False
+    return True
 
 
 @transaction.atomic(durable=True)
