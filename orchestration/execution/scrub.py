@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
@@ -28,7 +27,7 @@ from orchestration.states import FileEventKind, ScanState
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from orchestration.execution.leader import Leader
     from orchestration.models.file import FileQuerySet
@@ -89,7 +88,7 @@ def scrub() -> int:
 def _round(reading: Reading) -> int:
     until, changed, unread = time.monotonic() + BUDGET_S, 0, list[str]()
     while time.monotonic() < until and len(unread) < MOST_UNREAD:
-        file = _due().exclude(key__in=unread).order_by("verified_at").first()
+        file = _next(unread)
         if file is None:
             break
         unread.append(file.key)
@@ -107,11 +106,21 @@ def _round(reading: Reading) -> int:
     return changed
 
 
-def _due() -> FileQuerySet:
-    sound = Q(scan_state=ScanState.CLEAN, verified_at__lte=Now() - timedelta(days=settings.SCRUB_DAYS))
-    damaged = Q(damaged_at__isnull=False, verified_at__lte=Now() - LOOK_AGAIN)
-    due: FileQuerySet = File.objects.filter(sound | damaged, purged_at__isnull=True).exclude(sha256="")
-    return due
+def _next(unread: Collection[str]) -> File | None:
+    """Whose time came first."""
+    found = [rows.exclude(key__in=unread).order_by("verified_at").first() for rows in _due()]
+    return min((file for file in found if file), key=lambda file: file.verified_at + _lasts(file), default=None)
+
+
+def _lasts(file: File) -> timedelta:
+    return LOOK_AGAIN if file.damaged_at else timedelta(days=settings.SCRUB_DAYS)
+
+
+def _due() -> tuple[FileQuerySet, FileQuerySet]:
+    """Of two kinds and asked for apart: each has an index, while for both in one every file would be looked at."""
+    there = File.objects.filter(purged_at__isnull=True).exclude(sha256="")
+    sound = there.filter(scan_state=ScanState.CLEAN, verified_at__lte=Now() - timedelta(days=settings.SCRUB_DAYS))
+    return sound, there.filter(damaged_at__isnull=False, verified_at__lte=Now() - LOOK_AGAIN)
 
 
 def _look(file: File, took: Callable[[int], None]) -> str:

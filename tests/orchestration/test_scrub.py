@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -123,6 +123,33 @@ def test_only_what_is_due_is_read_the_longest_unread_first(
     File.objects.filter(pk=gone.pk).update(deleted_at=timezone.now(), purged_at=timezone.now())
     scrub()
     assert read == ["oldest", "older"]
+
+
+def test_what_is_due_is_found_without_a_look_at_all_that_is_not() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plans = [rows.order_by("verified_at")[:1].explain() for rows in scrubbing._due()]
+    assert ["Index Cond: (verified_at <=" in plan for plan in plans] == [True, True], plans
+    assert "file_to_look_at_again" in plans[1]
+
+
+def test_damaged_file_is_looked_at_again_though_others_have_waited_for_longer(
+    owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = old(make_file(lab, owner, "damaged", b"1"))
+    flip(damaged)
+    scrub()
+    old(make_file(lab, owner, "late", b"2"), days=30.1)
+    old(damaged, days=1)
+    read: list[str] = []
+
+    def noted(file: File, _took: Callable[[int], None]) -> str:
+        read.append(file.name)
+        return ""
+
+    monkeypatch.setattr(scrubbing, "_look", noted)
+    scrub()
+    assert read == ["damaged", "late"]
 
 
 def test_zero_days_switch_it_off(owner: User, lab: Workspace, settings: Settings) -> None:
