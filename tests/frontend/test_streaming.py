@@ -53,6 +53,7 @@ def zipped(source: io.BytesIO) -> HttpResponseBase:
     return archive_attachment(RequestFactory().get("/"), Archive("a.zip", entries, length_of(entries), "e"))
 
 
+@pytest.mark.django_db  # the end of an answer looks at the connections of the database
 def test_file_of_a_client_that_leaves_before_the_first_block_is_closed() -> None:
     source = io.BytesIO(DATA)
     whole(source).close()  # as Django does, whatever became of the answer
@@ -90,3 +91,10 @@ def test_client_that_leaves_while_a_block_is_read_does_not_cut_the_read(
     asyncio.run(leave())
     assert source.closed
     assert not source.is_cut
+
+
+def test_nothing_is_read_for_who_asks_only_for_the_head() -> None:
+    source = io.BytesIO(DATA)
+    response = attachment(RequestFactory().head("/"), source, name="a", size=len(DATA), sha256="00" * 32)
+    assert (response.streaming, source.closed) == (False, True)
+    assert (response.status_code, response["Content-Length"]) == (200, str(len(DATA)))
