@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from typing import BinaryIO
 
     from django.http import HttpRequest
@@ -23,14 +24,38 @@ BLOCK: Final = 1 << 18
 _RANGE: Final = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})\Z")
 
 
-async def blocks(source: BinaryIO, length: int) -> AsyncIterator[bytes]:
-    """A synchronous iterator would be read whole into memory under ASGI."""
+class Blocks:
+    """Of an open file, which is closed at the end, or with the response where that never begins to send.
+
+    A synchronous iterator would be read whole into memory under ASGI.
+    """
+
+    def __init__(self, source: BinaryIO, length: int) -> None:
+        self._source, self._length = source, length
+
+    def close(self) -> None:
+        self._source.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = self._length
+        try:
+            while left > 0 and (block := await _in_thread(self._source.read, min(BLOCK, left))):
+                left -= len(block)
+                yield block
+        finally:
+            self._source.close()
+
+
+async def _in_thread[**P, T](call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Cancelled meanwhile, it still waits for the call: a file that is being read must not be closed."""
+    work = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
     try:
-        while length > 0 and (block := await asyncio.to_thread(source.read, min(BLOCK, length))):
-            length -= len(block)
-            yield block
-    finally:
-        source.close()
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        while not work.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([work])
+        raise
 
 
 def attachment(request: HttpRequest, source: BinaryIO, *, name: str, size: int, sha256: str) -> HttpResponseBase:
@@ -40,8 +65,12 @@ def attachment(request: HttpRequest, source: BinaryIO, *, name: str, size: int, 
         source.close()
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     start, end = span or (0, size)
-    source.seek(start)
-    response = StreamingHttpResponse(blocks(source, end - start), content_type="application/octet-stream")
+    response: HttpResponseBase = HttpResponse(content_type="application/octet-stream")
+    if request.method == "HEAD":
+        source.close()  # the server would throw every block away, and have read them all
+    else:
+        source.seek(start)
+        response = StreamingHttpResponse(Blocks(source, end - start), content_type="application/octet-stream")
     response["Content-Length"] = str(end - start)
     response["Content-Disposition"] = content_disposition_header(True, name)
     response["Repr-Digest"] = f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
@@ -78,12 +107,12 @@ def archive_attachment(request: HttpRequest, archive: Archive) -> HttpResponseBa
 async def _archive_blocks(archive: Archive, start: int, end: int) -> AsyncIterator[bytes]:
     source, left = archive.blocks(start), end - start
     try:
-        while left and (block := await asyncio.to_thread(next, source, None)) is not None:
+        while left and (block := await _in_thread(next, source, None)) is not None:
             if piece := block[:left]:
                 left -= len(piece)
                 yield piece
     finally:
-        await asyncio.to_thread(source.close)  # and the file it reads with it
+        await _in_thread(source.close)  # and the file it reads with it
 
 
 def _span(request: HttpRequest, size: int, etag: str) -> tuple[int, int] | None:

@@ -28,7 +28,8 @@ app.conf.beat_schedule = {
     "examine": {"task": "esteira.examine", "schedule": 10.0},
     "heal uploads": {"task": "esteira.heal_uploads", "schedule": 60.0},
     "sweep incoming": {"task": "esteira.sweep_incoming", "schedule": 3_600.0},
-    "scrub files": {"task": "esteira.scrub_files", "schedule": 60.0},
+    # Much more often than one round takes, or the rate that was set would be reached half of the time only.
+    "scrub files": {"task": "esteira.scrub_files", "schedule": 5.0},
     "sweep storage": {"task": "esteira.sweep_storage", "schedule": 3_600.0},
 }
 app.autodiscover_tasks(["orchestration"])

@@ -1,7 +1,9 @@
 """Whether files are those that a manifest names: in a folder, in a ZIP, or where the platform keeps them."""
 
 import hashlib
+import lzma
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +17,8 @@ from api_app.client.signatures import NotCheckableError
 MANIFEST = "esteira-manifest.json"
 MOST_MANIFEST_BYTES = 256 << 20
 """Of a foreign archive nothing is read without an end."""
+_SPOILT = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
+_UNREADABLE = "it cannot be unpacked from this archive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,10 @@ class Archive:
         return set(found)
 
     def open(self, name: str) -> BinaryIO:
-        return self._archive.open(name)  # type: ignore[return-value]  # of bytes, as any
+        try:
+            return self._archive.open(name)  # type: ignore[return-value]  # of bytes, as any
+        except RuntimeError as fault:  # encrypted, or packed in a way that is not known here
+            raise zipfile.BadZipFile(str(fault)) from fault
 
 
 @contextmanager
@@ -84,7 +91,7 @@ def source_of(path: Path) -> Iterator[Source]:
             return
         with zipfile.ZipFile(path) as archive:
             yield Archive(archive)
-    except zipfile.BadZipFile as fault:
+    except _SPOILT as fault:
         raise NotCheckableError(f"{path} is no ZIP, or not all of it is there ({fault}).") from fault
     except OSError as fault:
         raise LocalFileError(f"Cannot read {path} ({fault.strerror or fault}).") from fault
@@ -145,6 +152,8 @@ def judge(verdict: Verdict, subject: Subject, opens: Callable[[], BinaryIO]) -> 
     size, sha256 = _digest(subject, opens)
     if (size, sha256) == (subject.size, subject.sha256):
         verdict.good.append(subject.name)
+    elif sha256 == _UNREADABLE:
+        verdict.changed[subject.name] = _UNREADABLE
     elif size != subject.size:
         there = f"more than {subject.size:,}" if size > subject.size else f"{size:,}"
         verdict.changed[subject.name] = f"it has {there} bytes, the manifest says {subject.size:,}"
@@ -160,6 +169,6 @@ def _digest(subject: Subject, opens: Callable[[], BinaryIO]) -> tuple[int, str]:
             while size <= subject.size and (chunk := content.read(CHUNK)):
                 digest.update(chunk)
                 size += len(chunk)
-    except zipfile.BadZipFile:
-        return size, "not readable in this archive"
+    except _SPOILT:
+        return size, _UNREADABLE
     return size, digest.hexdigest()

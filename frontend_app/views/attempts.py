@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 
 from frontend_app.http import Request, answers_errors, page, whole_number
 from frontend_app.log_text import TAIL, log_text
-from frontend_app.streaming import blocks
+from frontend_app.streaming import Blocks
 from frontend_app.views.job_parts import source_names
 from orchestration.models import Event
 from orchestration.services.access import find_attempt, find_job
@@ -75,7 +75,7 @@ def attempt_log_download(request: Request, attempt_id: UUID) -> HttpResponseBase
     name = f"{attempt.step}-{attempt.item_index}-run{attempt.run}-try{attempt.number}.log"
     size = storage.size(key)
     response: HttpResponseBase = (
-        StreamingHttpResponse(blocks(storage.open(key), size), content_type="application/octet-stream")
+        StreamingHttpResponse(Blocks(storage.open(key), size), content_type="application/octet-stream")
         if size
         else HttpResponse(b"", content_type="application/octet-stream")
     )

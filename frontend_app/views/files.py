@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
 from frontend_app.preview import FRAMED, POLICY, TEXT_SHOWN, preview_kind
-from frontend_app.streaming import attachment, blocks
+from frontend_app.streaming import Blocks, attachment
 from frontend_app.views.retention import EXTENSIONS_DAYS, undoable
 from frontend_app.words import BYTES
 from orchestration.errors import Conflict
@@ -136,7 +136,7 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
         response = render(request, "frontend_app/files/text.html", context)
     else:
         media_type = _SHOWN_AS.get(kind, file.media_type)
-        response = StreamingHttpResponse(blocks(_open(file), file.size), content_type=media_type)
+        response = StreamingHttpResponse(Blocks(_open(file), file.size), content_type=media_type)
         response["Content-Length"] = str(file.size)
     response["Content-Security-Policy"] = POLICY
     response["X-Content-Type-Options"] = "nosniff"

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
@@ -28,7 +27,7 @@ from orchestration.states import FileEventKind, ScanState
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from orchestration.execution.leader import Leader
     from orchestration.models.file import FileQuerySet
@@ -48,6 +47,10 @@ MOST_UNREAD: Final = 20
 CHANGED: Final = "Its bytes are no longer those that were stored: they were damaged in the storage."
 MISSING: Final = "Its bytes are missing from the storage."
 UNREADABLE: Final = "Its bytes cannot be read any more: the disk reports an error."
+WITNESSES: Final = 3
+NOT_THERE: Final = (
+    "The storage has neither this file nor any other that was asked for. Is it mounted, and the right one?"
+)
 RESTORED: Final = "its bytes are right again"
 
 
@@ -85,7 +88,7 @@ def scrub() -> int:
 def _round(reading: Reading) -> int:
     until, changed, unread = time.monotonic() + BUDGET_S, 0, list[str]()
     while time.monotonic() < until and len(unread) < MOST_UNREAD:
-        file = _due().exclude(key__in=unread).order_by("verified_at").first()
+        file = _next(unread)
         if file is None:
             break
         unread.append(file.key)
@@ -103,11 +106,21 @@ def _round(reading: Reading) -> int:
     return changed
 
 
-def _due() -> FileQuerySet:
-    sound = Q(scan_state=ScanState.CLEAN, verified_at__lte=Now() - timedelta(days=settings.SCRUB_DAYS))
-    damaged = Q(damaged_at__isnull=False, verified_at__lte=Now() - LOOK_AGAIN)
-    due: FileQuerySet = File.objects.filter(sound | damaged, purged_at__isnull=True).exclude(sha256="")
-    return due
+def _next(unread: Collection[str]) -> File | None:
+    """Whose time came first."""
+    found = [rows.exclude(key__in=unread).order_by("verified_at").first() for rows in _due()]
+    return min((file for file in found if file), key=lambda file: file.verified_at + _lasts(file), default=None)
+
+
+def _lasts(file: File) -> timedelta:
+    return LOOK_AGAIN if file.damaged_at else timedelta(days=settings.SCRUB_DAYS)
+
+
+def _due() -> tuple[FileQuerySet, FileQuerySet]:
+    """Of two kinds and asked for apart: each has an index, while for both in one every file would be looked at."""
+    there = File.objects.filter(purged_at__isnull=True).exclude(sha256="")
+    sound = there.filter(scan_state=ScanState.CLEAN, verified_at__lte=Now() - timedelta(days=settings.SCRUB_DAYS))
+    return sound, there.filter(damaged_at__isnull=False, verified_at__lte=Now() - LOOK_AGAIN)
 
 
 def _look(file: File, took: Callable[[int], None]) -> str:
@@ -118,13 +131,35 @@ def _look(file: File, took: Callable[[int], None]) -> str:
             while block := source.read(BLOCK):
                 digest.update(block)
                 took(len(block))
-    except (FileNotFoundError, StorageGone):
+    except (FileNotFoundError, StorageGone) as exc:
+        if not _gives_others(file):
+            raise StorageUnavailable(NOT_THERE) from exc
         return MISSING
     except OSError as exc:
         if exc.errno != errno.EIO:
             raise
         return UNREADABLE
     return "" if digest.hexdigest() == file.sha256 else CHANGED
+
+
+def _gives_others(file: File) -> bool:
+    """Whether its storage has others of its files, the first and the last; or should have none.
+
+    Of a disk that is not mounted, or a bucket of another name, every file would be found missing, and jobs would fail.
+    """
+    others = File.objects.filter(storage=file.storage, scan_state=ScanState.CLEAN, purged_at__isnull=True)
+    others = others.exclude(key=file.key).exclude(sha256="")
+    witnesses = [*others.order_by("pk")[:WITNESSES], *others.order_by("-pk")[:WITNESSES]]
+    return not witnesses or any(_is_there(one) for one in witnesses)
+
+
+def _is_there(file: File) -> bool:
+    try:
+        with get_storage(file.storage).open(file.key, file.version) as source:
+            source.read(1)
+    except (FileNotFoundError, StorageGone):
+        return False
+    return True
 
 
 @transaction.atomic(durable=True)

@@ -38,20 +38,23 @@ GONE: Final = "The receiver answered 410 Gone: it wants nothing more."
 SILENT: Final = "Nothing got through for three days. The last try: {said}"
 
 
-def record(delivery: WebhookDelivery, reply: Reply) -> bool:
-    """False: somebody else has sent it meanwhile, or it was dropped, and nothing is written."""
+def record(delivery: WebhookDelivery, reply: Reply, *, url: str) -> bool:
+    """`url` is where it was sent. False: somebody else has sent it meanwhile, or it was dropped; nothing is written."""
     with transaction.atomic():
         endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=delivery.endpoint_id).first()
         if endpoint is None:
             return False
-        settled = _settled(delivery, reply)
+        # The receiver before the present one has refused it: that is no word of the present one's.
+        is_elsewhere = endpoint.url != url
+        settled = {"due_at": Now()} if is_elsewhere and not _went_through(reply) else _settled(delivery, reply)
         mine = WebhookDelivery.objects.waiting().filter(pk=delivery.pk, tries=delivery.tries)
         if not mine.update(tries=F("tries") + 1, status=reply.status, problem=_said(reply)[:500], **settled):
             return False
         WebhookAttempt.objects.create(
             delivery=delivery, took_ms=reply.took_ms, status=reply.status, problem=reply.problem, answer=reply.answer
         )
-        _judge(endpoint, delivery, reply)
+        if not is_elsewhere:
+            _judge(endpoint, delivery, reply)
     log.info(
         "webhook sent",
         extra={

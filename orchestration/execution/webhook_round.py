@@ -163,7 +163,7 @@ def _next(endpoint_id: UUID, holder: UUID | None) -> bool:
     point("webhook.claimed")
     reply = _send(endpoint.url, delivery, secrets)
     point("webhook.sent")
-    return record(delivery, reply)
+    return record(delivery, reply, url=endpoint.url)
 
 
 def _let_go() -> None:

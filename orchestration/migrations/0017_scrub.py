@@ -1,4 +1,5 @@
 import django.db.models.functions.datetime
+from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
 FILE_EVENT_KINDS = [
@@ -21,7 +22,8 @@ class Migration(migrations.Migration):
             "kind",
             models.CharField(choices=[(kind, kind) for kind in FILE_EVENT_KINDS], max_length=16),
         ),
-        migrations.AddConstraint(
+        # Rows that are there have no `damaged_at` yet: looking at each of millions would only hold the lock.
+        AddConstraintNotValid(
             "file",
             models.CheckConstraint(
                 condition=models.Q(("damaged_at__isnull", True), ("scan_state", "quarantined"), _connector="OR"),

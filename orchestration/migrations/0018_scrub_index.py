@@ -1,4 +1,4 @@
-from django.contrib.postgres.operations import AddIndexConcurrently
+from django.contrib.postgres.operations import AddIndexConcurrently, ValidateConstraint
 from django.db import migrations, models
 
 
@@ -18,5 +18,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(("purged_at__isnull", True)), fields=["verified_at"], name="file_to_verify"
             ),
         ),
+        # Reads and writes go on meanwhile.
+        ValidateConstraint("file", "file_damaged_is_quarantined"),
         migrations.RunSQL("RESET statement_timeout", migrations.RunSQL.noop),
     ]

@@ -117,6 +117,11 @@ class File(models.Model):
             ),
             models.Index(fields=["verified_at"], condition=Q(purged_at__isnull=True), name="file_to_verify"),
             models.Index(
+                fields=["verified_at"],
+                condition=Q(damaged_at__isnull=False, purged_at__isnull=True),
+                name="file_to_look_at_again",
+            ),
+            models.Index(
                 fields=["workspace"], condition=Q(purged_at__isnull=True), include=["size"], name="file_counts"
             ),
             models.Index(fields=["workspace", "sha256"], condition=Q(purged_at__isnull=True), name="file_twins"),

@@ -9,5 +9,4 @@ from orchestration.services import manifests
 
 @shared_task(name="esteira.sign_manifests")
 def sign_manifests() -> None:
-    while manifests.sign_due() == manifests.BATCH:
-        pass
+    manifests.sign_due()

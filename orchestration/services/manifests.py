@@ -18,12 +18,15 @@ from django.db.models.functions import Now
 from orchestration import dsse
 from orchestration.crate import crate_of
 from orchestration.errors import JobNotFinished, NotFound
+from orchestration.execution.isolation import one_at_a_time
 from orchestration.models import Job, Manifest, SigningKey
 from orchestration.services.results import CRATE, MANIFEST
 from orchestration.services.statements import statement_of
 from orchestration.states import JOB_FINISHED
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from django.db.models import QuerySet
 
@@ -31,6 +34,8 @@ log = logging.getLogger(__name__)
 LOOKS_BACK: Final = timedelta(days=1)
 """Jobs that ended before, and have none, get theirs when somebody asks."""
 BATCH: Final = 100
+MOST_UNSIGNED: Final = 100
+"""Jobs of one sweep that cannot be signed: more of them are not their own trouble."""
 
 
 def manifest_of(*, job: Job) -> Manifest:
@@ -39,19 +44,27 @@ def manifest_of(*, job: Job) -> Manifest:
     return made or _sign(job)
 
 
-def sign_due() -> int:
-    """How many were made: of jobs that ended of late and have none."""
+def sign_due() -> None:
+    """For jobs that ended of late and have none. One that cannot be signed keeps no other from it."""
     signed = Manifest.objects.filter(job=OuterRef("pk"), run=OuterRef("run"))
     ended = Job.objects.filter(state__in=JOB_FINISHED, finished_at__gt=Now() - LOOKS_BACK)
     due = ended.filter(~Exists(signed)).order_by("finished_at")
-    jobs = list(due.select_related("pipeline_version__pipeline", "workspace", "created_by")[:BATCH])
-    for job in jobs:
-        try:
-            manifest_of(job=job)
-        except JobNotFinished:
-            # Retried between the look and here: its next end is signed.
-            log.info("manifest not due any more", extra={"job_id": str(job.pk)})
-    return len(jobs)
+    due = due.select_related("pipeline_version__pipeline", "workspace", "created_by")
+    unsigned: list[UUID] = []
+    while len(unsigned) < MOST_UNSIGNED and (jobs := list(due.exclude(pk__in=unsigned)[:BATCH])):
+        for job in jobs:
+            unsigned.append(job.pk)
+            with one_at_a_time(job.pk):
+                _sign_ended(job)
+                unsigned.remove(job.pk)
+
+
+def _sign_ended(job: Job) -> None:
+    try:
+        manifest_of(job=job)
+    except JobNotFinished:
+        # Retried between the look and here: its next end is signed.
+        log.info("manifest not due any more", extra={"job_id": str(job.pk)})
 
 
 def _sign(job: Job) -> Manifest:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.execution.webhook_intake import begin_bookmark
-from orchestration.models import WebhookEndpoint, WebhookSecret
+from orchestration.models import WebhookDelivery, WebhookEndpoint, WebhookSecret
 from orchestration.services.access import find_workspace
 from orchestration.states import WEBHOOK_CHOICES, WEBHOOK_ENDS, Role
 from orchestration.webhooks.address import read_url
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 MOST_OF_A_WORKSPACE: Final = 20
 MOST_SECRETS: Final = 4
 """Each signs: the header must not grow without end."""
+MOST_TOGETHER: Final = 1_000
+"""Deliveries of a deleted webhook in one statement: all of a long log would take longer than any may."""
 OVERLAP_HOURS: Final = 24
 LONGEST_OVERLAP_HOURS: Final = 168
 # What is known of the receiver belongs to the address and to the time it was sent to.
@@ -101,10 +103,27 @@ def edit_webhook(*, user: User, endpoint: WebhookEndpoint, changes: dict[str, An
 
 
 def delete_webhook(*, user: User, endpoint: WebhookEndpoint) -> None:
-    """With its deliveries: nothing more is sent, and the log of it is gone."""
-    with transaction.atomic(durable=True):
-        endpoint.delete()
+    """With its deliveries: nothing more is sent, and the log of it is gone.
+
+    Whoever is killed on the way leaves it switched off; asked again, the rest is deleted.
+    """
+    WebhookEndpoint.objects.filter(pk=endpoint.pk).update(enabled_at=None)
+    while _delete_some(endpoint.pk):
+        pass
     _note(user, endpoint, "deleted")
+
+
+@transaction.atomic(durable=True)
+def _delete_some(endpoint_id: UUID) -> bool:
+    """Deliveries; where none is left, the webhook itself, and then False."""
+    mine = WebhookEndpoint.objects.filter(pk=endpoint_id)
+    # Before its deliveries, in the order of whoever records a try; and none is made while it is held like this.
+    list(mine.select_for_update())
+    ids = list(WebhookDelivery.objects.filter(endpoint=endpoint_id).values_list("pk", flat=True)[:MOST_TOGETHER])
+    WebhookDelivery.objects.filter(pk__in=ids).delete()
+    if not ids:
+        mine.delete()
+    return bool(ids)
 
 
 def rotate_secret(*, user: User, endpoint: WebhookEndpoint, overlap_hours: int = OVERLAP_HOURS) -> tuple[Any, str]:

@@ -17,7 +17,9 @@ from rocrate.rocrate import ROCrate
 
 from api_app.client.cli import main
 from orchestration.models import Job, Manifest, SigningKey
+from orchestration.services import manifests
 from orchestration.services.manifest_task import sign_manifests
+from orchestration.services.statements import statement_of
 from project import kept_secret
 from tests.api.test_archives import result
 from tests.factories import make_file, make_job
@@ -142,6 +144,23 @@ def test_jobs_that_ended_are_signed_without_anybody_asking(owner: User, lab: Wor
     sign_manifests()
     sign_manifests()
     assert set(Manifest.objects.values_list("job", flat=True)) == {job.pk, failed.pk}
+
+
+def test_job_that_cannot_be_signed_keeps_no_other_from_it(
+    owner: User, lab: Workspace, job: Job, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = make_job(owner, lab, state="FAILED", finished_at=timezone.now() - timedelta(hours=1))
+
+    def told(one: Job) -> Any:
+        if one == odd:
+            raise ValueError("nobody thought of this")
+        return statement_of(one)
+
+    monkeypatch.setattr(manifests, "statement_of", told)
+    monkeypatch.setattr(manifests, "BATCH", 1)
+    sign_manifests()
+    assert set(Manifest.objects.values_list("job", flat=True)) == {job.pk}
+    assert "nobody thought of this" in caplog.text
 
 
 def test_keys_are_there_for_anybody_also_those_that_sign_no_more(

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -219,3 +220,47 @@ def test_file_that_unpacks_to_any_length_is_not_read_to_its_end() -> None:
     judge(verdict, subject, lambda: bomb)
     assert sum(lengths) <= CHUNK
     assert "more than 4 bytes" in verdict.changed["a"]
+
+
+def test_manifest_of_another_job_does_not_pass_for_that_of_the_one_asked_for(command: Command, made: Signed) -> None:
+    with zipfile.ZipFile(made.zipped()) as archive:
+        archive.extractall("out")
+    other = made.platform.add_job(state="SUCCEEDED", finished_at="2026-01-01T00:00:00Z")["id"]
+    for done in (command("verify", other), command("verify", "out", "--job", other)):
+        assert (done.code, f"is of job {made.job['id']}, not of {other}" in done.err) == (1, True), done.err
+
+
+def test_statement_that_speaks_of_no_job_cannot_be_checked(command: Command, made: Signed) -> None:
+    envelope = made.envelope(predicate={})
+    done = command("verify", made.zipped(envelope=envelope), "--keys", made.keys())
+    assert (done.code, "speaks of no job" in done.err) == (2, True)
+
+
+def _encrypted(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 8] |= 1
+    path.write_bytes(data)
+
+
+def _odd_method(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 10] = 97
+    path.write_bytes(data)
+
+
+def _not_deflated(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 10] = data[data.rindex(b"PK\x03\x04") + 8] = zipfile.ZIP_DEFLATED
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("spoil", [_encrypted, _odd_method, _not_deflated])
+def test_file_that_cannot_be_unpacked_is_named_as_changed(
+    command: Command, made: Signed, spoil: Callable[[Path], None]
+) -> None:
+    path = made.zipped()
+    spoil(path)
+    done = command("verify", path, "--keys", made.keys())
+    assert (done.code, "CHANGED     pages/1.txt" in done.out) == (1, True), done.err

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -23,6 +23,7 @@ from orchestration.services.quarantine import release_from_quarantine
 from orchestration.states import ScanState
 from orchestration.storage.local import LocalStorage
 from orchestration.storage.registry import get_storage
+from project.celery import app
 from tests.factories import make_file, make_job, make_user
 from tests.frontend.ask import browser
 from tests.orchestration.play import run_all, submitted
@@ -124,6 +125,33 @@ def test_only_what_is_due_is_read_the_longest_unread_first(
     assert read == ["oldest", "older"]
 
 
+def test_what_is_due_is_found_without_a_look_at_all_that_is_not() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plans = [rows.order_by("verified_at")[:1].explain() for rows in scrubbing._due()]
+    assert ["Index Cond: (verified_at <=" in plan for plan in plans] == [True, True], plans
+    assert "file_to_look_at_again" in plans[1]
+
+
+def test_damaged_file_is_looked_at_again_though_others_have_waited_for_longer(
+    owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damaged = old(make_file(lab, owner, "damaged", b"1"))
+    flip(damaged)
+    scrub()
+    old(make_file(lab, owner, "late", b"2"), days=30.1)
+    old(damaged, days=1)
+    read: list[str] = []
+
+    def noted(file: File, _took: Callable[[int], None]) -> str:
+        read.append(file.name)
+        return ""
+
+    monkeypatch.setattr(scrubbing, "_look", noted)
+    scrub()
+    assert read == ["damaged", "late"]
+
+
 def test_zero_days_switch_it_off(owner: User, lab: Workspace, settings: Settings) -> None:
     settings.SCRUB_DAYS = 0
     flip(old(make_file(lab, owner)))
@@ -135,6 +163,23 @@ def test_missing_bytes_are_damage(owner: User, lab: Workspace) -> None:
     path_of(file).unlink()
     assert scrub() == 1
     assert seen(file).scan_detail == "Its bytes are missing from the storage."
+
+
+def test_storage_that_is_not_mounted_has_lost_nothing(
+    owner: User, lab: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = [old(make_file(lab, owner, str(n), str(n).encode())) for n in range(3)]
+    paths = [path_of(file) for file in files]
+    for path in paths:
+        path.rename(path.with_suffix(".away"))
+    assert scrub() == 0
+    assert not FileEvent.objects.exists()
+    assert all("Is it mounted" in vars(one)["error"] for one in caplog.records if one.message == "file not read")
+    for path in paths:
+        path.with_suffix(".away").rename(path)
+    paths[1].unlink()
+    assert scrub() == 1, "one that is missing among others is damage"
+    assert [seen(file).scan_state for file in files] == ["clean", "quarantined", "clean"]
 
 
 def test_restored_bytes_bring_the_file_back(owner: User, lab: Workspace) -> None:
@@ -231,6 +276,11 @@ def test_reading_is_as_slow_as_it_was_told(owner: User, lab: Workspace, monkeypa
     reading.took(1 << 20)
     reading.took(1 << 20)
     assert slept == [1.0, 2.0]
+
+
+def test_next_round_begins_soon_after_the_last() -> None:
+    pause_s = app.conf.beat_schedule["scrub files"]["schedule"]
+    assert pause_s <= scrubbing.BUDGET_S / 5, "else what is read in a day is far below the rate that was set"
 
 
 def test_who_lost_the_lead_stops_and_records_nothing(

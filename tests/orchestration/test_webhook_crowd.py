@@ -131,7 +131,7 @@ def test_sender_that_loses_the_database_leaves_a_lease_and_no_more(
     receiver: Receiver, manager: User, job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:  # fmt: skip
-    def lost(*_: Any) -> bool:
+    def lost(*_: Any, **__: Any) -> bool:
         raise OperationalError("gone")
 
     settings.WEBHOOK_SENDERS = 2

@@ -43,10 +43,12 @@ def verify(
     screen = Screen(is_json=is_json)
     if not path.exists():
         with session(connected, is_json=is_json) as current:
-            statement, key = signatures.opened(_manifest(current, target), _keys(current, keys))
+            wanted = lookup.job_id(current.client, target)
+            statement, key = signatures.opened(current.client.manifest(wanted), _keys(current, keys))
+            _require_job(statement, wanted)
             return _tell(screen, statement, key, _on_platform(current, statement), partial=partial)
     with verifying.source_of(path) as source:
-        envelope = None if job else verifying.manifest_in(source)
+        envelope, wanted = None if job else verifying.manifest_in(source), ""
         if envelope is not None and keys:
             trusted = _given_keys(keys)
         else:
@@ -55,9 +57,12 @@ def verify(
                     raise signatures.NotCheckableError(
                         f"{target} has no {verifying.MANIFEST}. Name the job that it is from: --job JOB"
                     )
-                envelope = envelope or _manifest(current, job or "")
+                if envelope is None:
+                    wanted = lookup.job_id(current.client, job or "")
+                    envelope = current.client.manifest(wanted)
                 trusted = _keys(current, keys)
         statement, key = signatures.opened(envelope, trusted)
+        _require_job(statement, wanted)
         verdict = verifying.check(verifying.subjects_of(statement), source)
     if path.is_dir():
         # Other files of one's own may lie there; in an archive nothing has a reason to.
@@ -72,8 +77,16 @@ def _note_unsigned(screen: Screen, verdict: Verdict) -> None:
         screen.note(f"Not of this job, and not checked: {count(len(verdict.unsigned), 'file')} ({some}).")
 
 
-def _manifest(current: Session, job: str) -> bytes:
-    return current.client.manifest(lookup.job_id(current.client, job))
+def _require_job(statement: Mapping[str, Any], wanted: str) -> None:
+    """A good signature says only that it was signed: whoever answers for the platform could show another job's."""
+    try:
+        there = str(_job_of(statement)["job"])
+    except (KeyError, TypeError) as fault:
+        raise signatures.NotCheckableError("What is signed speaks of no job: it is not Esteira's.") from fault
+    if wanted and there.replace("-", "") != wanted.replace("-", ""):
+        raise signatures.BadSignatureError(
+            f"The manifest is of job {there}, not of {wanted}. Somebody shows another one; do not trust these files."
+        )
 
 
 def _keys(current: Session, given: str | None) -> list[signatures.Key]:
