@@ -13,6 +13,8 @@ from api_app import errors
 from api_app.database import close_lanes
 from api_app.gate import BUNDLE, PART, Gate
 from api_app.idempotency import Idempotency
+from api_app.nesting import Nesting
+from api_app.rates.layer import Rates
 from api_app.routes import (
     account,
     attempts,
@@ -72,7 +74,7 @@ def build() -> Api:
         openapi_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
-        middleware=[Middleware(Gate), Middleware(Idempotency)],
+        middleware=[Middleware(Gate), Middleware(Rates), Middleware(Nesting), Middleware(Idempotency)],
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
