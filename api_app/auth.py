@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Concatenate, Final
 from api_app.database import in_db, in_files
 from api_app.errors import NotAuthenticated
 from api_app.gate import credential
+from api_app.rates.known import known
 from orchestration.errors import Forbidden
 from orchestration.services.tokens import authenticate
 
@@ -112,7 +113,10 @@ def scope_of(request: Request) -> str:
 
 def identify(secret: str, scope: str) -> ApiToken:
     """The token's row with its user. Runs in a database thread."""
-    return admit(authenticate(token=secret), scope)
+    token = authenticate(token=secret)
+    if token is not None:
+        known.learn("bearer", secret, token.user)
+    return admit(token, scope)
 
 
 def admit(token: ApiToken | None, scope: str) -> ApiToken:

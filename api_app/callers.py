@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Concatenate
 from api_app.auth import identify, scope_of
 from api_app.database import in_db, in_files
 from api_app.gate import credential
+from api_app.rates.known import known
 from orchestration.errors import NotFound
 from orchestration.services.tickets import read_ticket
 from orchestration.services.uploads.lookups import find_upload, list_uploads
@@ -51,7 +52,9 @@ class Sender:
 def sender(given: Credential, scope: str) -> Sender:
     """Runs in a database thread."""
     if given.scheme == "ticket":
-        return Sender(*read_ticket(given.secret))
+        user, workspace = read_ticket(given.secret)
+        known.learn("ticket", given.secret, user, workspace)
+        return Sender(user, workspace)
     return Sender(identify(given.secret, scope).user, "")
 
 

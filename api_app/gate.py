@@ -65,6 +65,18 @@ def credential(request: Request) -> Credential:
     return found
 
 
+def credential_of(scope: Scope) -> Credential | None:
+    """None where the address alone is the permission."""
+    found: Credential | None = scope.get(_KEY)
+    return found
+
+
+def has_json(scope: Scope) -> bool:
+    """The body is JSON for a route to read, and not a file, whatever that holds."""
+    headers = dict(scope["headers"])
+    return _has_body(headers) and _is_json(headers) and not _is_raw(scope, headers)
+
+
 def socket_credential(socket: WebSocket) -> Credential | None:
     if (ticket := socket.query_params.get("ticket")) is not None:
         return Credential("ticket", ticket[:LONGEST_TICKET])

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from api_app.database import in_db
 from api_app.errors import STATUS, answer, problem
 from api_app.gate import TOKENS, TUS, credential
+from api_app.nesting import given
 from orchestration.services.idempotency import Kept, begin_call, forget_call, keep_call
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Idempotency:
             return
         heard = _Heard(send)
         try:
-            await self._app(scope, _given(body, receive), heard)
+            await self._app(scope, given(body, receive), heard)
         finally:
             if (said := heard.kept()) is not None:
                 await in_db(keep_call, owner, key, said)
@@ -89,16 +90,6 @@ def _key(scope: Scope) -> str | None:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _given(body: bytes, receive: Receive) -> Receive:
-    """The body that has been read, and then whatever comes."""
-    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def next_message() -> Message:
-        return messages.pop() if messages else await receive()
-
-    return next_message
 
 
 class _Heard:

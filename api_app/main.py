@@ -14,6 +14,8 @@ from api_app.database import close_lanes
 from api_app.ga4gh.wording import WES, WesErrors
 from api_app.gate import BUNDLE, PART, Gate
 from api_app.idempotency import Idempotency
+from api_app.nesting import Nesting
+from api_app.rates.layer import Rates
 from api_app.routes import (
     account,
     attempts,
@@ -77,7 +79,7 @@ def build() -> Api:
         openapi_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
-        middleware=[Middleware(Gate), Middleware(Idempotency)],
+        middleware=[Middleware(Gate), Middleware(Rates), Middleware(Nesting), Middleware(Idempotency)],
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )

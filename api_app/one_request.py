@@ -18,6 +18,7 @@ from api_app.content import repr_digest
 from api_app.database import in_db, in_files, in_pours
 from api_app.errors import FormInsteadOfFile
 from api_app.gate import Credential, credential
+from api_app.nesting import check
 from api_app.receiving import pour_of, written
 from api_app.upload_answers import upload_out
 from api_app.upload_schemas import UploadIn, UploadOut
@@ -65,6 +66,7 @@ async def read_json[M: BaseModel](request: Request, model: type[M]) -> M:
         body += chunk
         if len(body) > JSON_BODY:
             raise TooLarge(f"A JSON body has at most {JSON_BODY:,} bytes.")
+    check(body)
     try:
         return model.model_validate_json(body)
     except ValidationError as exc:

@@ -61,6 +61,12 @@ class Invalid(OrchestrationError):
     code = "invalid"
 
 
+class TooDeep(Invalid):
+    """The JSON is nested too deep. Send it flatter."""
+
+    code = "too_deep"
+
+
 class IdempotencyKeyReused(Invalid):
     """This Idempotency-Key was used for another request. Send a new key."""
 

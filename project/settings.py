@@ -167,6 +167,10 @@ SCRUB_DAYS = env.integer("ESTEIRA_SCRUB_DAYS", 30, least=0, most=3_660)
 SCRUB_MIB_S = env.integer("ESTEIRA_SCRUB_MIB_S", 50, least=1, most=100_000)
 # Results may be shown to people without an account by links that last so long at most; 0: by none.
 SHARE_MAX_DAYS = env.integer("ESTEIRA_SHARE_MAX_DAYS", 90, least=0, most=3_660)
+# Requests to the API in a minute, by each web process; 0: as many as they like.
+RATE_TOKEN = env.integer("ESTEIRA_RATE_TOKEN", 6_000, least=0, most=10_000_000)
+RATE_USER = env.integer("ESTEIRA_RATE_USER", 12_000, least=0, most=10_000_000)
+RATE_WORKSPACE = env.integer("ESTEIRA_RATE_WORKSPACE", 30_000, least=0, most=10_000_000)
 MAX_OPEN_UPLOADS = env.integer("ESTEIRA_MAX_OPEN_UPLOADS", 10_000, least=1, most=1_000_000)
 
 # Uploads by tus: where files lie on our own disk, or nowhere.

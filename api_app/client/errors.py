@@ -93,5 +93,6 @@ class ProblemError(EsteiraError):
         self.status = status
         self.problem = dict(problem or {})
         self.errors = list(errors)
+        self.retry_after_s = 0.0
         # Who you are and whether the platform works are one question for a script: "can I talk to it at all?"
         self.exit_code = EXIT_UNREACHABLE if status in {401, 403} or status >= 500 else EXIT_REFUSED  # noqa: PLR2004

@@ -43,7 +43,8 @@ class EventStream:
                     patience = patience if event is None else Patience()
                     yield event
             except (httpx.HTTPError, UnreachableError, ProblemError) as fault:
-                pause = patience.pause(at_least_s=0, within_s=self._patience_s)
+                asked_s = fault.retry_after_s if isinstance(fault, ProblemError) else 0
+                pause = patience.pause(at_least_s=asked_s, within_s=self._patience_s)
                 if isinstance(fault, httpx.HTTPError) and pause is None:
                     raise self._transport.unreachable(fault) from fault
                 if pause is None or not _may_pass(fault):

@@ -1,6 +1,8 @@
 """From an HTTP answer that is no success to a sentence for a tired user."""
 
 import json
+import time
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -34,7 +36,19 @@ def _problem_error(response: httpx.Response, problem: dict[str, Any] | None, sen
     body = problem or {}
     code = str(body.get("code") or f"http_{response.status_code}")
     errors = _field_errors(body)
-    return ProblemError(sentence, code=code, status=response.status_code, errors=errors, problem=body)
+    error = ProblemError(sentence, code=code, status=response.status_code, errors=errors, problem=body)
+    error.retry_after_s = retry_after_s(response)
+    return error
+
+
+def retry_after_s(response: httpx.Response) -> float:
+    asked = response.headers.get("retry-after", "").strip()
+    if asked.isdigit():
+        return float(asked)
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def error_of(problem: dict[str, Any]) -> ProblemError:

@@ -4,7 +4,6 @@ import random
 import ssl
 import time
 from collections.abc import Callable, Iterable
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any, Self
 
@@ -12,7 +11,7 @@ import httpx
 
 from api_app.client.credentials import Credentials, is_loopback
 from api_app.client.errors import UnreachableError
-from api_app.client.problems import error_from, json_body
+from api_app.client.problems import error_from, json_body, retry_after_s
 
 TIMEOUTS = httpx.Timeout(60, connect=5)
 FIRST_CONTACT_S = 1.0
@@ -207,13 +206,3 @@ def http_client(url: str, **options: Any) -> httpx.Client:
         verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if local and url.startswith("http:") else True,
         **options,
     )
-
-
-def retry_after_s(response: httpx.Response) -> float:
-    asked = response.headers.get("retry-after", "").strip()
-    if asked.isdigit():
-        return float(asked)
-    try:
-        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
-    except ValueError:
-        return 0.0

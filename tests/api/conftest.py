@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import connections
 
 from api_app import database, passwords
+from api_app.rates import known, layer
 from orchestration.services.uploads import limits
 from tests.api.direct import PART
 from tests.api.door import Door, Visitor
@@ -73,6 +74,8 @@ def eva(door: Door, stranger: User) -> Visitor:
 @pytest.fixture(autouse=True)
 def unbraked() -> None:
     passwords.brake._failures.clear()
+    layer.buckets.clear()
+    known.known.clear()
 
 
 @pytest.fixture
@@ -95,3 +98,26 @@ def allowed(settings: Settings) -> None:
 @pytest.fixture
 def tes(allowed: None, door: Door, manager: User) -> Tes:
     return Tes(door, manager)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(layer, "clock", clock)
+    monkeypatch.setattr(known.known, "_clock", clock)
+    return clock
+
+
+@pytest.fixture
+def only(settings: Any, clock: Clock) -> Any:
+    """No limit but the one that a test sets; and time stands still."""
+    settings.RATE_TOKEN = settings.RATE_USER = settings.RATE_WORKSPACE = 0
+    return settings

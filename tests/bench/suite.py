@@ -43,7 +43,9 @@ def run(*, quick: bool, only: str = "") -> int:
     # Durability as in production: the throwaway server of the tests would flatter every number.
     safe = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
     rows: list[Row] = []
-    with running(settings=safe) as platform:
+    # One token asks as fast as it can: what is measured is the platform and not the limit.
+    unlimited = dict.fromkeys(("ESTEIRA_RATE_TOKEN", "ESTEIRA_RATE_USER", "ESTEIRA_RATE_WORKSPACE"), "0")
+    with running(unlimited, settings=safe) as platform:
         platform.publish(NOOP)
         file = platform.upload("a.txt", b"hello")["id"]
         for measure in [MEASURES[only]] if only else MEASURES.values():

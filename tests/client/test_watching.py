@@ -115,3 +115,14 @@ def test_stream_is_read_by_lines_of_lf_only() -> None:
     chunks = [b": hi\n\nid: 1\nda", "ta: a\u2028b\r\ndata: c\n".encode(), b"\n", b"event: end\ndata: d\n\nid: 3\n"]
 
     assert list(server_sent(chunks)) == [(1, "", "a\u2028b\nc"), (None, "end", "d")]
+
+
+def test_a_stream_that_came_too_often_waits_as_long_as_it_is_told(client: Client, platform: Platform) -> None:
+    job = platform.add_job()
+    platform.events[job["id"]] = [event(1, job["id"])]
+    platform.fail(f"GET /jobs/{job['id']}/events", answer(429, "rate_limited", Retry_After="1"))
+    began = time.monotonic()
+
+    next(client.events(job["id"]))
+
+    assert time.monotonic() - began >= 1

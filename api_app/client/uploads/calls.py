@@ -10,9 +10,9 @@ from typing import Any, Final, Self, cast
 import httpx
 
 from api_app.client.errors import EsteiraError, FileChangedError, ProblemError, UploadEndedError
-from api_app.client.problems import json_body
+from api_app.client.problems import json_body, retry_after_s
 from api_app.client.shapes import File, Me, SignedPart, Upload, UploadConfig
-from api_app.client.transport import Patience, Repeat, Transport, retry_after_s
+from api_app.client.transport import Patience, Repeat, Transport
 from api_app.client.uploads.lines import Lines
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
