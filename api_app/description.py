@@ -32,6 +32,17 @@ TAGS: Final = {
     "webhooks": "Signed messages to your programs.",
     "runner": "The protocol between the platform and the runner of a step. Programs of your own have no use for it.",
 }
+PARAMETERS_SAY: Final = {
+    "limit": "At most so many.",
+    "cursor": "The `next_cursor` of the answer before.",
+    "idempotency-key": "Made up by you. Repeated with the same body, the call is done once and answered again.",
+    "last-event-id": "As browsers send it when they come back; the same as `after`.",
+    "after": "The id of the last event that you have.",
+    "prefer": "`return=minimal`: only what the next call needs.",
+    "version": "Of the job as you know it: a change since then is answered at once.",
+    "offset": "In bytes.",
+}
+"""Of parameters that many calls have, where their own code says nothing."""
 SCHEMES: Final = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token of a person, with scopes."},
     "password": {"type": "http", "scheme": "basic", "description": "User and password, for a first token only."},
@@ -77,6 +88,8 @@ def _security(operation: dict[str, Any]) -> list[dict[str, list[str]]]:
 def _parameters(operation: dict[str, Any]) -> None:
     for one in operation.get("parameters", ()):
         name = one["name"]
+        if about := PARAMETERS_SAY.get(name):
+            one.setdefault("description", about)
         example = BY_OPERATION.get((operation["operationId"], name), PARAMETERS.get(name))
         if example is not None:
             one["example"] = example

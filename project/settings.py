@@ -167,6 +167,9 @@ SCRUB_DAYS = env.integer("ESTEIRA_SCRUB_DAYS", 30, least=0, most=3_660)
 SCRUB_MIB_S = env.integer("ESTEIRA_SCRUB_MIB_S", 50, least=1, most=100_000)
 # Results may be shown to people without an account by links that last so long at most; 0: by none.
 SHARE_MAX_DAYS = env.integer("ESTEIRA_SHARE_MAX_DAYS", 90, least=0, most=3_660)
+# The page about the API shows it; front ends do not know each other.
+API_DOCUMENT = "api_app.main.document"
+API_DOCS_PUBLIC = env.flag("ESTEIRA_API_DOCS_PUBLIC", default=False)
 MAX_OPEN_UPLOADS = env.integer("ESTEIRA_MAX_OPEN_UPLOADS", 10_000, least=1, most=1_000_000)
 
 # Uploads by tus: where files lie on our own disk, or nowhere.
