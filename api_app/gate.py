@@ -74,7 +74,7 @@ def credential_of(scope: Scope) -> Credential | None:
 def has_json(scope: Scope) -> bool:
     """The body is JSON for a route to read, and not a file, whatever that holds."""
     headers = dict(scope["headers"])
-    return _has_body(headers) and _is_json(headers) and not _is_raw(scope, headers)
+    return _has_body(headers) and _media_type(headers) == b"application/json" and not _is_raw(scope, headers)
 
 
 def socket_credential(socket: WebSocket) -> Credential | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
@@ -11,6 +12,8 @@ from starlette.middleware import Middleware
 
 from api_app import errors
 from api_app.database import close_lanes
+from api_app.deprecation import DEPRECATED, Deprecation
+from api_app.description import described
 from api_app.ga4gh.wording import WES, WesErrors
 from api_app.gate import BUNDLE, PART, Gate
 from api_app.idempotency import Idempotency
@@ -56,6 +59,14 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
 class Api(FastAPI):
     """Parts come by the thousand and need nothing of what FastAPI does for a request: they take a shorter way."""
 
+    _document: dict[str, Any] | None = None
+
+    def openapi(self) -> dict[str, Any]:
+        # FastAPI keeps what it made; completed in place, a second caller might be given the half of it.
+        if self._document is None:
+            self._document = described(copy.deepcopy(super().openapi()))
+        return self._document
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "PUT" and (found := PART.fullmatch(scope["path"])):
             await parts.put_part(UUID(found[1]), int(found[2]), scope, receive, send)
@@ -79,7 +90,13 @@ def build() -> Api:
         openapi_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
-        middleware=[Middleware(Gate), Middleware(Rates), Middleware(Nesting), Middleware(Idempotency)],
+        middleware=[
+            Middleware(Gate),
+            Middleware(Deprecation, notices=DEPRECATED),
+            Middleware(Rates),
+            Middleware(Nesting),
+            Middleware(Idempotency),
+        ],
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
@@ -110,3 +127,8 @@ def build() -> Api:
 
 
 app = build()
+
+
+def document() -> dict[str, Any]:
+    """For the page of the web interface, which finds it by the setting `API_DOCUMENT`."""
+    return app.openapi()

@@ -29,7 +29,7 @@ Inputs = Annotated[list[UUID], Field(max_length=MAX_INPUTS)]
 
 
 class In(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Listing[T](BaseModel):

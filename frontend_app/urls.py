@@ -5,6 +5,7 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from frontend_app.views import (
+    api_docs,
     archives,
     attempts,
     bulk,
@@ -72,6 +73,8 @@ urlpatterns = [
     path("files/<uuid:file_id>/hold/", retention.file_hold, name="file-hold"),
     path("files/<uuid:file_id>/release/", retention.file_release, name="file-release"),
     path("files/<uuid:file_id>/receipt/", retention.file_receipt, name="file-receipt"),
+    path("docs/api/", api_docs.api_docs, name="api-docs"),
+    path("docs/api/openapi.json", api_docs.api_document, name="api-document"),
     path("mail/", mail.mail_choose, name="mail-choose"),
     path("pipelines/", pipelines.pipeline_list, name="pipeline-list"),
     path("pipelines/<slug:name>/", pipelines.pipeline_detail, name="pipeline-detail"),

@@ -171,6 +171,9 @@ SHARE_MAX_DAYS = env.integer("ESTEIRA_SHARE_MAX_DAYS", 90, least=0, most=3_660)
 RATE_TOKEN = env.integer("ESTEIRA_RATE_TOKEN", 6_000, least=0, most=10_000_000)
 RATE_USER = env.integer("ESTEIRA_RATE_USER", 12_000, least=0, most=10_000_000)
 RATE_WORKSPACE = env.integer("ESTEIRA_RATE_WORKSPACE", 30_000, least=0, most=10_000_000)
+# The page about the API shows it; front ends do not know each other.
+API_DOCUMENT = "api_app.main.document"
+API_DOCS_PUBLIC = env.flag("ESTEIRA_API_DOCS_PUBLIC", default=False)
 MAX_OPEN_UPLOADS = env.integer("ESTEIRA_MAX_OPEN_UPLOADS", 10_000, least=1, most=1_000_000)
 
 # Uploads by tus: where files lie on our own disk, or nowhere.

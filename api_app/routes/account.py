@@ -23,6 +23,7 @@ MOST = 1_000
 
 @router.get("/me")
 async def show_me(request: Request) -> MeOut:
+    """Whose token this is, and the workspaces they are in, each with their role."""
     return await ask(request, _me)
 
 
@@ -67,6 +68,7 @@ def _issue(user: User, body: TokenIn, scopes: Sequence[str]) -> NewTokenOut:
 
 @router.get("/tokens")
 async def list_tokens(request: Request) -> Listing[TokenOut]:
+    """Your own; never the tokens themselves."""
     return await ask(request, _tokens)
 
 
@@ -89,6 +91,7 @@ def _tokens(user: User) -> Listing[TokenOut]:
 
 @router.delete("/tokens/{token_id}", status_code=204)
 async def revoke_token(request: Request, token_id: UUID) -> None:
+    """It opens nothing from now on. A token may end itself; for others it needs the scope `admin`."""
     await in_db(_revoke, credential(request).secret, scope_of(request), token_id)
 
 

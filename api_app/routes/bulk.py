@@ -79,6 +79,7 @@ def _list(user: User, limit: int, cursor: str | None) -> Listing[BulkOut]:
 
 @router.get("/bulk/{bulk_id}")
 async def show_bulk(request: Request, bulk_id: UUID) -> BulkOut:
+    """How far it is: `done`, `refused` and `skipped` of `total`."""
     return await ask(request, lambda user: _out(bulk.find_bulk(user=user, bulk_id=bulk_id)))
 
 

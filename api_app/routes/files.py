@@ -77,6 +77,7 @@ def _list(user: User, limit: int, cursor: str | None, deleted: bool) -> Listing[
 
 @router.get("/files/{file_id}")
 async def show_file(request: Request, file_id: UUID) -> FileOut:
+    """What is known of a file: its size, digests, type, how long it is kept, and which job made it."""
     return await ask(request, lambda user: file_out(find_file(user=user, file_id=file_id)))
 
 

@@ -52,18 +52,21 @@ def _start(holder: runner.Holder) -> bytes:
 
 @router.post("/heartbeat")
 async def heartbeat(request: Request, body: HeartbeatIn) -> HeartbeatOut:
+    """Keeps the attempt's lease. The answer says whether the step is to stop."""
     cancel = await in_db(runner.heartbeat, holder=_holder(request), progress=body.progress, message=body.message)
     return HeartbeatOut(cancel=cancel)
 
 
 @router.post("/log")
 async def append_log(request: Request, offset: Annotated[int, Query(ge=0, le=1 << 40)]) -> LogOut:
+    """The body is appended at `offset`, where the log ended by the answer before. Sent again it does no harm."""
     data = await request.body()
     return LogOut(end=await in_db(runner.append_log, holder=_holder(request), offset=offset, data=data))
 
 
 @router.post("/outputs")
 async def outputs(request: Request, body: SlotsIn) -> SlotsOut:
+    """Where to send each output, bound to its size and SHA-256."""
     files = [(file.size, file.sha256) for file in body.files]
     slots = await in_db(runner.output_slots, holder=_holder(request), files=files, first=body.first)
     return SlotsOut(
@@ -76,5 +79,6 @@ async def outputs(request: Request, body: SlotsIn) -> SlotsOut:
 
 @router.post("/finish")
 async def finish(request: Request, body: FinishIn) -> dict[str, str]:
+    """How the attempt ended, and which of its outputs are sent. Said again, it changes nothing."""
     await in_db(runner.finish, holder=_holder(request), **body.model_dump(exclude={"signal"}))
     return {}

@@ -158,6 +158,7 @@ def _list(
 
 @router.get("/uploads/{upload_id}")
 async def show_upload(request: Request, upload_id: UUID) -> UploadOut:
+    """How far it is: `received` names the parts that are there, so that only the others need be sent."""
     return await ask_sender(request, lambda sender: upload_out(sender.find(upload_id)))
 
 

@@ -68,6 +68,7 @@ def _list(user: User, slug: str, limit: int, cursor: str | None) -> Listing[Webh
 
 @router.get("/webhooks/{webhook_id}")
 async def show_webhook(request: Request, webhook_id: UUID) -> WebhookOut:
+    """Where it sends, what it is told of, and whether it fails; never its secret."""
     return await ask(request, lambda user: _out(find_webhook(user=user, webhook_id=webhook_id)))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.conf import settings
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from frontend_app import words
 from orchestration.cost.wording import dollars
@@ -108,3 +108,16 @@ def percent(share: float) -> int:
 def tail(identifier: Any) -> str:
     """The end of an id: a UUIDv7 begins with the time, the same for everything of one minute."""
     return str(identifier).replace("-", "")[-8:]
+
+
+@register.filter
+def prose(text: str) -> SafeString:
+    """Paragraphs, with what stands in backticks as code: that much of Markdown our docstrings use."""
+    return format_html_join("", "<p>{}</p>", ((_with_code(one),) for one in text.split("\n\n") if one.strip()))
+
+
+def _with_code(text: str) -> SafeString:
+    pieces = enumerate(text.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", said) if at % 2 else said,) for at, said in pieces)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 METHODS: Final = ("get", "put", "post", "patch", "delete", "head")
@@ -31,7 +32,8 @@ class _Compare:
 
     def operation(self, where: str, old: dict[str, Any], new: dict[str, Any] | None) -> None:
         if new is None:
-            self.found.append(f"{where} is gone")
+            if not _may_go(old):
+                self.found.append(f"{where} is gone")
             return
         self._parameters(where, old, new)
         if body := new.get("requestBody"):
@@ -51,7 +53,8 @@ class _Compare:
         after = {(one["in"], one["name"]): one for one in new.get("parameters", ())}
         for key, one in before.items():
             if key not in after:
-                self.found.append(f"{where}: parameter {key[1]} is gone")
+                if not _may_go(one):
+                    self.found.append(f"{where}: parameter {key[1]} is gone")
             else:
                 self.schema(f"{where}: parameter {key[1]}", one["schema"], after[key]["schema"], asks=True)
         for key, one in after.items():
@@ -108,7 +111,7 @@ class _Compare:
         for name, one in before.items():
             if name in after:
                 self.schema(f"{where}.{name}", one, after[name], asks=asks)
-            elif after or new.get("additionalProperties") is False:
+            elif (after or new.get("additionalProperties") is False) and not _may_go(one):
                 self.found.append(f"{where}.{name} is gone")
         must, musted = set(new.get("required", ())), set(old.get("required", ()))
         for name in sorted(must - musted if asks else musted - must):
@@ -125,6 +128,12 @@ class _Compare:
         while "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         return schema
+
+
+def _may_go(one: dict[str, Any]) -> bool:
+    """It was deprecated, and the day has come that clients were told (docs/api.md)."""
+    sunset = one.get("x-sunset") if one.get("deprecated") else None
+    return sunset is not None and date.fromisoformat(sunset) <= datetime.now(UTC).date()
 
 
 def _variants(schema: dict[str, Any]) -> list[dict[str, Any]]:

@@ -131,3 +131,28 @@ def test_what_clients_survive_is_no_break(document: dict[str, Any]) -> None:
     schema(after, "JobState")["enum"].append("PAUSED")
     assert broken(document, after) == []
     assert broken(document, document) == []
+
+
+@pytest.mark.parametrize(("sunset", "breaks"), [("2025-01-31", False), ("2999-01-31", True), (None, True)])
+def test_what_was_deprecated_may_go_from_its_sunset_on(
+    document: dict[str, Any], sunset: str | None, *, breaks: bool
+) -> None:
+    operation = document["paths"]["/api/v1/jobs/{job_id}/retry"]["post"]
+    parameter = document["paths"]["/api/v1/jobs"]["get"]["parameters"][0]
+    for one in (operation, parameter, schema(document, "JobOut")["properties"]["name"]):
+        one.update({"deprecated": True} | ({"x-sunset": sunset} if sunset else {}))
+    after = copy.deepcopy(document)
+    gone(after)
+    less_said(after)
+    del after["paths"]["/api/v1/jobs"]["get"]["parameters"][0]
+    said = broken(document, after)
+    assert [any(part in one for one in said) for part in ("retry is gone", ".name is gone", "parameter state")] == [
+        breaks
+    ] * 3
+
+
+def test_day_without_a_deprecation_lets_nothing_go(document: dict[str, Any]) -> None:
+    document["paths"]["/api/v1/jobs/{job_id}/retry"]["post"]["x-sunset"] = "2025-01-31"
+    after = copy.deepcopy(document)
+    gone(after)
+    assert broken(document, after) == ["POST /api/v1/jobs/{job_id}/retry is gone"]
