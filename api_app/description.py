@@ -30,6 +30,8 @@ TAGS: Final = {
     "bulk": "One action on up to ten thousand jobs.",
     "events": "What happens, as it happens.",
     "webhooks": "Signed messages to your programs.",
+    "ga4gh wes": "GA4GH's Workflow Execution Service 1.1: a run is a job.",
+    "ga4gh tes": "GA4GH's Task Execution Service 1.1: commands as tasks, where an administrator has allowed them.",
     "runner": "The protocol between the platform and the runner of a step. Programs of your own have no use for it.",
 }
 PARAMETERS_SAY: Final = {

@@ -10,7 +10,7 @@ class Example(NamedTuple):
 
     answer: Any = None
     body: Any = None
-    bodies: dict[str, str] = {}
+    bodies: dict[str, Any] = {}
     answers: dict[str, str] = {}
 
     def asked(self) -> dict[str, Any]:

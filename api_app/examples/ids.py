@@ -32,6 +32,8 @@ PARAMETERS: Final[dict[str, Any]] = {
     "token_id": TOKEN,
     "upload_id": UPLOAD,
     "webhook_id": WEBHOOK,
+    "run_id": JOB,
+    "task_id": JOB,
     "slug": "lab",
     "file": [RESULT],
     "offset": 0,
@@ -42,4 +44,5 @@ PARAMETERS: Final[dict[str, Any]] = {
 BY_OPERATION: Final[dict[tuple[str, str], Any]] = {
     ("show_pipeline", "name"): "tabular-profile",
     ("put_file", "name"): "penguins.csv",
+    ("show_run_task", "task_id"): ATTEMPT,
 }

@@ -45,7 +45,7 @@ def service_fields(artifact: str, of_standard: str) -> dict[str, Any]:
         "type": ServiceType(artifact=artifact, version=of_standard),
         "description": "Files go in, versioned pipelines run over them, results come out.",
         "organization": Organization(name=host, url=settings.PUBLIC_URL),
-        "documentationUrl": f"{settings.PUBLIC_URL}/api/v1/openapi.json",
+        "documentationUrl": f"{settings.PUBLIC_URL}/docs/api/",
         "version": our_version(),
     }
 

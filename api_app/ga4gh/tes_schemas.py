@@ -56,7 +56,7 @@ class TesResources(BaseModel):
     preemptible: bool | None = None
     ram_gb: Annotated[float, Field(gt=0, le=16_384)] | None = None
     disk_gb: Annotated[float, Field(gt=0, le=65_536)] | None = None
-    zones: list[Text] | None = None
+    zones: Annotated[list[Text], Field(max_length=100)] | None = None
 
 
 class TesResourcesIn(TesResources):

@@ -30,6 +30,7 @@ Tags = Annotated[list[str] | None, Query(max_length=32)]
 
 @router.get("/service-info")
 async def show_tes_service(request: Request) -> TesServiceInfo:
+    """What this door is and takes."""
     return await ask(request, _service)
 
 
@@ -92,6 +93,7 @@ def _tags(keys: list[str], values: list[str]) -> dict[str, str]:
 
 @router.get("/tasks/{task_id}", response_model_exclude_none=True)
 async def show_task(request: Request, task_id: str, view: View = View.MINIMAL) -> TesTask:
+    """MINIMAL: id and state. BASIC: all but logs of executors and contents. FULL: these too."""
     return await ask(request, lambda user: tasks_out([find_task(user=user, task_id=_id(task_id))], view)[0])
 
 

@@ -12,7 +12,7 @@ from api_app.auth import ask
 from api_app.ga4gh.service import WES_VERSION, our_version, service_fields
 from api_app.ga4gh.states import OF_JOB, state_of
 from api_app.ga4gh.wes_answers import run_log, run_summary, task_log
-from api_app.ga4gh.wes_form import ATTACHMENT, keep, run_form
+from api_app.ga4gh.wes_form import ATTACHMENT, MOST_FILES, keep, run_form
 from api_app.ga4gh.wes_schemas import (
     ENGINE,
     TYPE,
@@ -59,7 +59,11 @@ FORM: Final[dict[str, Any]] = {
                     "required": ["workflow_url", "workflow_type", "workflow_type_version"],
                     "properties": {
                         **dict.fromkeys(RunForm.model_fields, _TEXT),
-                        ATTACHMENT: {"type": "array", "items": {"type": "string", "format": "binary"}},
+                        ATTACHMENT: {
+                            "type": "array",
+                            "maxItems": MOST_FILES,
+                            "items": {"type": "string", "format": "binary"},
+                        },
                     },
                 }
             }
@@ -144,11 +148,13 @@ def _submit(user: User, run: Run, planned: Planned, arrived: dict[str, UUID]) ->
 
 @router.get("/runs/{run_id}", response_model_exclude_none=True)
 async def show_run(request: Request, run_id: str) -> RunLog:
+    """What was asked for, how it went and what came of it."""
     return await ask(request, lambda user: run_log(_found(user, run_id)))
 
 
 @router.get("/runs/{run_id}/status")
 async def show_run_status(request: Request, run_id: str) -> RunStatus:
+    """The state alone, for who asks often."""
     return await ask(request, lambda user: RunStatus(run_id=run_id, state=state_of(_found(user, run_id))))
 
 
@@ -177,6 +183,7 @@ def _tasks(user: User, run_id: str, limit: int, token: str | None) -> TaskListRe
 
 @router.get("/runs/{run_id}/tasks/{task_id}", response_model_exclude_none=True)
 async def show_run_task(request: Request, run_id: str, task_id: str) -> TaskLog:
+    """One try of one item of a step."""
     return await ask(request, _task, run_id, task_id)
 
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 JSON = {"Content-Type": "application/json"}
-TAKES_JSON = [r for r in ROUTES if r[0] in {"POST", "PATCH"} and r[2] != "append_log"]
+# A log is bytes, and a run of WES a form.
+TAKES_JSON = [r for r in ROUTES if r[0] in {"POST", "PATCH"} and r[2] not in {"append_log", "begin_run"}]
 
 
 def deep(levels: int) -> str:
@@ -35,8 +36,15 @@ def test_every_route_refuses_deep_json(ana: Visitor, route: tuple[str, str, str]
     method, path, _ = route
     for content in (deep(DEEPEST + 1), '{"a":' * 100_000, json.dumps({"params": json.loads(deep(DEEPEST))})):
         answer = ana.door.send(method, path, ana.token, content=content, headers=JSON)
-        assert (answer.status_code, answer.json()["code"]) == (422, "too_deep"), answer.text
-        assert answer.json()["detail"] == f"The JSON is nested deeper than {DEEPEST} levels. Send it flatter."
+        said = answer.json()
+        if path.startswith("/ga4gh/wes/"):  # with errors of its own form
+            assert (answer.status_code, said["msg"].split(".")[0]) == (
+                422,
+                f"The JSON is nested deeper than {DEEPEST} levels",
+            )
+            continue
+        assert (answer.status_code, said["code"]) == (422, "too_deep"), answer.text
+        assert said["detail"] == f"The JSON is nested deeper than {DEEPEST} levels. Send it flatter."
 
 
 def test_an_upload_that_begins_as_json_too(ana: Visitor) -> None:

@@ -196,4 +196,4 @@ def test_no_token_lies_in_memory(ana: Visitor) -> None:
 
 def test_the_layer_stands_behind_the_gate_and_before_what_reads_bodies() -> None:
     names = [middleware.cls.__name__ for middleware in app.user_middleware]  # type: ignore[attr-defined]
-    assert names == ["Gate", "Rates", "Nesting", "Idempotency"]
+    assert names == ["Gate", "Deprecation", "Rates", "Nesting", "Idempotency"]
