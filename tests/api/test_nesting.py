@@ -38,10 +38,7 @@ def test_every_route_refuses_deep_json(ana: Visitor, route: tuple[str, str, str]
         answer = ana.door.send(method, path, ana.token, content=content, headers=JSON)
         said = answer.json()
         if path.startswith("/ga4gh/wes/"):  # with errors of its own form
-            assert (answer.status_code, said["msg"].split(".")[0]) == (
-                422,
-                f"The JSON is nested deeper than {DEEPEST} levels",
-            )
+            assert (answer.status_code, f"nested deeper than {DEEPEST} levels" in said["msg"]) == (400, True), said
             continue
         assert (answer.status_code, said["code"]) == (422, "too_deep"), answer.text
         assert said["detail"] == f"The JSON is nested deeper than {DEEPEST} levels. Send it flatter."
