@@ -52,7 +52,7 @@ def sender(given: Credential, scope: str) -> Sender:
     """Runs in a database thread."""
     if given.scheme == "ticket":
         return Sender(*read_ticket(given.secret))
-    return Sender(identify(given.secret, scope).user, "")
+    return Sender(identify(given, scope).user, "")
 
 
 async def ask_sender[**P, T](

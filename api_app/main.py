@@ -26,7 +26,9 @@ from api_app.routes import (
     pipelines,
     retention,
     runner,
+    service_accounts,
     shares,
+    tokens,
     tus,
     uploads,
     webhooks,
@@ -80,6 +82,8 @@ def build() -> Api:
     v1 = APIRouter(prefix=PREFIX, redirect_slashes=False)
     for module in (
         account,
+        tokens,
+        service_accounts,
         uploads,
         files,
         retention,

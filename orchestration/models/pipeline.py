@@ -22,7 +22,7 @@ class PipelineQuerySet(models.QuerySet["Pipeline"]):
         """Pipelines without a workspace are everybody's who is signed in."""
         if not user.is_authenticated:
             return self.none()
-        if user.is_superuser:
+        if user.sees_all:
             return self
         mine = Workspace.objects.visible_to(user)
         return self.filter(Q(workspace__isnull=True) | Q(workspace__in=mine))
