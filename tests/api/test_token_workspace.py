@@ -210,6 +210,13 @@ def test_token_for_a_workspace_makes_tokens_for_that_one_only(door: Door, manage
     assert door.as_(manager).json("POST", "/tokens", 201, json={"name": "x"})["workspace"] is None
 
 
+def test_token_for_a_workspace_neither_sees_nor_rotates_one_that_may_more(door: Door, manager: User) -> None:
+    here, row = door.as_(manager, ALL_SCOPES, "lab"), issue(user=manager, name="anywhere")[0]
+    assert str(row.pk) not in here("GET", "/tokens").text
+    assert here("POST", f"/tokens/{row.pk}/rotate").status_code == 404
+    assert here("DELETE", f"/tokens/{row.pk}").status_code == 404
+
+
 def test_token_for_a_workspace_ends_with_the_membership(door: Door, owner: User) -> None:
     here = door.as_(owner, ALL_SCOPES, "lab")
     assert len(here.json("GET", "/me")["workspaces"]) == 1
