@@ -12,10 +12,11 @@ from orchestration.errors import Forbidden
 from orchestration.services.tokens import authenticate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.requests import Request
 
+    from api_app.gate import Credential
     from orchestration.models import ApiToken, User
 
 # Route function → the scope its token needs. A route that is missing here cannot be called, and a test says so.
@@ -25,6 +26,12 @@ SCOPE: Final[dict[str, str]] = {
     "create_token": "admin",
     "list_tokens": "read",
     "revoke_token": "read",  # a token may always end itself; others need `admin`
+    "rotate_token": "read",  # the same
+    "create_service_account": "admin",
+    "list_service_accounts": "admin",
+    "edit_service_account": "admin",
+    "create_service_token": "admin",
+    "list_service_tokens": "admin",
     "show_upload_config": "upload",
     "create_upload_or_file": "upload",
     "create_upload_batch": "upload",
@@ -103,19 +110,19 @@ SCOPE: Final[dict[str, str]] = {
     "cancel_task": "run",
 }
 
-# What anybody may ask, without a token: who was given results need not be known here.
-OPEN: Final = frozenset({"list_signing_keys"})
+# What anybody may ask, without a token: who was given results need not be known here, nor who found a token.
+OPEN: Final = frozenset({"list_signing_keys", "revoke_leaked_token"})
 
 
 def scope_of(request: Request) -> str:
     return SCOPE[request.scope["endpoint"].__name__]
 
 
-def identify(secret: str, scope: str) -> ApiToken:
+def identify(given: Credential, scope: str) -> ApiToken:
     """The token's row with its user. Runs in a database thread."""
-    token = authenticate(token=secret)
+    token = authenticate(token=given.secret, address=given.address)
     if token is not None:
-        known.learn("bearer", secret, token.user)
+        known.learn("bearer", given.secret, token.user)
     return admit(token, scope)
 
 
@@ -128,25 +135,27 @@ def admit(token: ApiToken | None, scope: str) -> ApiToken:
     return token
 
 
+def beyond(token: ApiToken, scopes: Iterable[str]) -> None:
+    if more := set(scopes) - set(token.scopes):
+        raise Forbidden(f"A token cannot make one that may do more: {', '.join(sorted(more))}.")
+
+
 async def ask[**P, T](
     request: Request, work: Callable[Concatenate[User, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Check the token and do the work for its user, in one trip to a database thread."""
-    secret, scope = credential(request).secret, scope_of(request)
+    return await ask_as_token(request, lambda token: work(token.user, *args, **kwargs))
 
-    def identified() -> T:
-        return work(identify(secret, scope).user, *args, **kwargs)
 
-    return await in_db(identified)
+async def ask_as_token[T](request: Request, work: Callable[[ApiToken], T]) -> T:
+    """As `ask`, for those who have to know with which token somebody came."""
+    given, scope = credential(request), scope_of(request)
+    return await in_db(lambda: work(identify(given, scope)))
 
 
 async def ask_at_length[**P, T](
     request: Request, work: Callable[Concatenate[User, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """For what waits on the disk: the threads that answer everybody go on meanwhile."""
-    secret, scope = credential(request).secret, scope_of(request)
-
-    def identified() -> T:
-        return work(identify(secret, scope).user, *args, **kwargs)
-
-    return await in_files(identified)
+    given, scope = credential(request), scope_of(request)
+    return await in_files(lambda: work(identify(given, scope).user, *args, **kwargs))

@@ -55,7 +55,7 @@ def sender(given: Credential, scope: str) -> Sender:
         user, workspace = read_ticket(given.secret)
         known.learn("ticket", given.secret, user, workspace)
         return Sender(user, workspace)
-    return Sender(identify(given.secret, scope).user, "")
+    return Sender(identify(given, scope).user, "")
 
 
 async def ask_sender[**P, T](

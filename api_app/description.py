@@ -20,6 +20,7 @@ ABOUT: Final = (
 )
 TAGS: Final = {
     "account": "Who you are, and the tokens of your programs.",
+    "service accounts": "Accounts of programs, which cannot sign in.",
     "uploads": "Large files in parts that go on after a cut, and many small files at once.",
     "files": "Files and their bytes, one by one or as a ZIP.",
     "retention": "How long files are kept: extend, hold, bring back, receipts, usage.",

@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from api_app.errors import NotAuthenticated, answer, problem
-from orchestration.services.tokens import is_well_formed
+from orchestration.services.token_format import PREFIX, TYPO, is_well_formed
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
 TOKENS: Final = "/api/v1/tokens"
+LEAKED: Final = "/api/v1/tokens:revoke-leaked"
 UPLOADS: Final = "/api/v1/uploads"
 BUNDLE: Final = "/api/v1/uploads:put"
 FILES: Final = "/api/v1/files/"
@@ -45,6 +46,8 @@ class Credential(NamedTuple):
     scheme: str
     secret: str
     user: str = ""
+    address: str = ""
+    """Where it came from."""
 
 
 class Gate:
@@ -80,17 +83,20 @@ def has_json(scope: Scope) -> bool:
 def socket_credential(socket: WebSocket) -> Credential | None:
     if (ticket := socket.query_params.get("ticket")) is not None:
         return Credential("ticket", ticket[:LONGEST_TICKET])
-    return _credential(socket.headers.get("authorization", ""), socket.scope["path"], "GET")
+    found = _credential(socket.headers.get("authorization", ""), socket.scope["path"], "GET")
+    return found._replace(address=_address(socket.scope)) if found else None
 
 
 def _refusal(scope: Scope) -> Response | None:
     headers, path = dict(scope["headers"]), scope["path"]
     if _is_open(scope["method"], path):
         return None
-    found = _credential(headers.get(b"authorization", b"").decode("latin-1"), path, scope["method"])
-    if found is None:
-        return answer(NotAuthenticated())
-    scope[_KEY] = found
+    if (scope["method"], path) != ("POST", LEAKED):
+        given = headers.get(b"authorization", b"").decode("latin-1")
+        found = _credential(given, path, scope["method"])
+        if found is None:
+            return answer(NotAuthenticated(TYPO if _is_mistyped(given) else ""))
+        scope[_KEY] = found._replace(address=_address(scope))
     if path == RUNS and scope["method"] == "POST":
         return None if _media_type(headers) in FORMS else problem(415, "Send the run as `multipart/form-data`.")
     if _has_body(headers) and not _is_raw(scope, headers) and _media_type(headers) != b"application/json":
@@ -103,6 +109,16 @@ def _is_open(method: str, path: str) -> bool:
     if method == "PUT" and PART.fullmatch(path):
         return True
     return (method == "OPTIONS" and path.startswith(TUS)) or (method, path) == ("GET", SIGNING_KEYS)
+
+
+def _is_mistyped(header: str) -> bool:
+    """Told apart from a token that has ended without asking the database."""
+    scheme, _, secret = header.partition(" ")
+    return scheme.lower() == "bearer" and secret.startswith(PREFIX) and not is_well_formed(secret)
+
+
+def _address(scope: Scope) -> str:
+    return scope["client"][0] if scope.get("client") else ""
 
 
 def _is_raw(scope: Scope, headers: dict[bytes, bytes]) -> bool:

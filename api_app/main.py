@@ -32,8 +32,10 @@ from api_app.routes import (
     pipelines,
     retention,
     runner,
+    service_accounts,
     shares,
     tes,
+    tokens,
     tus,
     uploads,
     webhooks,
@@ -104,6 +106,8 @@ def build() -> Api:
     v1 = APIRouter(prefix=PREFIX, redirect_slashes=False)
     for module in (
         account,
+        tokens,
+        service_accounts,
         uploads,
         files,
         retention,

@@ -1,7 +1,7 @@
 """The JSON of /api/v1, in and out (docs/design/0001, section 5). Inputs refuse fields they do not know."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -58,29 +58,6 @@ class WorkspaceOut(BaseModel):
 class MeOut(BaseModel):
     user: str
     workspaces: list[WorkspaceOut]
-
-
-class TokenIn(In):
-    name: Name
-    scopes: list[Literal["read", "upload", "run", "admin"]] | None = None
-    expires_in_days: Annotated[int, Field(ge=1, le=366)] = 90
-
-
-class TokenOut(BaseModel):
-    id: UUID
-    name: str
-    scopes: list[str]
-    created_at: datetime
-    expires_at: datetime
-    last_used_at: datetime | None
-
-
-class NewTokenOut(BaseModel):
-    id: UUID
-    name: str
-    token: str
-    scopes: list[str]
-    expires_at: datetime
 
 
 class FileOut(BaseModel):

@@ -16,6 +16,7 @@ from frontend_app.views import (
     new_job,
     pipelines,
     retention,
+    service_accounts,
     shares,
     tokens,
     uploads,
@@ -96,5 +97,12 @@ urlpatterns = [
         name="delivery-replay",
     ),
     path("tokens/", tokens.token_list, name="token-list"),
+    path("tokens/leaked/", tokens.token_leaked, name="token-leaked"),
     path("tokens/<uuid:token_id>/revoke/", tokens.token_revoke, name="token-revoke"),
+    path("tokens/<uuid:token_id>/rotate/", tokens.token_rotate, name="token-rotate"),
+    path("service-accounts/", service_accounts.service_account_list, name="service-account-list"),
+    path("service-accounts/<uuid:account_id>/", service_accounts.service_account, name="service-account"),
+    path(
+        "service-accounts/<uuid:account_id>/edit/", service_accounts.service_account_edit, name="service-account-edit"
+    ),
 ]

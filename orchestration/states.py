@@ -281,3 +281,10 @@ LOGS_DELETED: Final = "logs deleted"
 """Reason of the event of a job whose logs were deleted because their date had come."""
 
 ROLE_RANK: Final[dict[str, int]] = {Role.VIEWER: 1, Role.SUBMITTER: 2, Role.MANAGER: 3}
+
+
+class TokenKind(StrEnum):
+    """What stands in a token after `est_`. A runner's is a signed text of another form."""
+
+    PERSONAL = "pat"
+    SERVICE = "svc"

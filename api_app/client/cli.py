@@ -39,6 +39,7 @@ COMMANDS = {
     "retry": ("moves", "Try a failed job again from its failed steps."),
     "resubmit": ("moves", "Start a new job like an old one, with changes."),
     "rerun-items": ("moves", "Run only the failed items of a job again."),
+    "tokens": ("tokens", "List your tokens, make, rotate and revoke them."),
     "bulk": ("bulk", "Cancel, retry or resubmit all jobs of a filter."),
 }
 

@@ -25,6 +25,7 @@ from api_app.client.shapes import (
     Me,
     Pipeline,
     Token,
+    TokenRow,
     Upload,
 )
 from api_app.client.transport import Notice, Repeat, Transport
@@ -72,8 +73,22 @@ class Client:
     def me(self) -> Me:
         return cast("Me", self._transport.json("GET", "me"))
 
+    def tokens(self) -> list[TokenRow]:
+        return cast("list[TokenRow]", self._transport.json("GET", "tokens")["items"])
+
+    def create_token(self, name: str, *, scopes: Sequence[str], workspace: str | None, days: int) -> Token:
+        body = _said({"name": name, "scopes": list(scopes) or None, "workspace": workspace, "expires_in_days": days})
+        return cast("Token", self._transport.json("POST", "tokens", json=body, repeat=Repeat.NEVER))
+
+    def rotate_token(self, token_id: str, *, overlap_hours: int) -> Token:
+        path, body = f"tokens/{_segment(token_id)}/rotate", {"overlap_hours": overlap_hours}
+        return cast("Token", self._transport.json("POST", path, json=body, repeat=Repeat.NEVER))
+
     def revoke_token(self, token_id: str) -> None:
         self._transport.send("DELETE", f"tokens/{token_id}")
+
+    def report_leaked_token(self, token: str) -> None:
+        self._transport.send("POST", "/tokens:revoke-leaked", json={"token": token})
 
     # Pipelines
 

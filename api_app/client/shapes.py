@@ -245,6 +245,21 @@ class Token(TypedDict):
     expires_at: str | None
 
 
+class TokenRow(TypedDict):
+    """A token as it is listed: without its secret."""
+
+    id: str
+    name: str
+    start: str
+    scopes: list[str]
+    workspace: str | None
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+    last_used_ip: str | None
+    replaced_by: str | None
+
+
 class LogChunk(TypedDict):
     data: bytes
     end: int

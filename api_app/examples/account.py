@@ -3,10 +3,27 @@
 from typing import Final
 
 from api_app.examples.form import NOTHING, Example, listing
-from api_app.examples.ids import SHA256, TOKEN, WORKSPACE
+from api_app.examples.ids import ACCOUNT, SHA256, TOKEN, WORKSPACE
 
 _TOKEN: Final = {"id": TOKEN, "name": "my laptop", "scopes": ["read", "upload", "run"]}
-_EXPIRES: Final = {"expires_at": "2027-01-31T08:00:00Z"}
+_EXPIRES: Final = {"workspace": None, "expires_at": "2027-01-31T08:00:00Z"}
+_LISTED: Final = {
+    **_TOKEN,
+    **_EXPIRES,
+    "start": "est_pat_8Kf2",
+    "created_at": "2026-11-02T08:00:00Z",
+    "last_used_at": "2026-11-02T09:14:03Z",
+    "last_used_ip": "192.0.2.7",
+    "replaced_by": None,
+}
+_ACCOUNT: Final = {
+    "id": ACCOUNT,
+    "user": "lab-robot",
+    "workspace": "lab",
+    "role": "submitter",
+    "enabled": True,
+    "created_at": "2026-11-02T08:00:00Z",
+}
 PIPELINE: Final = {
     "name": "tabular-profile",
     "version": "1.0.0",
@@ -41,11 +58,20 @@ EXAMPLES: Final[dict[str, Example]] = {
         }
     ),
     "create_token": Example(
-        {**_TOKEN, **_EXPIRES, "token": "est_…"},
+        {**_TOKEN, **_EXPIRES, "token": "est_pat_…"},
         {"name": "my laptop", "scopes": ["read", "upload", "run"], "expires_in_days": 90},
     ),
-    "list_tokens": listing({**_TOKEN, **_EXPIRES, "created_at": "2026-11-02T08:00:00Z", "last_used_at": None}),
+    "list_tokens": listing(_LISTED),
+    "rotate_token": Example({**_TOKEN, **_EXPIRES, "token": "est_pat_…"}, {"overlap_hours": 24}),
     "revoke_token": NOTHING,
+    "revoke_leaked_token": Example(body={"token": "est_pat_…"}),
+    "create_service_account": Example(_ACCOUNT, {"name": "robot", "workspace": "lab", "role": "submitter"}),
+    "list_service_accounts": listing(_ACCOUNT),
+    "edit_service_account": Example({**_ACCOUNT, "enabled": False}, {"enabled": False}),
+    "create_service_token": Example(
+        {**_TOKEN, **_EXPIRES, "workspace": "lab", "token": "est_svc_…"}, {"name": "nightly load"}
+    ),
+    "list_service_tokens": listing({**_LISTED, "workspace": "lab", "start": "est_svc_x91Q"}),
     "list_pipelines": listing(PIPELINE),
     "show_pipeline": Example(PIPELINE),
     "show_usage": Example(

@@ -22,7 +22,10 @@ STARTED: Final = "2026-11-02T09:14:04Z"
 ENDED: Final = "2026-11-02T09:14:11Z"
 IN_A_YEAR: Final = "2027-11-02T09:13:58Z"
 
+ACCOUNT: Final = "0199f5fe-3b4c-7d5e-8f60-718293a4b5c6"
+
 PARAMETERS: Final[dict[str, Any]] = {
+    "account_id": ACCOUNT,
     "attempt_id": ATTEMPT,
     "bulk_id": BULK,
     "delivery_id": DELIVERY,

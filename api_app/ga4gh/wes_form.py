@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from starlette.datastructures import FormData
     from starlette.requests import Request
 
+    from api_app.gate import Credential
+
 MOST_FILES: Final = 1_000
 MOST_TEXTS: Final = 20
 BLOCK: Final = 1 << 20
@@ -91,7 +93,7 @@ def _attachments(form: FormData) -> dict[str, UploadFile]:
 
 async def keep(request: Request, name: str, sent: UploadFile, workspace: str) -> UUID:
     """One attachment, kept as any uploaded file is. The token needs the scope `upload` for that."""
-    receiving = await in_db(_begin, credential(request).secret, name, sent.size, workspace)
+    receiving = await in_db(_begin, credential(request), name, sent.size, workspace)
     try:
         return await in_files(_pour, sent, receiving)
     finally:
@@ -99,9 +101,9 @@ async def keep(request: Request, name: str, sent: UploadFile, workspace: str) ->
         await in_files(receiving.discard)
 
 
-def _begin(secret: str, name: str, size: int | None, workspace: str) -> Receiving:
+def _begin(given: Credential, name: str, size: int | None, workspace: str) -> Receiving:
     folder, _, bare = name.rpartition("/")
-    user = identify(secret, "upload").user
+    user = identify(given, "upload").user
     return receive(user=user, announced=Announced(name=bare, path=folder, size=size), workspace=workspace)
 
 

@@ -26,7 +26,7 @@ from orchestration.follow import hub
 from orchestration.models import ApiToken, Event, User
 from orchestration.services.access import find_job, find_workspace
 from orchestration.services.live_tickets import LASTS_S, issue_live_ticket, use_live_ticket
-from orchestration.services.tokens import authenticate, find_valid
+from orchestration.services.tokens import find_valid
 
 router = APIRouter(tags=["events"])
 Number = Annotated[int, Query(ge=0, lt=1 << 63)]
@@ -103,8 +103,8 @@ def _of_workspace(user: User, slug: str, after: int, limit: int) -> Listing[Even
 @router.post("/events:ticket", status_code=201)
 async def create_live_ticket(request: Request) -> LiveTicketOut:
     """For the WebSocket of a page, which can send no `Authorization`: it opens one, within a minute."""
-    secret, scope = credential(request).secret, scope_of(request)
-    ticket = await in_db(lambda: issue_live_ticket(token=identify(secret, scope)))
+    given, scope = credential(request), scope_of(request)
+    ticket = await in_db(lambda: issue_live_ticket(token=identify(given, scope)))
     return LiveTicketOut(ticket=ticket, expires_in=LASTS_S)
 
 
@@ -127,10 +127,10 @@ def _workspace_feed(slug: str, user: User) -> Feed:
 
 
 async def _stream(request: Request, feed_of: Callable[[User], Feed], after: int | None) -> Response:
-    secret, scope = credential(request).secret, scope_of(request)
+    given, scope = credential(request), scope_of(request)
 
     def find_feed() -> Feed:
-        return feed_of(identify(secret, scope).user)
+        return feed_of(identify(given, scope).user)
 
     return LiveEvents(await in_db(find_feed), after=_start(after), may_watch=find_feed)
 
@@ -152,8 +152,8 @@ def _opened(socket: WebSocket, feed_of: Callable[[User], Feed]) -> tuple[ApiToke
     given = socket_credential(socket)
     if given is None:
         raise NotAuthenticated
-    found = use_live_ticket(ticket=given.secret) if given.scheme == "ticket" else authenticate(token=given.secret)
-    token = admit(found, SCOPE)
+    is_ticket = given.scheme == "ticket"
+    token = admit(use_live_ticket(ticket=given.secret), SCOPE) if is_ticket else identify(given, SCOPE)
     return token, feed_of(token.user)
 
 

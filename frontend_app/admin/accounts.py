@@ -48,6 +48,10 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     fieldsets = (*(UserAdmin.fieldsets or ()), ("Mail", {"fields": ["mail_on", "mail_problem"]}))
     readonly_fields = ["mail_problem"]
 
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        # A service account given a password would be refused by the database; its workspace's managers change it.
+        return super().has_change_permission(request, obj) and (obj is None or obj.service_of_id is None)
+
     def save_model(self, request: HttpRequest, obj: User, form: Form, change: bool) -> None:  # noqa: FBT001  Django's
         if change and "mail_on" in form.changed_data:
             choose(user=obj, mail_on=obj.mail_on)
@@ -76,9 +80,21 @@ class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
-    list_display = ["name", "user", "public_id", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at"]
-    list_filter = ["revoked_at"]
-    list_select_related = ["user"]
+    list_display = [
+        "name",
+        "user",
+        "workspace",
+        "public_id",
+        "scopes",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "last_used_ip",
+        "revoked_at",
+        "revoked_why",
+    ]
+    list_filter = ["revoked_at", "revoked_why"]
+    list_select_related = ["user", "workspace"]
     search_fields = ["name", "user__username", "public_id"]
     exclude = ["secret_hash"]
     ordering = ["-id"]

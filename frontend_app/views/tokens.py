@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib import messages
-from django.db.models import Q
-from django.db.models.functions import Now
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from frontend_app.http import Request, answers_errors, page, whole_number
-from frontend_app.words import MAIL_CHOICES
-from orchestration.errors import OrchestrationError
+from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number
+from frontend_app.words import MAIL_CHOICES, OVERLAPS
+from orchestration.errors import Conflict, Invalid, NotFound, OrchestrationError
 from orchestration.models import ApiToken
 from orchestration.services import tokens
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
 LIFETIMES_DAYS = (7, 30, 90, 365)
+LONGEST_HOURS_DIGITS = 3
 SCOPES = {
     "read": "see jobs and files, download",
     "upload": "send files",
@@ -32,27 +31,35 @@ SCOPES = {
 @require_http_methods(["GET", "HEAD", "POST"])
 def token_list(request: Request) -> HttpResponse:
     """The secret is part of the answer to the POST and of nothing else: no redirect, no session, no message."""
-    secret, error = "", ""
-    if request.method == "POST":
-        try:
-            _, secret = tokens.issue(
-                user=request.user,
-                name=request.POST.get("name", ""),
-                scopes=tuple(request.POST.getlist("scope")),
-                days=_days(request.POST.get("days", "")),
-            )
-        except OrchestrationError as exc:
-            error = str(exc)
-    mine = ApiToken.objects.filter(user=request.user, revoked_at__isnull=True)
-    rows = mine.annotate(is_expired=Q(expires_at__lte=Now())).order_by("-id")
+    if request.method != "POST":
+        return _shown(request)
+    try:
+        _, secret = tokens.issue(
+            user=request.user,
+            name=request.POST.get("name", ""),
+            scopes=tuple(request.POST.getlist("scope")),
+            days=days_of(request),
+            workspace=request.POST.get("workspace", ""),
+        )
+    except OrchestrationError as exc:
+        return _shown(request, error=str(exc))
+    return _shown(request, secret=secret)
+
+
+def days_of(request: Request) -> int:
+    return whole_number(request.POST.get("days", ""), digits=4) or 0  # refused as a lifetime
+
+
+def _shown(request: Request, *, secret: str = "", error: str = "") -> HttpResponse:
     context = {
-        "tokens": rows,
+        "tokens": ApiToken.objects.filter(user=request.user).shown().order_by("-id"),
         "secret": secret,
         "error": error,
         "scopes": SCOPES,
         "given": request.POST,
         "chosen": set(request.POST.getlist("scope") if error else tokens.SCOPES[:3]),
         "lifetimes": LIFETIMES_DAYS,
+        "overlaps": OVERLAPS,
         "mail_choices": MAIL_CHOICES if settings.MAILERS else {},
     }
     response = page(request, "frontend_app/tokens/list.html", context, status=422 if error else 200)
@@ -60,8 +67,20 @@ def token_list(request: Request) -> HttpResponse:
     return response
 
 
-def _days(text: str) -> int:
-    return whole_number(text, digits=4) or 0  # refused as a lifetime
+@require_POST
+@answers_errors
+def token_rotate(request: Request, token_id: UUID) -> HttpResponse:
+    """As for a new token: the answer to the POST alone has the secret. Also for those of service accounts."""
+    hours = whole_number(request.POST.get("overlap", ""), digits=LONGEST_HOURS_DIGITS)
+    try:
+        _, secret = tokens.rotate(
+            user=request.user,
+            token_id=token_id,
+            overlap_hours=-1 if hours is None else hours,  # refused as a time
+        )
+    except (Invalid, Conflict) as exc:
+        return _shown(request, error=str(exc))
+    return _shown(request, secret=secret)
 
 
 @require_POST
@@ -69,4 +88,14 @@ def _days(text: str) -> int:
 def token_revoke(request: Request, token_id: UUID) -> HttpResponse:
     tokens.revoke(user=request.user, token_id=token_id)
     messages.success(request, "The token is revoked. Programs that use it are refused from now on.")
+    return redirect("token-list")
+
+
+@require_POST
+def token_leaked(request: Request) -> HttpResponse:
+    """Anybody's: whoever has it may end it."""
+    with refusals_said(request, Invalid, NotFound):
+        address = request.META.get("REMOTE_ADDR", "")
+        tokens.revoke_leaked(token=request.POST.get("token", "").strip()[:200], address=address)
+        messages.success(request, "That token is refused from now on. Thank you.")
     return redirect("token-list")

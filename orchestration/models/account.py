@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
@@ -10,9 +11,11 @@ from django.db import models
 from django.db.models.functions import Now
 
 from orchestration.ids import new_id
-from orchestration.states import ROLE_RANK, BudgetMode, MailOn, Role
+from orchestration.states import ROLE_RANK, BudgetMode, MailOn, Role, TokenKind
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from django.contrib.auth.models import AnonymousUser
 
 
@@ -30,16 +33,44 @@ class User(AbstractUser):
     mail_tries = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     # Why the address was refused the last time; "" while mail goes through.
     mail_problem = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
+    # Of a service account: the workspace whose managers made it for a program.
+    service_of = models.ForeignKey(
+        "Workspace", models.PROTECT, null=True, blank=True, editable=False, related_name="service_accounts"
+    )
+
+    # Not a column: the one workspace that the token of this call is for. Only `services.tokens` sets it.
+    bound_to: UUID | None = None
 
     class Meta(AbstractUser.Meta):
-        constraints = [models.CheckConstraint(condition=models.Q(mail_on__in=list(MailOn)), name="user_mail_on_known")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(mail_on__in=list(MailOn)), name="user_mail_on_known"),
+            # An unusable password begins with `!`, so nobody can sign in as a program, whatever the admin saves.
+            models.CheckConstraint(
+                condition=models.Q(service_of__isnull=True)
+                | models.Q(password__startswith="!", is_staff=False, is_superuser=False),  # noqa: S106  the mark of none
+                name="user_service_cannot_sign_in",
+            ),
+        ]
+
+    @property
+    def sees_all(self) -> bool:
+        """A superuser's token for one workspace sees that one."""
+        return self.is_superuser and self.bound_to is None
 
 
 class WorkspaceQuerySet(models.QuerySet["Workspace"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         if not user.is_authenticated:
             return self.none()
-        return self if user.is_superuser else self.filter(memberships__user=user)
+        mine = self if user.is_superuser else self.filter(memberships__user=user)
+        # Every other `visible_to` comes through here, so this is where a token for one workspace is held to it.
+        return mine if user.bound_to is None else mine.filter(pk=user.bound_to)
+
+    def managed_by(self, user: User) -> Self:
+        visible = self.visible_to(user)
+        if user.is_superuser:
+            return visible
+        return visible.filter(memberships__user=user, memberships__role=Role.MANAGER)
 
 
 class Workspace(models.Model):
@@ -82,6 +113,8 @@ class Workspace(models.Model):
         return self.slug
 
     def role_of(self, user: User) -> str | None:
+        if user.bound_to not in {None, self.pk}:
+            return None
         if user.is_superuser:
             return Role.MANAGER
         return self.memberships.filter(user=user).values_list("role", flat=True).first()
@@ -107,22 +140,63 @@ class Membership(models.Model):
         return f"{self.user_id} {self.role} of {self.workspace_id}"
 
 
+class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """One's own, and those of the service accounts one manages. A token for one workspace sees those for it."""
+        if not user.is_authenticated:
+            return self.none()
+        mine = models.Q(user=user)
+        if user.service_of_id is None:
+            mine |= models.Q(user__service_of__in=Workspace.objects.managed_by(user))
+        return self.filter(mine) if user.bound_to is None else self.filter(mine, workspace=user.bound_to)
+
+    def valid(self) -> Self:
+        return self.filter(revoked_at__isnull=True, user__is_active=True, expires_at__gt=Now())
+
+    def shown(self) -> Self:
+        """What is not revoked, and for a month what others have found."""
+        recent = models.Q(revoked_why="leaked", revoked_at__gt=Now() - timedelta(days=30))
+        shown = self.filter(models.Q(revoked_at__isnull=True) | recent)
+        return shown.annotate(is_expired=models.Q(expires_at__lte=Now())).select_related("workspace", "replaced_by")
+
+
 class ApiToken(models.Model):
     """Only the hash of the secret is kept; `public_id` finds the row."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
     name = models.CharField(max_length=200)
+    # "" for those made before there were kinds.
+    kind = models.CharField(max_length=3, choices=[(k, k) for k in TokenKind], blank=True, default="", db_default="")
     public_id = models.CharField(max_length=16, unique=True)
     secret_hash = models.BinaryField(max_length=32)
     scopes = models.JSONField(default=list)
+    # It sees and does nothing elsewhere; null: wherever its user may.
+    workspace = models.ForeignKey(Workspace, models.CASCADE, null=True, blank=True, related_name="tokens")
+    replaces = models.OneToOneField("self", models.SET_NULL, null=True, blank=True, related_name="replaced_by")
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
+    # Of within the last minute: not every use is written.
     last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_ip = models.GenericIPAddressField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_why = models.CharField(max_length=8, blank=True, default="", db_default="")
+
+    objects: ClassVar = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=["", *TokenKind]), name="token_kind_known"),
+            models.CheckConstraint(condition=models.Q(revoked_why__in=["", "leaked"]), name="token_revoked_why_known"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.public_id})"
+
+    @property
+    def start(self) -> str:
+        """So much of it may be shown."""
+        return f"est_{self.kind}_{self.public_id}" if self.kind else f"est_{self.public_id}"
 
 
 class LiveTicket(models.Model):

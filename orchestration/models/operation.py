@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from django.db import connection, models
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration.ids import new_id
@@ -28,7 +28,13 @@ UPDATE orchestration_bulkitem SET taken_at = statement_timestamp() WHERE id IN (
 class BulkOperationQuerySet(models.QuerySet["BulkOperation"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """One's own: what it may do to each job is asked for each job."""
-        return self.filter(created_by=user) if user.is_authenticated else self.none()
+        if not user.is_authenticated:
+            return self.none()
+        mine = self.filter(created_by=user)
+        if user.bound_to is None:
+            return mine
+        elsewhere = BulkItem.objects.filter(operation=OuterRef("pk")).exclude(job__workspace=user.bound_to)
+        return mine.filter(~Exists(elsewhere))
 
     def unfinished(self) -> Self:
         return self.filter(finished_at__isnull=True)

@@ -23,7 +23,7 @@ class PipelineQuerySet(models.QuerySet["Pipeline"]):
         if not user.is_authenticated:
             return self.none()
         offered = self.filter(is_internal=False)
-        if user.is_superuser:
+        if user.sees_all:
             return offered
         mine = Workspace.objects.visible_to(user)
         return offered.filter(Q(workspace__isnull=True) | Q(workspace__in=mine))

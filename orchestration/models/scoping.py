@@ -22,6 +22,6 @@ class InWorkspaceQuerySet[M: models.Model](models.QuerySet[M]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         if not user.is_authenticated:
             return self.none()
-        if user.is_superuser:
+        if user.sees_all:
             return self
         return self.filter(**{f"{self.workspace_path}__in": Workspace.objects.visible_to(user)})

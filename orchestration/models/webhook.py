@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from orchestration.ids import new_id
 from orchestration.models.account import User, Workspace
-from orchestration.states import WEBHOOK_ENDS, DeliveryState, Role
+from orchestration.states import WEBHOOK_ENDS, DeliveryState
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -29,9 +29,7 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
         """Managers of the workspace alone: an address is often a secret itself."""
         if not user.is_authenticated:
             return self.none()
-        if user.is_superuser:
-            return self
-        return self.filter(workspace__memberships__user=user, workspace__memberships__role=Role.MANAGER)
+        return self if user.sees_all else self.filter(workspace__in=Workspace.objects.managed_by(user))
 
 
 class WebhookEndpoint(models.Model):

@@ -184,6 +184,6 @@ def _replay(user: User, key: str, action: BulkAction, choice: Choice, params: di
     is_same = (found.action, found.filter, found.params) == (action, choice.filter, params)
     if choice.ids and is_same:
         is_same = set(found.items.values_list("job", flat=True)) <= set(choice.ids)
-    if not is_same:
+    if not is_same or not BulkOperation.objects.visible_to(user).filter(pk=found.pk).exists():
         raise IdempotencyKeyReused
     return found

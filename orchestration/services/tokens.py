@@ -1,112 +1,183 @@
-"""API tokens: `est_` + 43 base62 characters (256 bits) + 6 base62 characters of CRC32.
-
-The checksum lets scanners and us refuse a mistyped token without looking it up. Only the SHA-256 of the token
-is kept: its entropy is far above 112 bits, so no slow hash is needed (ASVS 5.0 6.5.2).
-"""
+"""API tokens: made, asked for at every call, rotated, revoked. Their form: `token_format`."""
 
 from __future__ import annotations
 
-import hashlib
+import ipaddress
+import logging
 import secrets
-import string
-import zlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Least, Now
 from django.utils import timezone
 
-from orchestration.errors import Invalid, NotFound
+from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestration.models import ApiToken
+from orchestration.services.access import find_workspace
+from orchestration.services.token_format import TYPO, digest, is_well_formed, new_token, public_part
+from orchestration.states import TokenKind
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from django.db.models import QuerySet
 
-    from orchestration.models import User
+    from orchestration.models import User, Workspace
 
-PREFIX: Final = "est_"
-SECRET_LENGTH: Final = 43
-CHECK_LENGTH: Final = 6
-PUBLIC_LENGTH: Final = 12
+log = logging.getLogger(__name__)
+
 SCOPES: Final = ("read", "upload", "run", "admin")
 MAX_DAYS: Final = 366
-_DIGITS: Final = string.digits + string.ascii_letters
-
-
-def _base62(number: int, width: int) -> str:
-    digits = ""
-    for _ in range(width):
-        number, rest = divmod(number, 62)
-        digits = _DIGITS[rest] + digits
-    return digits
-
-
-def _checksum(body: str) -> str:
-    return _base62(zlib.crc32(body.encode()), CHECK_LENGTH)
-
-
-def is_well_formed(token: str) -> bool:
-    body = token.removeprefix(PREFIX)
-    right_length = token.startswith(PREFIX) and len(body) == SECRET_LENGTH + CHECK_LENGTH
-    return right_length and body.isascii() and body[SECRET_LENGTH:] == _checksum(body[:SECRET_LENGTH])
+OVERLAP_HOURS: Final = 24
+LONGEST_OVERLAP_HOURS: Final = 168
 
 
 @transaction.atomic(durable=True)
-def issue(*, user: User, name: str, scopes: tuple[str, ...] = SCOPES[:3], days: int = 90) -> tuple[ApiToken, str]:
-    """The row and the token itself, which is shown this once."""
+def issue(
+    *, user: User, name: str, scopes: tuple[str, ...] = SCOPES[:3], days: int = 90, workspace: str = ""
+) -> tuple[ApiToken, str]:
+    """The row and the token itself, which is shown this once. With a `workspace` it opens that one alone.
+
+    Raises Invalid, NotFound.
+    """
     if not name.strip():
         raise Invalid("Give the token a name, so that you know it again.")
     if unknown := set(scopes) - set(SCOPES):
         raise Invalid(f"Unknown scope {', '.join(sorted(unknown))}; there are {', '.join(SCOPES)}.")
     if not 1 <= days <= MAX_DAYS:
         raise Invalid(f"A token lasts 1 to {MAX_DAYS} days.")
-    body = "".join(secrets.choice(_DIGITS) for _ in range(SECRET_LENGTH))
-    token = f"{PREFIX}{body}{_checksum(body)}"
-    row = ApiToken.objects.create(
+    return _create(
         user=user,
         name=name.strip()[:200],
-        public_id=body[:PUBLIC_LENGTH],
-        secret_hash=hashlib.sha256(token.encode()).digest(),
         scopes=list(scopes),
         expires_at=Now() + timedelta(days=days),
+        workspace=_place(user, workspace),
+    )
+
+
+def _place(user: User, slug: str) -> Workspace | None:
+    """Whoever is held to one workspace makes tokens for that one only."""
+    if user.service_of is not None:
+        return user.service_of
+    return find_workspace(user=user, slug=slug) if slug or user.bound_to else None
+
+
+def _create(*, user: User, **fields: object) -> tuple[ApiToken, str]:
+    kind = TokenKind.PERSONAL if user.service_of_id is None else TokenKind.SERVICE
+    token = new_token(kind)
+    row = ApiToken.objects.create(
+        user=user, kind=kind, public_id=public_part(token), secret_hash=digest(token), **fields
     )
     row.refresh_from_db()
     return row, token
 
 
-def authenticate(*, token: str) -> ApiToken | None:
-    """The token's row with its user, if it is valid now and the user may still sign in."""
-    if not is_well_formed(token):
+def authenticate(*, token: str, address: str = "") -> ApiToken | None:
+    """The token's row with its user, if it is valid now and the user may still act. `address` is where it came from."""
+    row = _by_secret(_valid(), token) if is_well_formed(token) else None
+    if row is None:
         return None
-    row = _valid().filter(public_id=token[len(PREFIX) :][:PUBLIC_LENGTH]).first()
-    if row is None or not secrets.compare_digest(bytes(row.secret_hash), hashlib.sha256(token.encode()).digest()):
-        return None
-    _note_use(row)
-    return row
+    _note_use(row, address)
+    return _held(row)
 
 
 def find_valid(*, token_id: UUID) -> ApiToken | None:
     """Of somebody who has shown it: whether it is still good."""
-    return _valid().filter(pk=token_id).first()
+    row = _valid().filter(pk=token_id).first()
+    return None if row is None else _held(row)
+
+
+def _held(row: ApiToken) -> ApiToken:
+    """From here on the user is held to the token's workspace: `visible_to` and `role_of` look at it."""
+    row.user.bound_to = row.workspace_id
+    return row
 
 
 def _valid() -> QuerySet[ApiToken]:
-    good = ApiToken.objects.filter(revoked_at__isnull=True, user__is_active=True, expires_at__gt=Now())
-    return good.select_related("user")
+    return ApiToken.objects.valid().select_related("user")
 
 
-def _note_use(row: ApiToken) -> None:
+def _by_secret(rows: QuerySet[ApiToken], token: str) -> ApiToken | None:
+    row = rows.filter(public_id=public_part(token)).first()
+    if row is None or not secrets.compare_digest(bytes(row.secret_hash), digest(token)):
+        return None
+    return row
+
+
+def _note_use(row: ApiToken, address: str) -> None:
     """At most one write a minute for each token."""
     minute = timedelta(minutes=1)
     if row.last_used_at is None or timezone.now() - row.last_used_at > minute:
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - minute)
-        ApiToken.objects.filter(stale, pk=row.pk).update(last_used_at=Now())
+        rows = ApiToken.objects.filter(stale, pk=row.pk)
+        rows.update(last_used_at=Now(), last_used_ip=_ip(address))
+
+
+def _ip(address: str) -> str | None:
+    """None for what is none, such as the end of a Unix socket; PostgreSQL would refuse it, and a zone."""
+    try:
+        return str(ipaddress.ip_address(address.partition("%")[0]))
+    except ValueError:
+        return None
+
+
+@transaction.atomic(durable=True)
+def rotate(
+    *, user: User, token_id: UUID, by: ApiToken | None = None, overlap_hours: int = OVERLAP_HOURS
+) -> tuple[ApiToken, str]:
+    """A new token that may do the same, and its text, shown this once. The old one works for the overlap, no longer.
+
+    `by` is the token that asks, if one does. Raises Invalid, Conflict, Forbidden, NotFound.
+    """
+    if not 0 <= overlap_hours <= LONGEST_OVERLAP_HOURS:
+        raise Invalid(f"The old token may work for 0 to {LONGEST_OVERLAP_HOURS} hours more.")
+    # Two at once would each make a successor.
+    rows = ApiToken.objects.visible_to(user).select_for_update(of=("self",)).select_related("user", "workspace")
+    old = rows.filter(pk=token_id).first()
+    if old is None:
+        raise NotFound("You have no such token.")
+    if by is not None:
+        _may_rotate(by, old)
+    if not ApiToken.objects.valid().filter(pk=old.pk).exists():
+        raise Conflict("This token has ended. Make a new one.")
+    if ApiToken.objects.filter(replaces=old).exists():
+        raise Conflict("This token was rotated before. Rotate the one that took its place.")
+    # A token must not prolong itself: who has found one would keep it for ever.
+    keeps_end = by is not None and "admin" not in by.scopes
+    end = old.expires_at if keeps_end else Now() + (old.expires_at - old.created_at)
+    made = _create(
+        user=old.user, name=old.name, scopes=old.scopes, expires_at=end, workspace=old.workspace, replaces=old
+    )
+    until = Least("expires_at", Now() + timedelta(hours=overlap_hours))
+    ApiToken.objects.filter(pk=old.pk).update(expires_at=until)
+    _note("rotated", old, overlap_hours=overlap_hours)
+    return made
+
+
+def _may_rotate(by: ApiToken, old: ApiToken) -> None:
+    if by.pk != old.pk and "admin" not in by.scopes:
+        raise Forbidden("This token may rotate only itself; others need the scope `admin`.")
+    if beyond := set(old.scopes) - set(by.scopes):
+        raise Forbidden(f"A token cannot make one that may do more: {', '.join(sorted(beyond))}.")
 
 
 def revoke(*, user: User, token_id: UUID) -> None:
-    if not ApiToken.objects.filter(pk=token_id, user=user, revoked_at__isnull=True).update(revoked_at=Now()):
+    if not ApiToken.objects.visible_to(user).filter(pk=token_id, revoked_at__isnull=True).update(revoked_at=Now()):
         raise NotFound("You have no such token.")
+
+
+def revoke_leaked(*, token: str, address: str = "") -> None:
+    """By anybody who has it: that is the proof. Any number of times. Raises Invalid, NotFound."""
+    if not is_well_formed(token):
+        raise Invalid(TYPO)
+    row = _by_secret(ApiToken.objects.all(), token)
+    if row is None:
+        raise NotFound("No token of this platform has this text. Is it of another one?")
+    if ApiToken.objects.filter(pk=row.pk, revoked_at__isnull=True).update(revoked_at=Now(), revoked_why="leaked"):
+        _note("reported as leaked", row, address=address)
+
+
+def _note(what: str, row: ApiToken, **more: object) -> None:
+    log.info("token %s", what, extra={"user_id": str(row.user_id), "token_id": str(row.pk), **more})

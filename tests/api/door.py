@@ -22,8 +22,8 @@ HOST = "localhost"
 ALL_SCOPES = ("read", "upload", "run", "admin")
 
 
-def token_of(user: User, scopes: tuple[str, ...] = ALL_SCOPES) -> str:
-    return issue(user=user, name="test", scopes=scopes)[1]
+def token_of(user: User, scopes: tuple[str, ...] = ALL_SCOPES, workspace: str = "") -> str:
+    return issue(user=user, name="test", scopes=scopes, workspace=workspace)[1]
 
 
 class Door:
@@ -54,8 +54,8 @@ class Door:
         """A request made by hand: any header twice, any cut in the body, a client that leaves."""
         return self.run(raw(self.app, method, path, **options))
 
-    def as_(self, user: User, scopes: tuple[str, ...] = ALL_SCOPES) -> Visitor:
-        return Visitor(self, token_of(user, scopes))
+    def as_(self, user: User, scopes: tuple[str, ...] = ALL_SCOPES, workspace: str = "") -> Visitor:
+        return Visitor(self, token_of(user, scopes, workspace))
 
 
 @dataclass(frozen=True, slots=True)

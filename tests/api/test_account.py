@@ -91,7 +91,7 @@ def test_token_form_refuses_what_it_does_not_know(ana: Visitor, body: dict[str, 
 def test_token_revokes_itself_at_once_and_others_only_as_admin(door: Door, owner: User, stranger: User) -> None:
     mine, other = door.as_(owner, ("read",)), door.as_(owner, ("read",))
     ids = {t.public_id: t.pk for t in ApiToken.objects.filter(user=owner)}
-    of = {v: ids[v.token[4:16]] for v in (mine, other)}
+    of = {v: ids[v.token[8:20]] for v in (mine, other)}
     assert mine("DELETE", f"/tokens/{of[other]}").status_code == 403
     assert door.as_(stranger)("DELETE", f"/tokens/{of[other]}").status_code == 404
     assert mine("DELETE", f"/tokens/{of[mine]}").status_code == 204

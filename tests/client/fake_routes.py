@@ -31,6 +31,20 @@ def create_token(handler: "Handler", _query: Query, body: bytes) -> None:
     handler.json(201, made)
 
 
+def list_tokens(handler: "Handler", _query: Query, _body: bytes) -> None:
+    handler.json(200, {"items": handler.platform.token_rows, "next_cursor": None})
+
+
+def rotate_token(handler: "Handler", _query: Query, body: bytes, token_id: str) -> None:
+    handler.platform.bodies.append({"rotate": token_id} | json.loads(body))
+    handler.json(201, {"id": "t2", "name": "nightly", "token": "est_next", "scopes": [], "expires_at": None})
+
+
+def revoke_leaked(handler: "Handler", _query: Query, body: bytes) -> None:
+    handler.platform.bodies.append(json.loads(body))
+    handler.reply(204, b"")
+
+
 def delete_token(handler: "Handler", _query: Query, _body: bytes, _token_id: str) -> None:
     handler.platform.tokens.remove("est_fresh")
     handler.reply(204, b"")
@@ -217,6 +231,9 @@ ROUTES: list[tuple[str, Route]] = [
     (r"GET /me", me),
     (r"POST /tokens", create_token),
     (r"DELETE /tokens/([^/]+)", delete_token),
+    (r"GET /tokens", list_tokens),
+    (r"POST /tokens/([^/]+)/rotate", rotate_token),
+    (r"POST /tokens:revoke-leaked", revoke_leaked),
     (r"GET /pipelines", pipelines),
     (r"GET /pipelines/([^/]+)", one_pipeline),
     (r"GET /files", files),

@@ -47,6 +47,7 @@ class Platform:
         self.script: list[Json] = [{"state": "SUCCEEDED", "finished_at": END}]
         self.events_a_connection = 2
         self.tokens: list[str] = [TOKEN]
+        self.token_rows: list[Json] = []
         self.uploads = Uploads()
         self.manifest: Json = {}
         self.signing_keys: Json = {"keys": []}

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from orchestration.models import ApiToken, Job, Membership, User, Workspace
+from orchestration.services.service_accounts import create_service_account
 from orchestration.services.tokens import authenticate, issue
 from tests.factories import join, make_file, make_job, make_user, publish_pipeline
 from tests.frontend.ask import browser
@@ -109,6 +110,14 @@ def test_token_s_secret_is_nowhere(root: Client, owner: User) -> None:
     assert row.public_id in html
     assert secret not in html
     assert "Secret hash" not in html
+
+
+def test_service_account_is_looked_at_and_not_changed(root: Client, manager: User) -> None:
+    account = create_service_account(user=manager, name="nightly")
+    at = f"{AT}/user/{account.pk}"
+    assert "nightly@lab" in root.get(f"{at}/change/").content.decode()
+    assert root.post(f"{at}/change/", {"username": "x"}).status_code == 403
+    assert root.get(f"{at}/password/").status_code == 403
 
 
 def test_token_can_be_revoked(root: Client, owner: User) -> None:
