@@ -18,6 +18,7 @@ from starlette.responses import Response
 from api_app.database import Busy, in_db
 from api_app.errors import NotAuthenticated
 from api_app.feeds import news_of
+from api_app.readers import ReaderTooSlow
 from orchestration.errors import OrchestrationError
 from orchestration.follow import hub
 
@@ -35,10 +36,6 @@ SLOW_S: Final = 30.0
 LATER: Final = (Busy, OperationalError, InterfaceError, PoolTimeout)
 
 _state = {"stopping": False}
-
-
-class ReaderTooSlow(OSError):
-    """It has taken nothing of what it was sent for too long."""
 
 
 def stop_streams() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
-from api_app.live import ReaderTooSlow
+from api_app.readers import ReaderTooSlow
 from orchestration.ids import new_id
 from project.stack.answers import refusal
 

@@ -146,7 +146,7 @@ def test_name_with_one_address_that_is_not_public_is_refused(monkeypatch: pytest
 
 
 def test_name_that_is_not_known_is_a_problem_and_no_crash() -> None:
-    assert "is not known" in send("https://nowhere.invalid/", b"", {}).problem
+    assert "could not be looked up" in send("https://nowhere.invalid/", b"", {}).problem
 
 
 def test_name_is_looked_up_once_and_that_address_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
