@@ -81,6 +81,13 @@ def parse_range(header: str, size: int) -> Span | None:
     return Span(start, stop)
 
 
+def span_asked(headers: dict[bytes, bytes], *, etag: str, size: int) -> Span | None:
+    """As `parse_range`, of a request's headers; the whole where another version was meant."""
+    if b"range" not in headers or headers.get(b"if-range", etag.encode()) != etag.encode():
+        return None
+    return parse_range(headers[b"range"].decode("latin-1"), size)
+
+
 def repr_digest(sha256: str) -> str:
     """RFC 9530, of the whole file even when a part is sent."""
     return f"sha-256=:{base64.b64encode(bytes.fromhex(sha256)).decode()}:"
@@ -113,14 +120,14 @@ class FileContent(Response):
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = {k: v.decode("latin-1") for k, v in scope["headers"]}
-        if self._etag in asked.get(b"if-none-match", ""):
+        asked = dict(scope["headers"])
+        if self._etag.encode() in asked.get(b"if-none-match", b""):
             return await _start(
                 send, HTTPStatus.NOT_MODIFIED, {"etag": self._etag, "cache-control": "private, no-store"}
             )
         size = self._file.size
         try:
-            span = self._span(asked, size)
+            span = span_asked(asked, etag=self._etag, size=size)
         except Unsatisfiable:
             refusal = problem(416, f"The file has {size} bytes.", headers={"content-range": f"bytes */{size}"})
             return await refusal(scope, receive, send)
@@ -142,11 +149,6 @@ class FileContent(Response):
         finally:
             content.close()
         return None
-
-    def _span(self, asked: dict[bytes, str], size: int) -> Span | None:
-        if b"range" not in asked or asked.get(b"if-range", self._etag) != self._etag:
-            return None
-        return parse_range(asked[b"range"], size)
 
 
 async def _start(send: Send, status: int, headers: dict[str, str]) -> None:

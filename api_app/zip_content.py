@@ -5,13 +5,15 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
-from api_app.content import Span, Unsatisfiable, disposition, parse_range
+from api_app.content import Span, Unsatisfiable, disposition, span_asked
 from api_app.database import in_files
 from api_app.errors import problem
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
     from starlette.types import Receive, Scope, Send
 
     from orchestration.services.archives import Archive
@@ -35,10 +37,9 @@ class ZipContent(Response):
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = {name: value.decode("latin-1") for name, value in scope["headers"]}
         size = self._archive.size
         try:
-            span = self._span(asked, size)
+            span = span_asked(dict(scope["headers"]), etag=self._etag, size=size)
         except Unsatisfiable:
             refusal = problem(416, f"The archive has {size} bytes.", headers={"content-range": f"bytes */{size}"})
             return await refusal(scope, receive, send)
@@ -49,27 +50,24 @@ class ZipContent(Response):
         self.headers["content-length"] = str(span.stop - span.start)
         if scope["method"] == "HEAD":
             return await super().__call__(scope, receive, send)
-        await self._pour(send, span)
-        return None
-
-    def _span(self, asked: dict[bytes, str], size: int) -> Span | None:
-        if b"range" not in asked or asked.get(b"if-range", self._etag) != self._etag:
-            return None
-        return parse_range(asked[b"range"], size)
-
-    async def _pour(self, send: Send, span: Span) -> None:
         blocks = self._archive.blocks(span.start)
         try:
             # Before the first header goes out: a first file that is gone is an error, not a short answer.
-            block = await in_files(next, blocks, None)
-            await send({"type": "http.response.start", "status": int(self.status_code), "headers": self.raw_headers})
-            left = span.stop - span.start
-            while left:
-                if block is None:
-                    raise OSError("an archive is shorter than was worked out")
-                if block := block[:left]:
-                    left -= len(block)
-                    await send({"type": "http.response.body", "body": block, "more_body": left > 0})
-                block = await in_files(next, blocks, None) if left else None
+            first = await in_files(next, blocks, None)
+            answer = StreamingResponse(_cut(first, blocks, span.stop - span.start), self.status_code)
+            answer.raw_headers = self.raw_headers
+            await answer(scope, receive, send)
         finally:
             await in_files(blocks.close)  # and the file it reads with it
+        return None
+
+
+async def _cut(block: bytes | None, blocks: Iterator[bytes], left: int) -> AsyncIterator[bytes]:
+    """`left` bytes of `block` and those that follow it."""
+    while left:
+        if block is None:
+            raise OSError("an archive is shorter than was worked out")
+        if block := block[:left]:
+            left -= len(block)
+            yield block
+        block = await in_files(next, blocks, None) if left else None

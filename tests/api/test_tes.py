@@ -83,7 +83,7 @@ def test_page_of_a_task_shows_it_as_a_job_and_leads_to_no_pipeline(tes: Tes, man
 
 def test_work_order_has_walls_places_and_programs(tes: Tes, settings: Settings) -> None:
     settings.STEP_ISOLATION = "none"
-    tools = {"image": "tools", "command": ["x"], "workdir": "/work/here", "stdout": "/logs/out"}
+    tools = {"image": "tools", "command": ["x"], "workdir": "/task/here", "stdout": "/logs/out"}
     task_id = tes.create(
         executors=[ECHO, tools],
         inputs=[{"path": "/data/in/a.txt", "content": "x"}],
@@ -94,7 +94,7 @@ def test_work_order_has_walls_places_and_programs(tes: Tes, settings: Settings) 
     order = work_order(leased(task_id))
     assert order["isolation"] == "bubblewrap", "whatever our own steps have"
     assert order["network"] is False
-    assert order["places"] == ["data", "logs", "out", "vol", "work"]
+    assert order["places"] == ["data", "logs", "out", "task", "vol"]
     assert order["layers"] == ["/opt/tools"]
     assert json.loads(order["env"]["TASK_LAYERS"]) == {"debian:13": "", "tools": "/opt/tools"}
     assert order["inputs"][0]["index"]["file_id"] == json.loads(order["params"]["task"])["inputs"][0]["file"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import resource
 import select
@@ -179,7 +180,8 @@ def test_reader_that_takes_a_little_all_the_time_gets_all_of_it(user: User) -> N
         assert taken > MIB
 
 
-def test_download_whose_client_has_left_is_not_read_to_its_end(user: User) -> None:
+@pytest.mark.parametrize("what", ["file", "archive"])
+def test_download_whose_client_has_left_is_not_read_to_its_end(user: User, what: str) -> None:
     token = token_of(user)
     with serving() as server:
         file = make_file(user.memberships.get().workspace, user, "large", bytes(MIB))
@@ -187,7 +189,11 @@ def test_download_whose_client_has_left_is_not_read_to_its_end(user: User) -> No
         os.truncate(stored(server, file), size)
         File.objects.filter(pk=file.pk).update(size=size)
         path = f"/api/v1/files/{file.pk}/content"
-        with connected(server, f"GET {path} HTTP/1.1\nHost: 127.0.0.1\nAuthorization: Bearer {token}\n\n") as line:
+        body = json.dumps({"ids": [str(file.pk)]}) if what == "archive" else ""
+        path = "/api/v1/files:zip" if body else path
+        asked = f"{'POST' if body else 'GET'} {path} HTTP/1.1\nHost: 127.0.0.1\nAuthorization: Bearer {token}\n"
+        asked += f"Content-Type: application/json\nContent-Length: {len(body)}\n\n{body}"
+        with connected(server, asked) as line:
             assert line.recv(100).startswith(b"HTTP/1.1 200")
         until = time.monotonic() + 20
         while not (ends := [e for e in server.events() if e.get("path") == path]) and time.monotonic() < until:
