@@ -160,7 +160,8 @@ def pages_now() -> dict[str, str]:
         "home": "/", "jobs": "/jobs/", "jobs-none": "/jobs/?state=TIMED_OUT", "jobs-wrong": "/jobs/?q=colour:red",
         "jobs-filtered": "/jobs/?q=state:ended", "bulk": "/jobs/all/resubmit/?q=state:ended", "files": "/files/",
         "files-deleted": "/files/deleted/", "files-going": "/files/?going=soon", "usage": "/files/usage/",
-        "pipelines": "/pipelines/", "tokens": "/tokens/", "webhooks": "/webhooks/", "api-docs": "/docs/api/",
+        "pipelines": "/pipelines/", "tokens": "/tokens/", "tokens-service": "/service-accounts/",
+        "webhooks": "/webhooks/", "api-docs": "/docs/api/",
         "api-docs-one": "/docs/api/#submit_job", "missing": "/nothing/here/",
     }  # fmt: skip
     for state in JobState:
