@@ -268,7 +268,7 @@ def test_files_that_are_always_refused_do_not_use_up_each_round(
     assert seen(other).verified_at > timezone.now() - timedelta(minutes=1)
     hour = scrubbing.LOOK_AGAIN.total_seconds()
     now = time.monotonic()
-    monkeypatch.setattr(scrubbing.time, "monotonic", lambda: now + hour + 60)
+    monkeypatch.setattr(time, "monotonic", lambda: now + hour + 60)
     assert not scrubbing.refused.keys(), "then they are asked for again"
 
 
