@@ -82,12 +82,11 @@ class Pages[T]:
         return replace(self._next, query={**self._next.query, "limit": limit})
 
     def take(self, page: Page[T]) -> list[T]:
-        taken = page["items"] if len(page["items"]) <= self._left else page["items"][: int(self._left)]
-        self._left -= len(taken)
+        self._left -= len(page["items"])
         cursor = page["next_cursor"]
         if self._next is not None:
             self._next = replace(self._next, query={**self._next.query, "cursor": cursor}) if cursor else None
-        return taken
+        return page["items"]
 
 
 def new_key() -> str:

@@ -35,8 +35,7 @@ class Threads:
                 return await asyncio.wrap_future(running)
             except asyncio.CancelledError:
                 transport.stop()
-                if not running.cancel():
-                    await _ended(asyncio.wrap_future(running))
+                await _ended(asyncio.wrap_future(running))
                 raise
 
     def _transport(self) -> Transport:
