@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from api_app.client.credentials import Credentials, is_loopback
-from api_app.client.errors import StoppedError, UnreachableError
+from api_app.client.errors import ProblemError, StoppedError, UnreachableError
 from api_app.client.problems import error_from, retry_after_s
 
 TIMEOUTS = httpx.Timeout(60, connect=5)
@@ -34,6 +34,8 @@ class Repeat(Enum):
 PASSING = frozenset({408, 429, *range(500, 600)} - {501, 505, 507})
 # Said with 429, and mended by a person only: waiting would be for ever.
 LASTING = frozenset({"too_many_open_uploads"})
+# A try before, whose answer got lost, is still at work under the same key: its answer can be had in a moment.
+UNDER_WAY = "request_in_progress"
 AGAIN = {
     Repeat.NEVER: frozenset[int](),
     Repeat.UNDONE: BUSY,
@@ -107,7 +109,7 @@ class Trying:
     def after_refusal(self, response: httpx.Response, patience: Patience, repeat: Repeat) -> Pause:
         """An answer, read to its end, that is no success. Raises what it says where it is not tried again."""
         refusal = error_from(response, self.login)
-        if response.status_code not in AGAIN[repeat] or (repeat is Repeat.THROUGH and refusal.code in LASTING):
+        if not _may_pass(refusal, repeat):
             raise refusal
         pause = patience.pause(at_least_s=retry_after_s(response), within_s=self._budget_s(patience))
         if pause is None:
@@ -129,6 +131,14 @@ class Trying:
         return UnreachableError(
             f"Cannot reach {self.login.url} ({why}). Check the address and your network, then try again."
         )
+
+
+def _may_pass(refusal: ProblemError | UnreachableError, repeat: Repeat) -> bool:
+    if not isinstance(refusal, ProblemError) or repeat is Repeat.NEVER:
+        return False
+    if repeat is Repeat.THROUGH and refusal.code in LASTING:
+        return False
+    return refusal.code == UNDER_WAY or refusal.status in AGAIN[repeat]
 
 
 def _told(pause_s: float, sentence: str) -> Pause:

@@ -41,6 +41,15 @@ async def test_passing_trouble_is_tried_again(client: AsyncClient, platform: Pla
     assert len(platform.calls("GET", "/me")) == 3
 
 
+async def test_a_try_before_that_is_still_at_work_is_waited_for(client: AsyncClient, platform: Platform) -> None:
+    job = platform.add_job(state="FAILED")
+    platform.fail(f"POST /jobs/{job['id']}/retry", answer(409, "request_in_progress"), answer(409, "conflict"))
+    with pytest.raises(ProblemError) as caught:
+        await client.retry(job["id"])
+    assert caught.value.code == "conflict"
+    assert len(platform.calls("POST", f"/jobs/{job['id']}/retry")) == 2
+
+
 async def test_a_lost_answer_submits_one_job(client: AsyncClient, platform: Platform) -> None:
     file = platform.add_file("a.txt", b"a", kind="upload")
     platform.fail("POST /jobs", lose_answer, answer(503))

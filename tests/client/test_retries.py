@@ -59,6 +59,15 @@ def test_patience_ends(url: str, platform: Platform) -> None:
             client.me()
 
 
+def test_a_try_before_that_is_still_at_work_is_waited_for(client: Client, platform: Platform) -> None:
+    job = platform.add_job(state="FAILED")
+    platform.fail(f"POST /jobs/{job['id']}/retry", answer(409, "request_in_progress"), answer(409, "conflict"))
+    with pytest.raises(ProblemError) as caught:
+        client.retry(job["id"])
+    assert caught.value.code == "conflict"
+    assert len(platform.calls("POST", f"/jobs/{job['id']}/retry")) == 2
+
+
 def test_a_lost_answer_submits_one_job(client: Client, platform: Platform) -> None:
     file = platform.add_file("a.txt", b"a", kind="upload")
     platform.fail("POST /jobs", lose_answer, answer(503))
