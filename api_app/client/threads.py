@@ -6,13 +6,13 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from api_app.client.progress import Progress, no_progress
 from api_app.client.transport import Notice, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from api_app.client.credentials import Credentials
-    from api_app.client.progress import Progress
 
 AT_ONCE = 16
 """Calls of one client; an upload has threads of its own for its parts."""
@@ -50,6 +50,8 @@ async def _ended[T](running: asyncio.Future[T]) -> None:
 
 def in_loop(progress: Progress) -> Progress:
     """Of a thread's progress the loop's own thread is told."""
+    if progress is no_progress:
+        return progress
     loop = asyncio.get_running_loop()
 
     def tell(phase: str, done: int, total: int) -> None:

@@ -52,3 +52,12 @@ def test_page_of_the_clients_does_what_it_says(
     assert known["link"]["url"].startswith("http")  # type: ignore[index]
     assert known["check"]["pipeline"] == "inspect"  # type: ignore[index]
     assert "https://hooks.example/esteira True" in capsys.readouterr().out
+
+
+async def test_bytes_that_lie_in_object_storage_go_there_and_come_from_there(direct: Platform, tmp_path: Path) -> None:
+    playing = Play(tmp_path)
+    async with AsyncClient(direct.url, direct.token) as client:
+        for step in playing.steps:
+            # A job over the files is there for their scan: before it, they cannot be fetched.
+            if step["do"] in {"upload", "fetch"} or "unwanted" in {step.get("as"), step.get("job")}:
+                await play_awaited(client, playing, step)
