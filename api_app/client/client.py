@@ -68,6 +68,10 @@ class Client:
     def close(self) -> None:
         self._transport.close()
 
+    def call(self, method: str, path: str, *, repeat: Repeat = Repeat.UNDONE, **options: Any) -> httpx.Response:
+        """Any operation of the API, also one that has no method here; `calls` has the shapes of it."""
+        return self._transport.send(method, path, repeat=repeat, **options)
+
     # Who I am
 
     def me(self) -> Me:

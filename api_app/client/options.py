@@ -46,6 +46,24 @@ def connection(command: Command) -> Command:
     return command
 
 
+def examples(*lines: str) -> str:
+    """For the end of a command's help, and for docs/command.md."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class Listing(click.Group):
+    """A group whose bare name lists: `esteira tokens` is `esteira tokens list`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        is_option = bool(args) and args[0].startswith("-") and args[0] not in ctx.help_option_names
+        if is_option or not (args or ctx.resilient_parsing):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)  # in the order of need, not of the alphabet
+
+
 as_json = click.option("--json", "is_json", is_flag=True, help="Print JSON in one line on stdout, all else on stderr.")
 watch = click.option("--watch", "-w", "is_watched", is_flag=True, help="Stay and show progress until the end.")
 params = click.option(

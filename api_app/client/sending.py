@@ -5,7 +5,7 @@ from typing import Final
 
 import click
 
-from api_app.client.errors import EXIT_INTERRUPTED
+from api_app.client.exit_codes import ExitCode
 from api_app.client.inputs import Found
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen
@@ -36,7 +36,7 @@ def send(
     except KeyboardInterrupt:
         on = "" if total is None else " Run the same command again: it goes on where it stopped."
         session.screen.note(f"Stopped{stopped}.{on}")
-        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
 
 def tell_left_out(screen: Screen, found: Found) -> None:

@@ -51,7 +51,7 @@ def test_a_wrong_password_is_told_and_nothing_kept(
 ) -> None:
     code, told = log_in(stranger, url, monkeypatch, is_right=False)
 
-    assert code == 4
+    assert code == 5
     assert "does not know this user and password" in told
     assert not config_path().exists()
 
@@ -83,7 +83,7 @@ def test_logout_forgets_even_when_the_platform_is_gone(
 def test_without_a_login_it_says_what_to_do(stranger: Command) -> None:
     done = stranger("jobs")
 
-    assert done.code == 4
+    assert done.code == 5
     assert "make run" in done.err
     assert "esteira login" in done.err
 
@@ -139,11 +139,11 @@ def test_another_server_is_not_taken_for_a_platform(command: Command, platform: 
 def test_a_token_that_is_not_accepted_is_told(command: Command) -> None:
     done = command("--token", "est_old", "jobs")
 
-    assert done.code == 4
+    assert done.code == 5
     assert "does not accept the token from the option --token" in done.err
 
 
-@pytest.mark.parametrize(("token", "code"), [(f"{TOKEN}\n", 0), ("é", 4), ("a b", 4)])
+@pytest.mark.parametrize(("token", "code"), [(f"{TOKEN}\n", 0), ("é", 5), ("a b", 5)])
 def test_a_token_may_be_pasted_badly(command: Command, monkeypatch: pytest.MonkeyPatch, token: str, code: int) -> None:
     monkeypatch.setenv("ESTEIRA_TOKEN", token)
 

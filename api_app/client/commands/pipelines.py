@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from api_app.client import lookup
-from api_app.client.options import Connection, as_json, connection
+from api_app.client import completing, lookup
+from api_app.client.options import Connection, as_json, connection, examples
 from api_app.client.params import allowed
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen
@@ -16,8 +16,10 @@ from api_app.client.session import session
 from api_app.client.shapes import Pipeline
 
 
-@click.command
-@click.argument("name", required=False)
+@click.command(
+    epilog=examples("esteira pipelines", "esteira pipelines tabular-profile", "esteira pipelines inspect@1.0.0 --json")
+)
+@click.argument("name", required=False, shell_complete=completing.pipelines)
 @connection
 @as_json
 @click.pass_obj
