@@ -45,7 +45,15 @@ def tell_usage(fault: click.ClickException, *, is_json: bool) -> ExitCode:
         write(problem("usage", fault.format_message(), ExitCode.USAGE))
     else:
         fault.show()
+        _show_example(fault)
     return ExitCode.USAGE
+
+
+def _show_example(fault: click.ClickException) -> None:
+    command = fault.ctx.command if isinstance(fault, click.UsageError) and fault.ctx else None
+    first = (command.epilog or "" if command else "").partition("Examples:\n")[2].partition("\n")[0].strip()
+    if first:
+        click.echo(f"For example: {first}", err=True)
 
 
 def tell_stopped(*, is_json: bool) -> ExitCode:

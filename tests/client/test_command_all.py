@@ -69,6 +69,9 @@ def test_words_of_other_commands_lead_to_ours(command: Command) -> None:
     assert not set(MEANT) & set(FIRST)
     assert "Did you mean 'show'?" in command("status", "0f3a91c2").err
     assert "Did you mean 'jobs'?" in command("jbos").err
+    assert "Did you mean 'failed'?" in command("jobs", "--state", "FAILD").err
+    assert "For example: esteira show last" in command("show").err
+    assert "esteira tokens alone lists." in command("tokens", "--help").out
     assert "Did you mean '--limit'" in command("jobs", "--limt", "3").err
     assert "Did you mean 'revoke'?" in command("tokens", "revok", "x").err
 

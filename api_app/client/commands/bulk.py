@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from api_app.client.commands.moves import confirm
 from api_app.client.exit_codes import ExitCode
-from api_app.client.options import Connection, as_json, connection, examples
+from api_app.client.options import Connection, OneOf, as_json, connection, examples
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen
 from api_app.client.screen.words import ago, count, short, state
@@ -28,11 +28,11 @@ MOST_REFUSED = 5
         "esteira bulk priority owner:me --to 20",
     )
 )
-@click.argument("action", metavar="ACTION", type=click.Choice(ACTIONS))
+@click.argument("action", metavar="ACTION", type=OneOf(ACTIONS))
 @click.argument("filter_", metavar="FILTER...", nargs=-1, required=True)
 @click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="For label: a label to set; may be repeated.")
 @click.option("--remove", metavar="KEY", multiple=True, help="For label: a label to take away; may be repeated.")
-@click.option("--to", "priority", type=click.IntRange(-100, 100), help="For priority: from -100 to 100.")
+@click.option("--to", "priority", type=click.IntRange(-100, 100), metavar="N", help="For priority: from -100 to 100.")
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
 @click.option("--preview", "is_preview", is_flag=True, help="Only say which jobs it would be.")
 @click.option("--no-wait", "is_left", is_flag=True, help="Do not wait for its end; it goes on by itself.")

@@ -3,7 +3,7 @@
 import click
 from click.shell_completion import get_completion_class
 
-from api_app.client.options import examples
+from api_app.client.options import OneOf, examples
 
 SHELLS = ["bash", "zsh", "fish"]
 
@@ -15,7 +15,7 @@ SHELLS = ["bash", "zsh", "fish"]
         "esteira completion fish | source       # in ~/.config/fish/config.fish",
     )
 )
-@click.argument("shell", metavar="SHELL", type=click.Choice(SHELLS))
+@click.argument("shell", metavar="SHELL", type=OneOf(SHELLS))
 @click.pass_context
 def completion(context: click.Context, *, shell: str) -> None:
     """Print what SHELL (bash, zsh, fish) has to read to finish commands, options, and names that the platform knows."""

@@ -30,7 +30,9 @@ def files() -> None:
 
 
 @files.command("list", epilog=examples("esteira files", "esteira files --deleted", "esteira files -n 500 --json"))
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="How many at most."
+)
 @click.option("--deleted", "is_deleted", is_flag=True, help="Instead those that can still be brought back.")
 @as_json
 @connection
@@ -123,7 +125,7 @@ def download(connected: Connection, *, files: tuple[str, ...], folder: Path, is_
     epilog=examples("esteira files extend sales.csv --days 730", "esteira files extend a.csv --until 2030-12-31")
 )
 @several
-@click.option("--days", type=click.IntRange(1, 36_600), help="So many days from now.")
+@click.option("--days", type=click.IntRange(1, 36_600), metavar="N", help="So many days from now.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="To the end of this day (UTC).")
 @as_json
 @connection

@@ -6,7 +6,7 @@ import click
 
 from api_app.client import completing, lookup
 from api_app.client.following import failed_attempts, follow
-from api_app.client.options import Connection, as_json, connection, examples
+from api_app.client.options import Connection, OneOf, as_json, connection, examples
 from api_app.client.screen import summary
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen, styled
@@ -26,9 +26,11 @@ JOB_STATES = [one for one in STYLES if one != "SKIPPED"]
     )
 )
 @click.argument("filter_", metavar="[FILTER]...", nargs=-1)
-@click.option("--state", "-s", type=click.Choice(JOB_STATES, case_sensitive=False), help="Only jobs in this state.")
+@click.option("--state", "-s", type=OneOf(JOB_STATES, case_sensitive=False), help="Only jobs in this state.")
 @click.option("--pipeline", shell_complete=completing.pipelines, help="Only jobs of this pipeline.")
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="How many at most."
+)
 @as_json
 @connection
 @click.pass_obj

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from api_app.client.errors import LocalFileError, RequestError
-from api_app.client.options import Connection, as_json, connection, examples, pair
+from api_app.client.options import Connection, OneOf, as_json, connection, examples, pair
 from api_app.client.session import Session, session
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -26,7 +26,7 @@ CHUNK_BYTES = 64 * 1024
         "esteira api POST webhooks --body hook.json",
     )
 )
-@click.argument("method", metavar="METHOD", type=click.Choice(METHODS, case_sensitive=False))
+@click.argument("method", metavar="METHOD", type=OneOf(METHODS, case_sensitive=False))
 @click.argument("path")
 @click.option(
     "--field",

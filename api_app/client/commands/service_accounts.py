@@ -5,7 +5,7 @@ import click
 from api_app.client import calls, lookup
 from api_app.client.calls import Json
 from api_app.client.commands.tokens import SCOPES, table
-from api_app.client.options import Connection, Listing, as_json, connection, examples
+from api_app.client.options import Connection, Listing, OneOf, as_json, connection, examples
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.words import ago
 from api_app.client.session import Session, session
@@ -61,7 +61,7 @@ def list_accounts(connected: Connection, *, workspace: str | None, is_json: bool
 )
 @click.argument("name")
 @of_workspace
-@click.option("--role", type=click.Choice(ROLES), default="submitter", show_default=True, help="What it may do.")
+@click.option("--role", type=OneOf(ROLES), default="submitter", show_default=True, help="What it may do.")
 @as_json
 @connection
 @click.pass_obj
@@ -101,8 +101,10 @@ def tokens(connected: Connection, *, account: str, workspace: str | None, is_jso
 )
 @which
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do; may be repeated.")
-@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="How long it lasts.")
+@click.option("--scope", "scopes", multiple=True, type=OneOf(SCOPES), help="What it may do; may be repeated.")
+@click.option(
+    "--days", type=click.IntRange(1, 366), metavar="N", default=90, show_default=True, help="How long it lasts."
+)
 @of_workspace
 @as_json
 @connection
@@ -136,7 +138,7 @@ def token(
     )
 )
 @which
-@click.option("--role", type=click.Choice(ROLES), help="What it may do from now on.")
+@click.option("--role", type=OneOf(ROLES), help="What it may do from now on.")
 @click.option("--on/--off", "enabled", default=None, help="Off: its tokens are refused until it is on again.")
 @of_workspace
 @as_json

@@ -27,7 +27,9 @@ def share() -> None:
     )
 )
 @click.argument("job", shell_complete=completing.jobs)
-@click.option("--days", type=click.IntRange(1, 3_660), default=7, show_default=True, help="How long it works.")
+@click.option(
+    "--days", type=click.IntRange(1, 3_660), metavar="N", default=7, show_default=True, help="How long it works."
+)
 @click.option("--file", "files", multiple=True, metavar="NAME", help="Only this result (name or id). Repeatable.")
 @click.option("--name", help="What you call it in the list.")
 @click.option("--password-stdin", "is_locked", is_flag=True, help="Ask for a password, which is read from stdin here.")

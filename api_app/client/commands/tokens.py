@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from api_app.client.errors import NotFoundError, RequestError
-from api_app.client.options import Connection, Listing, as_json, connection, examples
+from api_app.client.options import Connection, Listing, OneOf, as_json, connection, examples
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.words import ago, short
 from api_app.client.session import Session, session
@@ -67,9 +67,11 @@ def _ends(one: TokenRow) -> str:
 
 @tokens.command(epilog=examples("esteira tokens create ci --scope upload --scope run --workspace lab --days 30"))
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="What it may do; may be repeated.")
+@click.option("--scope", "scopes", multiple=True, type=OneOf(SCOPES), help="What it may do; may be repeated.")
 @click.option("--workspace", metavar="SLUG", help="The one workspace it is for.")
-@click.option("--days", type=click.IntRange(1, 366), default=90, show_default=True, help="How long it lasts.")
+@click.option(
+    "--days", type=click.IntRange(1, 366), metavar="N", default=90, show_default=True, help="How long it lasts."
+)
 @as_json
 @connection
 @click.pass_obj
@@ -95,7 +97,9 @@ def _show(current: Session, made: Token, *, is_json: bool) -> None:
 
 @tokens.command(epilog=examples("esteira tokens rotate 0f3a91c2 --overlap 48"))
 @click.argument("token_id", metavar="TOKEN")
-@click.option("--overlap", "hours", type=click.IntRange(0, 168), default=24, show_default=True, help="Hours.")
+@click.option(
+    "--overlap", "hours", type=click.IntRange(0, 168), metavar="N", default=24, show_default=True, help="Hours."
+)
 @as_json
 @connection
 @click.pass_obj

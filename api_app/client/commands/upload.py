@@ -119,7 +119,9 @@ def uploads() -> None:
 
 
 @uploads.command("list", epilog=examples("esteira uploads", "esteira uploads list --json"))
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="How many at most."
+)
 @as_json
 @connection
 @click.pass_obj

@@ -7,7 +7,7 @@ import click
 from api_app.client import calls, lookup
 from api_app.client.calls import Json
 from api_app.client.commands.moves import confirm
-from api_app.client.options import Connection, Listing, as_json, connection, examples
+from api_app.client.options import Connection, Listing, OneOf, as_json, connection, examples
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen
 from api_app.client.screen.words import ago, count
@@ -107,8 +107,10 @@ def test(connected: Connection, *, webhook: str, is_json: bool) -> None:
 
 @webhooks.command(epilog=examples("esteira webhooks deliveries https://example.org/hook --state failed"))
 @which
-@click.option("--state", type=click.Choice(STATES, case_sensitive=False), help="Only those in this state.")
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
+@click.option("--state", type=OneOf(STATES, case_sensitive=False), help="Only those in this state.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="How many at most."
+)
 @as_json
 @connection
 @click.pass_obj
@@ -209,7 +211,9 @@ def _switch(connected: Connection, webhook: str, *, enabled: bool, is_json: bool
     "rotate-secret", epilog=examples("esteira webhooks rotate-secret https://example.org/hook --overlap 48")
 )
 @which
-@click.option("--overlap", "hours", type=click.IntRange(0, 168), help="Hours that the old secret signs too.")
+@click.option(
+    "--overlap", "hours", type=click.IntRange(0, 168), metavar="N", help="Hours that the old secret signs too."
+)
 @as_json
 @connection
 @click.pass_obj
