@@ -100,3 +100,11 @@ def test_found_token_is_read_from_stdin(command: Command, platform: Platform, mo
 
     assert "refused from now on" in command("tokens", "leaked").out
     assert platform.bodies == [{"token": "est_pat_found"}]
+
+
+def test_ended_tokens_as_json(command: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform.tokens.append("est_fresh")
+    monkeypatch.setattr("sys.stdin", io.StringIO("est_pat_found\n"))
+
+    assert json.loads(command("tokens", "leaked", "--json").out) == {"refused": True}
+    assert json.loads(command("tokens", "revoke", SECOND, "--json").out) == {"revoked": SECOND}

@@ -135,6 +135,14 @@ def test_trouble_is_silence(shell: Path, platform: Platform, monkeypatch: pytest
     answered.set()
 
 
+def test_mistake_of_ours_is_silence(shell: Path) -> None:
+    (shell / "bin" / "esteira").write_text(
+        f"#!{sys.executable}\nfrom api_app.client import cli, completing\n"
+        "completing._newest = lambda *_: 1 / 0\nraise SystemExit(cli.main())\n"
+    )
+    assert offered("esteira run tab") == []
+
+
 @pytest.mark.usefixtures("shell")
 def test_unfinished_nonsense_is_silence() -> None:
     assert offered("esteira nonsense ") == []
