@@ -44,6 +44,10 @@ class Client(FilesClient):
     ...     client.download_results(job["id"], Path("out"))
     """
 
+    def call(self, method: str, path: str, *, repeat: Repeat = Repeat.UNDONE, **options: Any) -> httpx.Response:
+        """Any operation by its path below /api/v1, also one that has no method here; `by_path` has the shapes of it."""
+        return self._transport.send(method, f"/{path}", repeat=repeat, **options)
+
     # Who I am
 
     def me(self) -> Me:

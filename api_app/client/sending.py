@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from api_app.client.errors import EXIT_INTERRUPTED
+from api_app.client.exit_codes import ExitCode
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.uploading import Uploading
 from api_app.client.screen.words import count, size
@@ -41,7 +41,7 @@ def send(
     except KeyboardInterrupt:
         on = "" if total is None else " Run the same command again: it goes on where it stopped."
         session.screen.note(f"Stopped{stopped}.{on}")
-        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
 
 def tell_left_out(screen: Screen, found: Found) -> None:

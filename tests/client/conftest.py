@@ -96,7 +96,7 @@ def esteira(url: str, monkeypatch: pytest.MonkeyPatch) -> Esteira:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
 

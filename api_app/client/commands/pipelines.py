@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from api_app.client import lookup
-from api_app.client.options import Connection, as_json, connection
+from api_app.client import completing, lookup
+from api_app.client.options import Connection, as_json, connection, examples
 from api_app.client.params import allowed
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.words import localized, size
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from api_app.client.screen.screen import Screen
 
 
-@click.command
-@click.argument("name", required=False)
+@click.command(
+    epilog=examples("esteira pipelines", "esteira pipelines tabular-profile", "esteira pipelines inspect@1.0.0 --json")
+)
+@click.argument("name", required=False, shell_complete=completing.pipelines)
 @connection
 @as_json
 @click.pass_obj
