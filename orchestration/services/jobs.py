@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
@@ -238,15 +238,19 @@ def cancel_unstarted(*, user: User, jobs: Iterable[Job]) -> set[UUID]:
 
 def resubmit(*, user: User, job: Job, changes: dict[str, Any], idempotency_key: str = "") -> tuple[Job, bool]:
     """A new job like `job`, with `changes` to pipeline, inputs, params, name, labels or priority."""
-    inputs = tuple(job.job_inputs.values_list("file", flat=True))
-    same: dict[str, Any] = {
-        "pipeline": str(job.pipeline_version),
-        "inputs": inputs,
-        "params": job.params,
-        "name": job.name,
-        "labels": job.labels,
-        "priority": job.priority,
-        "workspace": job.workspace.slug,
-    }
-    request = Request(**(same | {k: v for k, v in changes.items() if v is not None}))
+    same = request_like(job, job.job_inputs.values_list("file", flat=True))
+    request = replace(same, **{k: v for k, v in changes.items() if v is not None})
     return submit(user=user, request=request, idempotency_key=idempotency_key, resubmitted_from=job)
+
+
+def request_like(job: Job, inputs: Iterable[UUID]) -> Request:
+    """What would be asked to have `job`, which has these inputs, once more."""
+    return Request(
+        pipeline=str(job.pipeline_version),
+        inputs=tuple(inputs),
+        params=job.params,
+        name=job.name,
+        labels=job.labels,
+        priority=job.priority,
+        workspace=job.workspace.slug,
+    )

@@ -17,6 +17,7 @@ import psycopg
 
 from tests.bench.dispatching import dispatch_rows
 from tests.bench.load import Load, halted, percentile, post_all
+from tests.bench.many import batch_rows, bulk_rows
 from tests.bench.rows import Row
 from tests.bench.uploads import upload_rows
 from tests.bench.watchers import event_latencies
@@ -223,6 +224,8 @@ def _table(rows: list[Row]) -> str:
 MEASURES: Final[dict[str, Callable[[Platform, str, int], list[Row]]]] = {
     "latency": _latency,
     "creation": _creation,
+    "bulk": bulk_rows,
+    "batch": batch_rows,
     "throughput": _throughput,
     "watchers": _watchers,
     "memory": _memory,
