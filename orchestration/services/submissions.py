@@ -19,8 +19,7 @@ from orchestration.services.costs import estimate_of, items_of
 from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.fitting import check_labels, check_number, checked_params, files_of, fitting
 from orchestration.services.jobs import Checked, Request, request_like, submit
-from orchestration.services.pipelines import find_version
-from orchestration.spec.model import PipelineSpec
+from orchestration.services.pipelines import find_version, spec_of
 from orchestration.states import EventKind, JobState, Role
 from orchestration.tasks import nudge_dispatch
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from orchestration.cost.estimate import Estimate
     from orchestration.models import File, PipelineVersion, User, Workspace
+    from orchestration.spec.model import PipelineSpec
 
 MOST: Final = 1_000
 _SHARE: Final = """
@@ -150,7 +150,7 @@ class _Batch:
         if reference not in self._versions:
             try:
                 version = find_version(user=self.user, reference=reference)
-                self._versions[reference] = version, PipelineSpec.from_json(version.spec)
+                self._versions[reference] = version, spec_of(version.pk)
             except OrchestrationError as exc:
                 self._versions[reference] = exc
         return _or_raise(self._versions[reference])

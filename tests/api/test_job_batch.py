@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -161,17 +160,11 @@ def test_where_a_budget_is_held_each_job_is_asked_for(
     assert not Job.objects.exists()
 
 
-def test_a_thousand_jobs_take_few_questions_and_few_seconds(
-    ana: Visitor, lab: Workspace, owner: User, file: File
-) -> None:
+def test_a_thousand_jobs_take_few_questions(ana: Visitor, lab: Workspace, owner: User, file: File) -> None:
     files = [make_file(lab, owner, f"{n}.csv", data=f"a\n{n}\n".encode()) for n in range(20)]
     body = [one(files[n % 20], name=f"job {n}", labels={"batch": "7"}) for n in range(1_000)]
     with CaptureQueriesContext(connection) as asked:
-        begin = time.monotonic()
         results = sent(ana, *body, key="k")
-        took = time.monotonic() - begin
     assert codes(results) == [None] * 1_000
     assert (Job.objects.count(), StepRun.objects.count(), Event.objects.count()) == (1_000, 1_000, 1_000)
-    assert len(asked) <= 20, [query["sql"][:80] for query in asked]
-    assert took < 5
-    print(f"1,000 jobs in {took:.2f} s, {len(asked)} queries")
+    assert len(asked) <= 15, [query["sql"][:80] for query in asked]
