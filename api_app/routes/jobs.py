@@ -93,7 +93,7 @@ def _submit(user: User, body: JobIn, key: str) -> tuple[JobOut, bool]:
 
 @router.post("/jobs:batch")
 async def submit_jobs(request: Request, body: JobBatchIn, idempotency_key: IdempotencyKey = None) -> JobResults:
-    """Up to 1,000 jobs in one call; one that is refused keeps no other from being taken.
+    """Up to 1,000 jobs in one call; one that is refused keeps no other from being taken, unless they are `atomic`.
 
     Repeat the request with the same Idempotency-Key to get the same jobs.
     """
@@ -102,7 +102,7 @@ async def submit_jobs(request: Request, body: JobBatchIn, idempotency_key: Idemp
 
 def _submit_many(user: User, body: JobBatchIn, key: str) -> JobResults:
     wanted = [_wanted(one, body.workspace) for one in body.jobs]
-    outcomes = submissions.submit_many(user=user, requests=wanted, idempotency_key=key)
+    outcomes = submissions.submit_many(user=user, requests=wanted, idempotency_key=key, is_atomic=body.atomic)
     taken = [one for one in outcomes if isinstance(one, submissions.Taken)]
     titles = titles_of(one.job for one in taken)
     progress = progress_of([one.job for one in taken if not one.is_new])

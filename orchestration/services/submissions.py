@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import IntegrityError, connection, transaction
 
-from orchestration.errors import Conflict, IdempotencyKeyReused, OrchestrationError
+from orchestration.errors import Conflict, IdempotencyKeyReused, NotAllTaken, OrchestrationError
 from orchestration.models import Event, Job, JobInput, StepRun
 from orchestration.models.bulk import database_now
 from orchestration.points import point
 from orchestration.services.access import find_workspace
+from orchestration.services.budgets import check_budgets
 from orchestration.services.costs import estimate_of, items_of
 from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.fitting import check_labels, check_number, checked_params, files_of, fitting
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from orchestration.spec.model import PipelineSpec
 
 MOST: Final = 1_000
+MOST_ERRORS: Final = 100
 _SHARE: Final = """
 SELECT id FROM orchestration_file
 WHERE id = ANY(%s) AND deleted_at IS NULL AND superseded_at IS NULL ORDER BY id FOR SHARE
@@ -59,13 +61,18 @@ class Order:
     like: Job | None = None
 
 
-def submit_many(*, user: User, requests: Sequence[Request], idempotency_key: str = "") -> list[Outcome]:
+def submit_many(
+    *, user: User, requests: Sequence[Request], idempotency_key: str = "", is_atomic: bool = False
+) -> list[Outcome]:
     """In the order of `requests`. Those that are taken are committed together.
 
     The key stands for each request at its place: repeated, also after a kill, it gives the same jobs.
+    Atomic: all are taken, or none is and NotAllTaken says which were refused.
     """
     keys = [_key_at(idempotency_key, index) for index in range(len(requests))]
-    return _submit(user, [Order(request, key) for request, key in zip(requests, keys, strict=True)])
+    return _submit(
+        user, [Order(request, key) for request, key in zip(requests, keys, strict=True)], is_atomic=is_atomic
+    )
 
 
 def resubmit_many(*, user: User, jobs: Mapping[str, Job]) -> list[Outcome]:
@@ -77,18 +84,18 @@ def resubmit_many(*, user: User, jobs: Mapping[str, Job]) -> list[Outcome]:
     return _submit(user, [Order(request_like(job, inputs[job.pk]), key, job) for key, job in jobs.items()])
 
 
-def _submit(user: User, orders: Sequence[Order]) -> list[Outcome]:
+def _submit(user: User, orders: Sequence[Order], *, is_atomic: bool = False) -> list[Outcome]:
     batch = _Batch(user, orders)
     outcomes = batch.checked()
     try:
-        _enter(batch, outcomes)
+        _enter(batch, outcomes, is_atomic=is_atomic)
     except IntegrityError:
         if not any(order.key for order in orders):
             raise
         # The same call at the same time: by now its jobs are there.
         batch = _Batch(user, orders)
         outcomes = batch.checked()
-        _enter(batch, outcomes)
+        _enter(batch, outcomes, is_atomic=is_atomic)
     point("submit_many.committed")
     nudge_dispatch()
     return [outcome for outcome in outcomes if not isinstance(outcome, _New)]
@@ -190,19 +197,32 @@ def _or_raise[T](found: T | OrchestrationError) -> T:
     return found
 
 
-def _enter(batch: _Batch, outcomes: list[Taken | OrchestrationError | _New]) -> None:
+def _enter(batch: _Batch, outcomes: list[Taken | OrchestrationError | _New], *, is_atomic: bool) -> None:
     """Puts a job, or a refusal, in the place of each new request."""
+    if is_atomic:
+        _check_all_taken(outcomes)
     together: dict[int, _New] = {}
     for index, outcome in enumerate(outcomes):
         if isinstance(outcome, _New):
-            # Where a budget is to be held each has to know what the one before it left.
-            if outcome.workspace.budget_usd is None:
+            # Where a budget is to be held each has to know what the one before it left; all or none is one sum.
+            if outcome.workspace.budget_usd is None or is_atomic:
                 together[index] = outcome
             else:
                 outcomes[index] = _alone(batch.user, outcome)
     if together:
-        for index, made in _write(batch, together):
+        for index, made in _write(batch, together, is_atomic=is_atomic):
             outcomes[index] = made
+
+
+def _check_all_taken(outcomes: Sequence[object]) -> None:
+    refused = [(index, one) for index, one in enumerate(outcomes) if isinstance(one, OrchestrationError)]
+    if not refused:
+        return
+    index, first = refused[0]
+    errors = [{"loc": ["body", "jobs", at], "msg": str(exc), "code": exc.code} for at, exc in refused[:MOST_ERRORS]]
+    raise NotAllTaken(
+        f"No job was taken, as {len(refused):,} would be refused; the first is jobs[{index}]: {first}", errors=errors
+    )
 
 
 def _alone(user: User, new: _New) -> Outcome:
@@ -215,7 +235,9 @@ def _alone(user: User, new: _New) -> Outcome:
 
 
 @transaction.atomic(durable=True)
-def _write(batch: _Batch, together: dict[int, _New]) -> Iterator[tuple[int, Outcome]]:
+def _write(batch: _Batch, together: dict[int, _New], *, is_atomic: bool) -> Iterator[tuple[int, Outcome]]:
+    if is_atomic:
+        check_budgets((new.workspace, batch.estimate(new.wanted)) for new in together.values())
     present = _keep_files({file.pk for new in together.values() for file in new.wanted.files})
     jobs: dict[int, Job] = {}
     gone: dict[int, Outcome] = {}
@@ -224,6 +246,8 @@ def _write(batch: _Batch, together: dict[int, _New]) -> Iterator[tuple[int, Outc
             jobs[index] = _job(batch, new)
         else:
             gone[index] = Conflict("One of the files was deleted just now.")
+    if is_atomic:
+        _check_all_taken([gone.get(index) for index in range(max(together) + 1)])
     pairs = [(job, together[index].wanted) for index, job in jobs.items()]
     Job.objects.bulk_create(jobs.values())
     JobInput.objects.bulk_create(
