@@ -114,7 +114,7 @@ def submit_job(body: shapes.JobIn, *, key: str | None = None) -> Call[shapes.Job
 
 
 def submit_jobs(body: shapes.JobBatchIn, *, key: str | None = None) -> Call[shapes.JobResults]:
-    """Up to 1,000 jobs in one call; one that is refused keeps no other from being taken.
+    """Up to 1,000 jobs in one call; one that is refused keeps no other from being taken, unless they are `atomic`.
 
     Repeat the request with the same Idempotency-Key to get the same jobs.
     """

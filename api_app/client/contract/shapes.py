@@ -657,6 +657,7 @@ class File(TypedDict):
 class JobBatchIn(TypedDict):
     """Up to 1,000 jobs, each in its `workspace` or in that of all."""
 
+    atomic: NotRequired[bool]
     jobs: list[JobWanted]
     workspace: NotRequired[str]
 
