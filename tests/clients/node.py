@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SOURCE: Final = ROOT / "clients" / "typescript"
+PROGRAMS: Final = Path(__file__).with_name("typescript")
 STAGE: Final = ROOT / "build" / "clients" / "typescript"
 CONTRACT: Final = Path("src") / "contract.ts"
 NODE: Final = Path(ROOT_DIR) / "bin" / "node"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.clients.node import CONTRACT, SOURCE, Built, built, generated
+from tests.clients.node import CONTRACT, NODE, PROGRAMS, SOURCE, Built, built, generated, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,14 @@ def test_call_that_is_not_in_the_contract_does_not_compile(package: Built, tmp_p
     program.write_text(f'{head}await api.GET("/api/v1/you");\n')
     with pytest.raises(AssertionError, match=r"typed\.ts"):
         package.require_clean(program)
+
+
+def test_faults_are_met_as_they_should_be(package: Built, tmp_path: Path) -> None:
+    program = package.user(tmp_path) / "faults.test.ts"
+    shutil.copyfile(PROGRAMS / "faults.ts", program)
+    package.require_clean(program)
+    done = run([str(NODE), "--test", str(program)], cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
 
 
 def test_packages_are_pinned_by_hash_and_without_an_address() -> None:
