@@ -3,7 +3,7 @@
 import { DamagedTransferError, RequestError } from "./errors.js";
 import type { Machine } from "./machine.js";
 import { Patience } from "./patience.js";
-import { reading } from "./reading.js";
+import { CutError, reading } from "./reading.js";
 import type { File } from "./shapes.js";
 import { isRefusal, segment, type Transport } from "./transport.js";
 
@@ -22,10 +22,19 @@ export async function fetched(transport: Transport, path: string, headers: Recor
   }
 }
 
-/** Rejects with a TypeError when the connection breaks. */
+/** Rejects with CutError when the connection breaks. */
 export async function* content(transport: Transport, fileId: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
   const response = await fetched(transport, contentPath(fileId), {}, signal);
   yield* reading(response.body, signal);
+}
+
+/** For whom nothing can be done about a connection that breaks but to say so. */
+export async function* contentOnce(transport: Transport, fileId: string, signal?: AbortSignal): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    yield* content(transport, fileId, signal);
+  } catch (fault) {
+    throw fault instanceof CutError ? transport.unreachable(fault) : fault;
+  }
 }
 
 /** Begun again when the connection breaks; held to the digest that the platform keeps. */
@@ -40,7 +49,7 @@ export async function contentBlob(transport: Transport, machine: Machine, file: 
         hasher.update(block);
       }
     } catch (fault) {
-      if (!(fault instanceof TypeError)) throw fault;
+      if (!(fault instanceof CutError)) throw fault;
       if (pieces.length) patience = new Patience(); // only a connection that brings nothing at all uses patience up
       await transport.waitOrThrow(fault, patience, signal);
       continue;

@@ -1,7 +1,7 @@
 // The client: one method for each thing a program does every day, and `api` for every other call of the contract.
 
 import { answered, apiOf, once, repeatable, type Api } from "./api.js";
-import { content, contentBlob } from "./contents.js";
+import { contentBlob, contentOnce } from "./contents.js";
 import { follow, type Following, type News } from "./events.js";
 import { NotCheckableError, RequestError } from "./errors.js";
 import { BROWSER, type Machine } from "./machine.js";
@@ -159,7 +159,7 @@ export class Esteira {
     const verdict = newVerdict();
     const kept = new Set((await this.results(jobId, options)).map(({ id }) => id));
     for (const subject of subjectsOf(statement)) {
-      if (kept.has(subject.file)) await judge(this.machine, verdict, subject, content(this.transport, subject.file, options.signal));
+      if (kept.has(subject.file)) await judge(this.machine, verdict, subject, contentOnce(this.transport, subject.file, options.signal));
       else if (subject.file) verdict.missing.push(subject.name);
     }
     return verified(verdict, statement, key);

@@ -2,7 +2,7 @@
 
 import { EsteiraError, ProblemError, UnreachableError } from "./errors.js";
 import { Patience, sleep } from "./patience.js";
-import { reading } from "./reading.js";
+import { CutError, reading } from "./reading.js";
 import { mayPass, type Transport } from "./transport.js";
 import type { Event } from "./shapes.js";
 
@@ -40,7 +40,7 @@ export async function* follow(transport: Transport, path: string, { after = 0, s
     } catch (fault) {
       signal?.throwIfAborted();
       pause = mayComeBack(fault) ? patience.pauseMs({ atLeastMs: fault instanceof ProblemError ? fault.retryAfterMs : 0, withinMs: patienceMs }) : null;
-      if (pause === null) throw fault instanceof EsteiraError ? fault : transport.unreachable(fault as Error);
+      if (pause === null) throw fault instanceof CutError ? transport.unreachable(fault) : fault;
     }
     onLost?.();
     if (!seen.hasEnded) await sleep(pause ?? RECONNECT_MS, signal);
@@ -49,7 +49,7 @@ export async function* follow(transport: Transport, path: string, { after = 0, s
 
 function mayComeBack(fault: unknown): boolean {
   if (fault instanceof ProblemError) return mayPass(fault.status);
-  return fault instanceof UnreachableError || !(fault instanceof EsteiraError);
+  return fault instanceof UnreachableError || fault instanceof CutError;
 }
 
 async function* connection(transport: Transport, path: string, seen: { last: number; hasEnded: boolean }, signal: AbortSignal | undefined): AsyncGenerator<News, void, undefined> {

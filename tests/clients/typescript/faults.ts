@@ -1,9 +1,11 @@
 // What the client does when the platform is busy, silent, someone else or a liar: each test has a small server of its own.
 
 import assert from "node:assert/strict";
-import { generateKeyPairSync, sign, type KeyObject } from "node:crypto";
+import { createHash, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
+import { mkdtemp, readFile, readdir, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join, relative } from "node:path";
 import { test } from "node:test";
 import { BadSignatureError, Esteira, NotCheckableError, ProblemError, UnreachableError, opened, readKeys } from "@esteira/client";
 
@@ -165,4 +167,58 @@ test("only what a trusted key signed counts, and nothing that a revoked one did"
   await assert.rejects(opened(envelope(ours.privateKey, STATEMENT, "text/plain"), keys), NotCheckableError);
   await assert.rejects(opened("{}", keys), NotCheckableError);
   await assert.rejects(readKeys("{}"), NotCheckableError);
+});
+
+test("names from a server stay in the folder, and no file is written over", async () => {
+  const names = ["report.html", "Report.html", "REPORT.html", "../../up.txt", "/etc/passwd", "a/../../b.txt", ".bashrc", "con.txt", "tab\u0007.txt", "report.html/x.txt", "..", "ü".repeat(150) + ".csv"];
+  const content = "hello";
+  const sha256 = createHash("sha256").update(content).digest("hex");
+  const items = names.map((name, at) => ({ id: `0199f6a2-8a31-7c11-a0f2-${String(at).padStart(12, "0")}`, name, size: content.length, sha256 }));
+  const listener: RequestListener = (request, response) => {
+    if (request.url?.includes("/results")) says(200, { items, next_cursor: null })(request, response);
+    else response.end(content);
+  };
+  const folder = await mkdtemp(join(process.cwd(), "names-"));
+  await served(listener, async (client) => {
+    await writeFile(join(folder, "report.html"), "mine");
+    const paths = (await client.download(JOB.id, folder)).map((path) => relative(folder, path));
+    const long = "ü".repeat(98) + ".csv";
+    assert.deepEqual(paths, ["report-2.html", "Report.html", "REPORT-3.html", "up.txt", "etc/passwd", "a/b.txt", "_bashrc", "_con.txt", "tab_.txt", "report.html_x.txt", "file", long]);
+    assert.equal(await readFile(join(folder, "report.html"), "utf8"), "mine");
+    assert.deepEqual((await client.download(JOB.id, folder)).map((path) => relative(folder, path)), paths); // what is there is the same
+  });
+});
+
+test("a download goes on where it was cut", async () => {
+  const content = "0123456789";
+  const file = { id: JOB.id, name: "a.txt", size: 10, sha256: createHash("sha256").update(content).digest("hex") };
+  const ranges: unknown[] = [];
+  const listener: RequestListener = (request, response) => {
+    if (request.url?.includes("/results")) return says(200, { items: [file], next_cursor: null })(request, response);
+    ranges.push(request.headers.range);
+    if (ranges.length > 1) return response.writeHead(206, { "content-range": "bytes 4-9/10" }).end(content.slice(4));
+    response.writeHead(200, { "content-length": "10" }).write("0123", () => setTimeout(() => response.destroy(), 50));
+    return undefined;
+  };
+  const folder = await mkdtemp(join(process.cwd(), "cut-"));
+  await served(listener, async (client) => {
+    const [path = ""] = await client.download(JOB.id, folder);
+    assert.equal(await readFile(path, "utf8"), content);
+  });
+  assert.deepEqual(ranges, [undefined, "bytes=4-"]);
+});
+
+test("bytes that arrive changed are thrown away", async () => {
+  const file = { id: JOB.id, name: "a.txt", size: 5, sha256: createHash("sha256").update("hello").digest("hex") };
+  const listener: RequestListener = (request, response) => {
+    if (request.url?.includes("/results")) says(200, { items: [file], next_cursor: null })(request, response);
+    else if (request.url?.endsWith("/content")) response.end("hallo");
+    else says(200, file)(request, response);
+  };
+  const folder = await mkdtemp(join(process.cwd(), "changed-"));
+  await served(listener, async (client) => {
+    await assert.rejects(client.download(JOB.id, folder), { code: "damaged_transfer" });
+    await assert.rejects(client.content(JOB.id), { code: "damaged_transfer" });
+    assert.deepEqual(await readdir(folder), []);
+  });
 });

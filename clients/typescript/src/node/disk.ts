@@ -69,6 +69,10 @@ export async function isThere(path: string): Promise<boolean> {
   return (await statusOf(path)) !== null;
 }
 
+export async function isFileThere(path: string): Promise<boolean> {
+  return (await statusOf(path))?.isFile() ?? false;
+}
+
 export async function isSame(path: string, size: number, sha256: string | null): Promise<boolean> {
   const status = await statusOf(path);
   if (!sha256 || !status?.isFile() || status.size !== size) return false;

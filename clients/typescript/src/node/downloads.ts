@@ -7,10 +7,10 @@ import { arrivedDamaged, contentPath, fetched, isAsKept } from "../contents.js";
 import { DamagedTransferError, LocalFileError } from "../errors.js";
 import type { Hasher } from "../machine.js";
 import { Patience } from "../patience.js";
-import { reading } from "../reading.js";
+import { CutError, reading } from "../reading.js";
 import type { File } from "../shapes.js";
 import { isRefusal, type Transport } from "../transport.js";
-import { isSame, isThere, told } from "./disk.js";
+import { isFileThere, isSame, isThere, told } from "./disk.js";
 import { NODE } from "./machine.js";
 import { safeParts, withNumber } from "./names.js";
 
@@ -36,7 +36,9 @@ const parents = (parts: readonly string[]): string[] => parts.slice(1).map((_, a
 
 async function place(file: File, folder: string, taken: Set<string>, folders: Set<string>): Promise<Place> {
   let parts = safeParts(file.name);
-  if (parents(parts).some((parent) => taken.has(parent))) parts = [parts.join("_")];
+  const above = parts.slice(1).map((_, at) => parts.slice(0, at + 1));
+  const isFile = await Promise.all(above.map((one) => isFileThere(join(folder, ...one))));
+  if (isFile.includes(true) || parents(parts).some((parent) => taken.has(parent))) parts = [parts.join("_")];
   for (let number = 1; ; number += 1) {
     const below = withNumber(parts, number);
     const path = join(folder, ...below);
@@ -84,7 +86,7 @@ async function fetchPart(transport: Transport, file: File, part: string, signal:
         await rm(part, { force: true });
         if (isSecondChance) throw fault;
         isSecondChance = true;
-      } else if (fault instanceof TypeError) {
+      } else if (fault instanceof CutError) {
         const { size } = await target.stat();
         // Only a connection that brings nothing at all uses patience up.
         if (size > sizeBefore) patience = new Patience();
@@ -102,6 +104,7 @@ async function fetchPart(transport: Transport, file: File, part: string, signal:
 async function receive(transport: Transport, file: File, part: string, target: FileHandle, signal: AbortSignal | undefined): Promise<void> {
   let hasher = NODE.sha256();
   let done = await summed(part, hasher);
+  if (done === file.size && file.sha256 && isAsKept(file, done, await hasher.hex())) return; // only its name was missing
   if (done >= file.size) [hasher, done] = [NODE.sha256(), 0];
   const headers: Record<string, string> = { "accept-encoding": "identity", ...(done && { range: `bytes=${done}-` }) };
   const response = await fetched(transport, contentPath(file.id), headers, signal).catch((fault: unknown) => {
@@ -166,7 +169,7 @@ async function receiveArchive(transport: Transport, path: string, file: FileHand
       }
       return;
     } catch (fault) {
-      if (!(fault instanceof TypeError)) throw fault;
+      if (!(fault instanceof CutError)) throw fault;
       if (done > before) patience = new Patience();
       await transport.waitOrThrow(fault, patience, signal);
     }

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { unknownDigest, type Machine } from "../machine.js";
-import { reading } from "../reading.js";
+import { chunks } from "../reading.js";
 
 const DIGESTS: ReadonlySet<string> = new Set(["sha256", "md5"]);
 
@@ -14,7 +14,7 @@ export const NODE: Machine = {
   async digest(name, part) {
     if (!DIGESTS.has(name)) throw unknownDigest(name);
     const hash = createHash(name);
-    for await (const block of reading(part.stream())) hash.update(block);
+    for await (const block of chunks(part.stream())) hash.update(block);
     return hash.digest("base64");
   },
 };

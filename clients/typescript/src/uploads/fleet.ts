@@ -42,7 +42,9 @@ export class Fleet {
 
   /** One that fails does not stop the others; the signal stops all. */
   async send(items: readonly Item[]): Promise<Outcome[]> {
-    const { signal = new AbortController().signal, maxParallel } = this.options;
+    const { signal: given, maxParallel } = this.options;
+    const failed = new AbortController();
+    const signal = given ? AbortSignal.any([given, failed.signal]) : failed.signal;
     const calls = await Calls.open(this.api, this.transport, this.machine, signal);
     const lanes = new Lanes(Math.max(1, Math.min(maxParallel ?? Infinity, calls.config.max_parallel)));
     const crew = new Lanes(FILES_AT_ONCE);
@@ -52,7 +54,12 @@ export class Fleet {
       const course: Course = { calls, lanes, workspace, onProgress: item.onProgress ?? (() => undefined) };
       sending.push((await crew.begin(() => outcome(send(course, item)))).done);
     }
-    return Promise.all(sending);
+    try {
+      return await Promise.all(sending);
+    } catch (fault) {
+      failed.abort(fault); // an error that is nobody's outcome, as of a stream that broke: the others end with it
+      throw fault;
+    }
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { combine, toText, type Summed } from "../crc64.js";
 import { FileChangedError, RequestError, UploadEndedError } from "../errors.js";
-import { reading } from "../reading.js";
+import { chunks } from "../reading.js";
 import type { File, Upload } from "../shapes.js";
 import { fileOf, isProblem, ranges, type Calls } from "./calls.js";
 import { Lanes } from "./lanes.js";
@@ -175,7 +175,7 @@ async function* chained(first: Blob, rest: AsyncIterable<Blob>): AsyncGenerator<
 async function* piecesOf(stream: Stream): AsyncGenerator<Blob, void, undefined> {
   let held: Uint8Array<ArrayBuffer>[] = [];
   let size = 0;
-  for await (let chunk of stream instanceof ReadableStream ? reading(stream, undefined, Infinity) : stream) {
+  for await (let chunk of stream instanceof ReadableStream ? chunks(stream) : stream) {
     while (size + chunk.length > HELD_PART) {
       held.push(chunk.slice(0, HELD_PART - size));
       yield new Blob(held);
