@@ -58,6 +58,7 @@ simulate: setup ## Two million simulated histories of jobs on AWS, each from its
 	@exec $(BIN)/python -m tests.simulation $(ARGS)
 
 clients: setup ## Write the generated parts of the clients anew, from docs/openapi.json
+	@echo "Python …" && $(BIN)/python -m project.clients
 	@echo "TypeScript …" && $(BIN)/python -m tests.clients.node
 
 pins: setup ## Write deploy/requirements anew from pyproject.toml (needs the package index)

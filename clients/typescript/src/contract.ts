@@ -4897,7 +4897,13 @@ export interface operations {
     cancel_bulk: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6c0-3d4e-7f50-a162-b3c4d5e6f708 */
                 bulk_id: string;
@@ -5282,7 +5288,13 @@ export interface operations {
     delete_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a2-5c10-7d3e-9b41-3f2a6c8e1d07 */
                 file_id: string;
@@ -5366,7 +5378,13 @@ export interface operations {
     extend_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a2-5c10-7d3e-9b41-3f2a6c8e1d07 */
                 file_id: string;
@@ -5437,7 +5455,13 @@ export interface operations {
     hold_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a2-5c10-7d3e-9b41-3f2a6c8e1d07 */
                 file_id: string;
@@ -5585,7 +5609,13 @@ export interface operations {
     undelete_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a2-5c10-7d3e-9b41-3f2a6c8e1d07 */
                 file_id: string;
@@ -5647,7 +5677,13 @@ export interface operations {
     unhold_file: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a2-5c10-7d3e-9b41-3f2a6c8e1d07 */
                 file_id: string;
@@ -6264,7 +6300,13 @@ export interface operations {
     edit_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a2-8a31-7c11-a0f2-7d9e0b6c4a52 */
                 job_id: string;
@@ -6504,7 +6546,13 @@ export interface operations {
     cancel_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a2-8a31-7c11-a0f2-7d9e0b6c4a52 */
                 job_id: string;
@@ -6772,7 +6820,13 @@ export interface operations {
     rerun_items: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a2-8a31-7c11-a0f2-7d9e0b6c4a52 */
                 job_id: string;
@@ -7195,7 +7249,13 @@ export interface operations {
     retry_job: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a2-8a31-7c11-a0f2-7d9e0b6c4a52 */
                 job_id: string;
@@ -7890,7 +7950,13 @@ export interface operations {
     create_service_account: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7949,7 +8015,13 @@ export interface operations {
     edit_service_account: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f5fe-3b4c-7d5e-8f60-718293a4b5c6 */
                 account_id: string;
@@ -8137,7 +8209,13 @@ export interface operations {
     revoke_share: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6c4-5e6f-7081-9293-a4b5c6d7e8f9 */
                 share_id: string;
@@ -8380,7 +8458,13 @@ export interface operations {
     revoke_token: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f5ff-0a1b-7c2d-8e3f-405162738495 */
                 token_id: string;
@@ -8866,7 +8950,13 @@ export interface operations {
     abort_upload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a0-1b2c-7d3e-8f40-516273849506 */
                 upload_id: string;
@@ -8905,7 +8995,13 @@ export interface operations {
     complete_upload: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a0-1b2c-7d3e-8f40-516273849506 */
                 upload_id: string;
@@ -8999,7 +9095,13 @@ export interface operations {
     sign_upload_parts: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6a0-1b2c-7d3e-8f40-516273849506 */
                 upload_id: string;
@@ -9073,6 +9175,11 @@ export interface operations {
             header?: {
                 /** @description `return=minimal`: only what the next call needs. */
                 prefer?: string | null;
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9155,6 +9262,11 @@ export interface operations {
             header?: {
                 /** @description `return=minimal`: only what the next call needs. */
                 prefer?: string | null;
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
             };
             path?: never;
             cookie?: never;
@@ -9238,7 +9350,13 @@ export interface operations {
     sign_upload_batch: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -9509,7 +9627,13 @@ export interface operations {
     delete_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6d0-7f80-7192-a3b4-c5d6e7f80910 */
                 webhook_id: string;
@@ -9548,7 +9672,13 @@ export interface operations {
     edit_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6d0-7f80-7192-a3b4-c5d6e7f80910 */
                 webhook_id: string;
@@ -9761,7 +9891,13 @@ export interface operations {
     replay_delivery: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6d0-7f80-7192-a3b4-c5d6e7f80910 */
                 webhook_id: string;
@@ -9821,7 +9957,13 @@ export interface operations {
     replay_missed_deliveries: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6d0-7f80-7192-a3b4-c5d6e7f80910 */
                 webhook_id: string;
@@ -9932,7 +10074,13 @@ export interface operations {
     test_webhook: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
             path: {
                 /** @example 0199f6d0-7f80-7192-a3b4-c5d6e7f80910 */
                 webhook_id: string;
