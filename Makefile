@@ -59,6 +59,7 @@ simulate: setup ## Two million simulated histories of jobs on AWS, each from its
 
 clients: setup ## Write the generated parts of the clients anew, from docs/openapi.json
 	@echo "Python …" && $(BIN)/python -m project.clients
+	@echo "TypeScript …" && $(BIN)/python -m tests.clients.node
 
 pins: setup ## Write deploy/requirements anew from pyproject.toml (needs the package index)
 	@$(BIN)/python -m project.embedded.pins write
