@@ -34,6 +34,7 @@ register.filter("day", words.day)
 register.filter("days_left", words.days_left)
 register.filter("file_event", words.file_event)
 register.filter("dollars", dollars)
+register.filter("duration", words.duration_words)
 
 
 @register.simple_tag

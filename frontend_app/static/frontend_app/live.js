@@ -6,6 +6,7 @@
   const main = document.querySelector("[data-live-url]");
   if (!main) return;
   const POLL_MS = 3000;
+  const GROW_MS = 5000;
   const light = document.querySelector("[data-live-status]");
   const drawn = new Map(); // what the server last said, by id: scripts change the page afterwards
   for (const part of main.querySelectorAll("[data-live]")) drawn.set(part.id, part.outerHTML);
@@ -91,6 +92,8 @@
     });
   }
 
+  // What grows with time alone, such as the bar of an attempt that says nothing, is drawn anew now and then.
+  setInterval(() => { if (main.querySelector("[data-growing]")) refresh(); }, GROW_MS);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && isStale) refresh(); });
   if (main.dataset.liveSocket) connect();
   else show(false);

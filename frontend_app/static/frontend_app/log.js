@@ -81,7 +81,7 @@
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
     event.preventDefault();
     isPinned = true;
-    open(link, link.href);
+    open(link, link.getAttribute("href")); // a link within SVG has no text for `href`
     panel.scrollIntoView({ block: "nearest" });
   });
   follow.addEventListener("change", () => { if (follow.checked) pre.scrollTop = pre.scrollHeight; });
