@@ -32,7 +32,7 @@ PAIRS += [
     ("code-ink", "code"),
     ("ink", "bad-bg"),
 ]
-PAIRS += [("code-muted", "code"), ("muted", "bad-bg")]
+PAIRS += [("code-muted", "code"), ("code-ink", "code-mark"), ("on-amber", "amber"), ("muted", "bad-bg")]
 
 OF_THEIR_OWN = {"frame.html", "text.html"}
 """What a file is shown in: sandboxed, with a policy that lets this style in and nothing else."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,6 +31,20 @@ steps:
   - {name: sum, title: {en: Sum up}, needs: [look], command: ["true"]}
 """
 
+LOG = """\
+pipeline: browser-log
+version: 1.0.0
+title: Write much
+steps:
+  - name: write
+    command:
+      - sh
+      - -c
+      - |
+        i=0; while [ $i -lt 5000 ]; do i=$((i+1)); echo "row $i of many"; done
+        sleep 4; echo almost; sleep 25; echo last
+"""
+
 
 @pytest.fixture
 def wrong(page: Page) -> list[str]:
@@ -43,7 +58,7 @@ def wrong(page: Page) -> list[str]:
 def fan_out(platform: Platform) -> dict[str, Any]:
     platform.publish(FAN_OUT)
     files = [platform.upload(f"{n}.txt", b"%d" % n)["id"] for n in range(5)]
-    job = platform.submit("browser-items", files, key="browser-items")
+    job = platform.submit("browser-items", files, key=token_hex(8))
     return platform.wait(job["id"])
 
 
@@ -81,3 +96,47 @@ def test_bar_of_the_timeline_leads_to_its_log(page: Page, platform: Platform, wr
     page.keyboard.press("Enter")
     expect(page.locator("#log-panel pre")).to_contain_text("item 3")
     assert wrong == []
+
+
+def test_log_is_searched_linked_and_followed_over_a_restart_of_the_server(page: Page, platform: Platform) -> None:
+    platform.publish(LOG)
+    file = platform.upload("a.txt", b"x")["id"]
+    job = platform.submit("browser-log", [file], key=token_hex(8))
+    sign_in(page, platform, job["url"])
+    pre = page.locator("#log-panel pre")
+    expect(pre).to_contain_text("row 5000 of many", timeout=60_000)
+    assert pre.evaluate("node => node.scrollHeight - node.scrollTop - node.clientHeight") < 24, "it is followed"
+    alone = page.get_by_role("link", name="Open alone").get_attribute("href")
+
+    page.goto(f"{platform.url}{alone}#L120")
+    expect(page.locator("#L120")).to_have_class(re.compile("marked"), timeout=20_000)
+    expect(page.locator("#L120")).to_be_in_viewport()
+    whole = page.request.get(f"{platform.url}{alone}log/download/").text().splitlines()
+    expect(page.locator("#L120")).to_have_text(whole[119])
+    page.keyboard.press("/")
+    page.keyboard.type("row 4999 of")
+    expect(page.locator("[data-log-found]")).to_have_text("1 of 1")
+    expect(page.get_by_text("row 4999 of many")).to_be_in_viewport()
+
+    page.goto(f"{platform.url}{job['url']}")
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    platform.kill("web")
+    expect(page.locator("[data-live-status]")).to_have_text("Reconnecting")
+    expect(page.locator("[data-live-status]")).to_have_text("Live", timeout=60_000)
+    expect(page.locator("#live-away")).to_be_hidden()
+    expect(pre).to_contain_text("last", timeout=60_000)
+    expect(page.locator("#job-state .chip")).to_have_text("Succeeded", timeout=20_000)
+
+
+def test_page_says_when_it_hears_nothing_and_shows_the_truth_afterwards(page: Page, platform: Platform) -> None:
+    sign_in(page, platform, "/jobs/")
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    banner = page.locator("#live-away")
+    page.context.set_offline(offline=True)
+    platform.kill("web")
+    expect(banner).to_be_visible(timeout=20_000)
+    file = platform.upload("b.txt", b"x")["id"]
+    platform.submit("inspect", [file], key=token_hex(8), name="Sent meanwhile")
+    page.context.set_offline(offline=False)
+    expect(page.get_by_role("link", name="Sent meanwhile")).to_be_visible(timeout=60_000)
+    expect(banner).to_be_hidden()
