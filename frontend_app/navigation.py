@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 SECTIONS: Final = {
-    "home": "job-new",
     "job-detail": "job-list",
     "attempt-detail": "job-list",
     "job-share": "job-list",
@@ -23,11 +22,10 @@ SECTIONS: Final = {
     "service-account-list": "token-list",
     "service-account": "token-list",
 }
-SAME_PAGE: Final = {"home": "job-new"}
 
 
 def lit(at: str, entry: str) -> str:
     """For `aria-current`: "page" on the entry's own page, "true" on those below it, else ""."""
-    if SAME_PAGE.get(at, at) == entry:
+    if at == entry:
         return "page"
     return "true" if SECTIONS.get(at) == entry else ""

@@ -12,6 +12,7 @@ from frontend_app.views import (
     deliveries,
     design,
     files,
+    home,
     job_items,
     jobs,
     mail,
@@ -32,7 +33,9 @@ favicon = login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}fro
 
 urlpatterns = [
     path("favicon.ico", favicon),
-    path("", new_job.job_new, name="home"),
+    path("", home.home, name="home"),
+    path("home/live/", home.home_live, name="home-live"),
+    path("home/storage/", home.home_storage, name="home-storage"),
     path(
         "login/",
         LoginView.as_view(template_name="frontend_app/login.html", redirect_authenticated_user=True),

@@ -103,7 +103,13 @@ def test_design_page_shows_tokens_and_components_to_those_who_build(owner: User,
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("name", "entry"),
-    [("home", "New job"), ("job-list", "Jobs"), ("service-account-list", "Tokens"), ("token-list", "Tokens")],
+    [
+        ("home", "Home"),
+        ("job-new", "New job"),
+        ("job-list", "Jobs"),
+        ("service-account-list", "Tokens"),
+        ("token-list", "Tokens"),
+    ],
 )
 def test_bar_says_where_one_is(manager: User, name: str, entry: str) -> None:
     html = browser(manager).get(reverse(name)).content.decode()

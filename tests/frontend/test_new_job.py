@@ -190,7 +190,7 @@ def test_resubmitting_starts_from_the_job_as_it_was(owner: User, lab: Workspace,
 
 
 def test_page_says_what_to_do_without_javascript(owner: User) -> None:
-    assert "<noscript>" in browser(owner).get("/").content.decode()
+    assert "<noscript>" in browser(owner).get("/jobs/new/").content.decode()
 
 
 def test_hostile_file_name_stays_text(owner: User, lab: Workspace, version: PipelineVersion) -> None:

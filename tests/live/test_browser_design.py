@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -67,3 +68,21 @@ def test_token_is_rotated_from_the_table(page: Page, platform: Platform) -> None
     sheet.get_by_role("button", name="Rotate", exact=True).click()
     expect(page.locator("#secret")).not_to_have_text(first)
     expect(page.locator("nav .current, nav [aria-current]").first).to_have_text("Tokens")
+
+
+def test_start_page_moves_by_itself_and_leads_to_what_it_says(page: Page, platform: Platform) -> None:
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    sign_in(page, platform, "/")
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    expect(page.get_by_text("Stored")).to_be_visible()  # counted after the page has come
+    tile = page.get_by_role("link", name="succeeded in 24 hours")
+    before = tile.inner_text()
+    file = platform.upload("home.txt", b"x")["id"]
+    platform.wait(platform.submit("inspect", [file], key=token_hex(8))["id"])
+    expect(tile).not_to_have_text(before, timeout=20_000)
+    tile.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#filter")).to_have_value("state:succeeded finished:>-24h")
+    expect(page.get_by_role("link", name="inspect").first).to_be_visible()
+    assert wrong == []

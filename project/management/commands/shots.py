@@ -159,7 +159,8 @@ def _demo_jobs(home: Path, env: dict[str, str]) -> None:
 def pages_now() -> dict[str, str]:
     """Name to path: every page, with one job of each state that there is."""
     pages = {
-        "home": "/", "jobs": "/jobs/", "jobs-none": "/jobs/?state=TIMED_OUT", "jobs-wrong": "/jobs/?q=colour:red",
+        "home": "/", "job-new": "/jobs/new/",
+        "jobs": "/jobs/", "jobs-none": "/jobs/?state=TIMED_OUT", "jobs-wrong": "/jobs/?q=colour:red",
         "jobs-filtered": "/jobs/?q=state:ended", "bulk": "/jobs/all/resubmit/?q=state:ended", "files": "/files/",
         "files-deleted": "/files/deleted/", "files-going": "/files/?going=soon", "usage": "/files/usage/",
         "pipelines": "/pipelines/", "tokens": "/tokens/", "tokens-service": "/service-accounts/",
