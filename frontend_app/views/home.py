@@ -17,7 +17,7 @@ from orchestration.models import ApiToken, Job
 from orchestration.models.budget import standing_of
 from orchestration.models.usage import usage_of
 from orchestration.services.progress import progress_of
-from orchestration.states import JOB_FAILED, JobState, Role, WaitingReason
+from orchestration.states import JOB_FAILED, JOB_UNFINISHED, JobState, Role, WaitingReason
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -71,7 +71,7 @@ def _now(request: Request, here: Workspace) -> dict[str, Any]:
         "running": [(job, progress.get(job.pk, 0.0)) for job in running],
         "failed": list(failed.order_by("-id")[:MOST_FAILED]),
         "waiting": _reasons(jobs),
-        "counts": jobs.unfinished().aggregate(
+        "counts": jobs.filter(state__in=JOB_UNFINISHED).aggregate(
             running=Count("pk", filter=Q(state__in=AT_WORK)), waiting=Count("pk", filter=Q(state__in=IN_LINE))
         ),
         "ended": ended.aggregate(

@@ -120,7 +120,7 @@ def test_stranger_downloads_no_log(stranger: User, attempt: Attempt) -> None:
     assert fetch(stranger, f"/attempts/{attempt.pk}/log/download/").status == 404
 
 
-def numbered(user: User, attempt: Attempt, **query: object) -> tuple[str, str, str]:
+def numbered(user: User, attempt: Attempt, **query: str | int) -> tuple[str, str, str]:
     response = browser(user).get(f"/attempts/{attempt.pk}/log/", query)
     return response.content.decode(), response["Esteira-Log-Line"], response["Esteira-Log-Start"]
 
