@@ -140,3 +140,27 @@ def test_page_says_when_it_hears_nothing_and_shows_the_truth_afterwards(page: Pa
     page.context.set_offline(offline=False)
     expect(page.get_by_role("link", name="Sent meanwhile")).to_be_visible(timeout=60_000)
     expect(banner).to_be_hidden()
+
+
+def test_list_is_walked_with_j_and_k_and_stays_there_when_it_changes(page: Page, platform: Platform) -> None:
+    file = platform.upload("c.txt", b"x")["id"]
+    for name in ("older", "newer"):
+        platform.wait(platform.submit("inspect", [file], key=token_hex(8), name=name)["id"])
+    sign_in(page, platform, "/jobs/")
+    expect(page.locator("[data-live-status]")).to_have_text("Live")
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="newer").first).to_be_focused()
+    page.keyboard.press("j")
+    older = page.get_by_role("link", name="older").first
+    expect(older).to_be_focused()
+    platform.submit("inspect", [file], key=token_hex(8), name="newest")
+    expect(page.get_by_role("link", name="newest")).to_be_visible(timeout=20_000)
+    expect(older).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("name:older jk")
+    expect(page.locator("#filter")).to_have_value("name:older jk")
+    page.keyboard.press("Escape")
+    page.keyboard.press("k")
+    expect(page.get_by_role("link", name="newer").first).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="newer")).to_be_visible()
