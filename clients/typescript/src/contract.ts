@@ -742,7 +742,7 @@ export interface paths {
         put?: never;
         /**
          * Submit jobs
-         * @description Up to 1,000 jobs in one call; one that is refused keeps no other from being taken.
+         * @description Up to 1,000 jobs in one call; one that is refused keeps no other from being taken, unless they are `atomic`.
          *
          *     Repeat the request with the same Idempotency-Key to get the same jobs.
          */
@@ -2259,6 +2259,12 @@ export interface components {
          * @description Up to 1,000 jobs, each in its `workspace` or in that of all.
          */
         JobBatchIn: {
+            /**
+             * Atomic
+             * @description All of them or none: if one is refused the answer is 422 `not_all_taken`, with each one's place in `errors`.
+             * @default false
+             */
+            atomic?: boolean;
             /** Jobs */
             jobs: components["schemas"]["JobWanted"][];
             /**
@@ -7544,6 +7550,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
+                 *       "atomic": false,
                  *       "jobs": [
                  *         {
                  *           "inputs": [
