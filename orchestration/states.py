@@ -176,6 +176,13 @@ class MailOn(StrEnum):
     ALWAYS = "always"
 
 
+class LetterKind(StrEnum):
+    """What one mail to one person is about."""
+
+    RESET = "reset"
+    NOTICE = "notice"
+
+
 class FileEventKind(StrEnum):
     SCAN = "scan"
     RELEASED = "released"

@@ -9,6 +9,7 @@ from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
 from orchestration.models.idempotency import IdempotentCall
 from orchestration.models.job import Job, JobInput
+from orchestration.models.letter import Letter
 from orchestration.models.manifest import Manifest, SigningKey
 from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pipeline import Pipeline, PipelineVersion
@@ -35,6 +36,7 @@ __all__ = [
     "Job",
     "JobInput",
     "Leadership",
+    "Letter",
     "LiveTicket",
     "Manifest",
     "Membership",

@@ -176,6 +176,13 @@ def test_access_log_names_no_query_and_forges_no_line(stack: Door, caplog: pytes
     assert "\n" not in JsonFormatter().format(record)
 
 
+@pytest.mark.parametrize("path", [f"/password/reset/0a1b2c3d4e5f/{CANARY}-key/", f"/invitation/0a1b2c3d4e5f:{CANARY}/"])
+def test_access_log_names_no_link_that_was_mailed(stack: Door, caplog: pytest.LogCaptureFixture, path: str) -> None:
+    caplog.set_level(logging.INFO)
+    stack.raw("GET", path)
+    assert CANARY not in str([r.__dict__ for r in caplog.records])
+
+
 # Start and end
 
 
