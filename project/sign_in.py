@@ -1,6 +1,6 @@
 """How people sign in: settings of django-allauth, whose names it dictates. `project.settings` takes them all."""
 
-from project import env
+from project import env, oidc
 
 __all__ = [
     "ACCOUNT_ADAPTER",
@@ -17,11 +17,23 @@ __all__ = [
     "ALLAUTH_SIGN_IN_APPS",
     "AUTHENTICATION_BACKENDS",
     "CACHES",
+    "MFA_ADAPTER",
+    "MFA_PASSKEY_LOGIN_ENABLED",
+    "MFA_RECOVERY_CODES_SHOW_ONCE",
+    "MFA_SUPPORTED_TYPES",
+    "MFA_TOTP_ISSUER",
+    "OIDC",
+    "OIDC_ORIGINS",
     "PASSWORD_RESET_TIMEOUT",
+    "SECOND_FACTOR",
     "SIGN_IN_TRIES",
+    "SOCIALACCOUNT_ADAPTER",
+    "SOCIALACCOUNT_PROVIDERS",
+    "SOCIALACCOUNT_REAUTHENTICATION_REQUIRED",
 ]
 
-ALLAUTH_SIGN_IN_APPS = ["allauth", "allauth.account"]
+OIDC_APPS = ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
+ALLAUTH_SIGN_IN_APPS = ["allauth", "allauth.account", "allauth.mfa", *OIDC_APPS]
 # The only one: a second would check, and hash, every wrong password once more.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 ACCOUNT_ADAPTER = "frontend_app.people.adapter.AccountAdapter"
@@ -52,6 +64,27 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "10/m/user",
     "reauthenticate": "10/m/user",
 }
+MFA_ADAPTER = "frontend_app.people.factors.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_ISSUER = "Esteira"
+# Whose password alone is not enough. Where strangers can reach the platform, not that of administrators.
+SECOND_FACTOR = env.choice(
+    "ESTEIRA_SECOND_FACTOR",
+    "admins" if env.flag("ESTEIRA_HTTPS", default=False) else "optional",
+    allowed=("optional", "admins", "everyone"),
+)
+
+# Other places whose word we take for who somebody is. By their addresses alone nobody is taken for anybody.
+OIDC = oidc.providers()
+OIDC_ORIGINS = oidc.origins(OIDC)
+SOCIALACCOUNT_ADAPTER = "frontend_app.people.elsewhere.ElsewhereAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {"provider_class": "frontend_app.people.oidc.StrictProvider", "APPS": OIDC},
+}
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
+
 # All web processes count together, and a code that was used in one is used up in the others.
 CACHES = {
     "default": {

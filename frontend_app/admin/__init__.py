@@ -3,13 +3,17 @@
 from allauth.account import admin as addresses
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
+from allauth.mfa import admin as factors
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount import admin as elsewhere
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django.contrib import admin
 
 from frontend_app.admin import accounts, catalog, jobs
 
-__all__ = ["accounts", "addresses", "catalog", "jobs"]
+__all__ = ["accounts", "addresses", "catalog", "elsewhere", "factors", "jobs"]
 
 # Its own page asks for a password only: past every limit on tries, and past a second factor.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign, no-untyped-call]
-# What `addresses` has registered. Ours are on the accounts.
-admin.site.unregister(EmailAddress)
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+# What the three have registered: our addresses are on the accounts, providers are settings, secrets nobody's to see.
+admin.site.unregister([EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken])

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from allauth.account import views
+from allauth.mfa.base import views as factors
+from allauth.mfa.recovery_codes import views as codes
+from allauth.mfa.totp import views as app
+from allauth.mfa.webauthn import views as passkeys
+from allauth.socialaccount import views as elsewhere
 from django.urls import path
 from django.views.decorators.http import require_POST
+from django.views.generic import RedirectView
 
+from frontend_app.people import oidc
 from frontend_app.people.offered import with_mail
 from frontend_app.views import account
 
@@ -25,4 +32,22 @@ urlpatterns = [
         views.password_reset_from_key,
         name="account_reset_password_from_key",
     ),
+    path("login/second-factor/", factors.authenticate, name="mfa_authenticate"),
+    path("login/passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
+    path("account/confirm/code/", factors.reauthenticate, name="mfa_reauthenticate"),
+    path("account/confirm/passkey/", passkeys.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
+    path("account/second-factor/", factors.index, name="mfa_index"),
+    path("account/second-factor/app/", app.activate_totp, name="mfa_activate_totp"),
+    path("account/second-factor/app/remove/", app.deactivate_totp, name="mfa_deactivate_totp"),
+    path("account/second-factor/codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path("account/second-factor/codes/new/", codes.generate_recovery_codes, name="mfa_generate_recovery_codes"),
+    path("account/second-factor/passkeys/", RedirectView.as_view(pattern_name="mfa_index"), name="mfa_list_webauthn"),
+    path("account/second-factor/passkeys/add/", passkeys.add_webauthn, name="mfa_add_webauthn"),
+    path("account/second-factor/passkeys/<int:pk>/", passkeys.edit_webauthn, name="mfa_edit_webauthn"),
+    path("account/second-factor/passkeys/<int:pk>/remove/", passkeys.remove_webauthn, name="mfa_remove_webauthn"),
+    # allauth asks for these names; providers know the second address.
+    path("login/with/<slug:provider_id>/", oidc.login, name="openid_connect_login"),
+    path("login/with/<slug:provider_id>/callback/", oidc.callback, name="openid_connect_callback"),
+    path("login/cancelled/", elsewhere.login_cancelled, name="socialaccount_login_cancelled"),
+    path("account/elsewhere/", elsewhere.connections, name="socialaccount_connections"),
 ]

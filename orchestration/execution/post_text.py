@@ -8,6 +8,12 @@ NOTICES: Final = {
     "password_changed": "The password of your account was changed.",
     "password_set": "Your account was given a password.",
     "password_reset": "The password of your account was changed by a link that was mailed to you.",
+    "totp_activated": "An authenticator app was set up for your account.",
+    "totp_deactivated": "The authenticator app was removed from your account.",
+    "webauthn_added": "A passkey was added to your account.",
+    "webauthn_removed": "A passkey was removed from your account.",
+    "recovery_codes_generated": "Your account was given new recovery codes.",
+    "second_factors_removed": "An administrator has removed all second factors from your account.",
 }
 
 

@@ -75,4 +75,9 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AddField(
+            model_name="workspace",
+            name="needs_second_factor",
+            field=models.BooleanField(db_default=False, default=False, verbose_name="second factor for everyone"),
+        ),
     ]

@@ -55,10 +55,12 @@ def shown(path: str) -> str:
 
 
 def _without_query(record: logging.LogRecord) -> bool:
-    """Django hands whole requests to its loggers, and in words they show the query string."""
+    """Django hands requests and paths to its loggers; in words they show the query string, and mailed links."""
     request = record.__dict__.get("request")
     if request is not None and hasattr(request, "path"):
         record.request = f"{request.method} {shown(request.path)}"
+    if record.name.startswith("django.") and isinstance(record.args, tuple):
+        record.args = tuple(_SECRET.sub(r"\1…", one) if isinstance(one, str) else one for one in record.args)
     return True
 
 

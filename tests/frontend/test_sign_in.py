@@ -159,7 +159,8 @@ def test_unknown_address_is_a_tidy_page(owner: User) -> None:
 
 
 PUBLIC = ("/login/", "/password/reset/sent/", "/password/reset/done/", "/password/reset/x/y/", "/account/inactive/")
-OWN = ("/", "/jobs/", "/files/", "/pipelines/", "/tokens/", "/account/", "/account/password/", "/account/confirm/")
+ACCOUNT = ("/account/", "/account/password/", "/account/confirm/", "/account/second-factor/")
+OWN = ("/", "/jobs/", "/files/", "/pipelines/", "/tokens/", *ACCOUNT)
 
 
 def test_every_page_is_free_of_inline_script_and_style(owner: User) -> None:
