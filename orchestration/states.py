@@ -181,6 +181,7 @@ class LetterKind(StrEnum):
 
     RESET = "reset"
     NOTICE = "notice"
+    INVITATION = "invitation"
 
 
 class FileEventKind(StrEnum):

@@ -63,6 +63,7 @@ ACCOUNT_RATE_LIMITS = {
     "reset_password_from_key": "20/m/ip",
     "change_password": "10/m/user",
     "reauthenticate": "10/m/user",
+    "accept_invitation": "20/m/ip",
 }
 MFA_ADAPTER = "frontend_app.people.factors.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

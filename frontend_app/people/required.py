@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
 
 # To set one up, and to leave.
-OPEN: Final = frozenset({"account", "account_logout", "account_reauthenticate", "account_change_password", "favicon"})
+OPEN: Final = frozenset(
+    {"account", "account_logout", "account_reauthenticate", "account_change_password", "favicon", "invitation"}
+)
 SETTING_UP: Final = "mfa_"
 
 

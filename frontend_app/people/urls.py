@@ -14,7 +14,7 @@ from django.views.generic import RedirectView
 
 from frontend_app.people import oidc
 from frontend_app.people.offered import with_mail
-from frontend_app.views import account
+from frontend_app.views import account, invitations, members
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
@@ -50,4 +50,10 @@ urlpatterns = [
     path("login/with/<slug:provider_id>/callback/", oidc.callback, name="openid_connect_callback"),
     path("login/cancelled/", elsewhere.login_cancelled, name="socialaccount_login_cancelled"),
     path("account/elsewhere/", elsewhere.connections, name="socialaccount_connections"),
+    path("members/", members.member_list, name="member-list"),
+    path("members/<uuid:user_id>/role/", members.member_role, name="member-role"),
+    path("members/<uuid:user_id>/remove/", members.member_remove, name="member-remove"),
+    path("members/invitations/<uuid:invitation_id>/revoke/", members.invitation_revoke, name="invitation-revoke"),
+    path("workspaces/<uuid:workspace_id>/leave/", members.workspace_leave, name="workspace-leave"),
+    path("invitation/<str:key>/", invitations.invitation, name="invitation"),
 ]

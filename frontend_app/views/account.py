@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def account(request: Request) -> HttpResponse:
     connected = {one.provider: one for one in request.user.socialaccount_set.all()}
     safety = {
+        "memberships": request.user.memberships.select_related("workspace").order_by("workspace__name"),
         "providers": [(one["provider_id"], one["name"], connected.get(one["provider_id"])) for one in settings.OIDC],
         "has_second_factor": has_second_factor(user=request.user),
         "must_have_second_factor": must_have_second_factor(user=request.user),

@@ -15,11 +15,13 @@ from django.core.mail import EmailMessage, mailers
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from orchestration.execution import post_text
 from orchestration.execution.budget_notice import AUTOMATIC
 from orchestration.execution.isolation import one_at_a_time
-from orchestration.models import Letter, User
+from orchestration.execution.letter import NAME_LENGTH, one_line
+from orchestration.models import Invitation, Letter, User
 from orchestration.points import point
 from orchestration.states import LetterKind
 
@@ -34,7 +36,7 @@ CLAIM: Final = timedelta(minutes=1)
 """Between two tries of one letter, doubled each time."""
 LONGEST_WAIT: Final = timedelta(minutes=16)
 TOO_OLD: Final = timedelta(hours=1)
-"""Who waited so long for a link has asked again, or left."""
+"""Who waited so long for a link has asked again, or left. Invitations wait for as long as they hold."""
 ROUND_S: Final = 20.0
 """A round begins no further letter after this, so that its message is not handed out again meanwhile."""
 
@@ -52,7 +54,7 @@ def deliver() -> int:
 
 
 def _round() -> int:
-    Letter.objects.filter(created_at__lt=Now() - TOO_OLD).delete()
+    Letter.objects.filter(created_at__lt=Now() - TOO_OLD, invitation__isnull=True).delete()
     mailer, done, stop_at = mailers.default, 0, time.monotonic() + ROUND_S
     is_up = True
     try:
@@ -70,7 +72,9 @@ def _round() -> int:
 def _claim() -> Letter | None:
     """Nobody else takes it until the time is over, whatever becomes of us."""
     due = Letter.objects.filter(due_at__lte=Now()).select_for_update(skip_locked=True, of=("self",))
-    letter: Letter | None = due.select_related("user").order_by("due_at", "pk").first()
+    letter: Letter | None = (
+        due.select_related("user", "invitation__workspace", "invitation__invited_by").order_by("due_at", "pk").first()
+    )
     if letter is not None:
         wait = min(CLAIM * 2 ** min(letter.tries, 8), LONGEST_WAIT)
         Letter.objects.filter(pk=letter.pk).update(due_at=Now() + wait, tries=F("tries") + 1)
@@ -96,6 +100,8 @@ def _send(mailer: BaseEmailBackend, letter: Letter) -> bool:
 def _messages(letter: Letter) -> Iterator[EmailMessage]:
     if letter.kind == LetterKind.RESET:
         yield from _resets(letter.address)
+    elif letter.invitation is not None:
+        yield from _invitation(letter.invitation)
     elif letter.user is not None and letter.about in post_text.NOTICES:
         text = post_text.notice(letter.about, username=letter.user.username, address=settings.PUBLIC_URL)
         yield _message(text, letter.user.email)
@@ -113,6 +119,20 @@ def _resets(address: str) -> Iterator[EmailMessage]:
             )
             # To the address on the account and not the one that was typed: they may look alike and not be the same.
             yield _message(text, user.email)
+
+
+def _invitation(invitation: Invitation) -> Iterator[EmailMessage]:
+    """The link that holds now; none when it was used or taken back while the letter waited."""
+    if Invitation.objects.by_key(invitation.key).exists():
+        by = invitation.invited_by
+        text = post_text.invitation(
+            workspace=one_line(invitation.workspace.name, NAME_LENGTH),
+            by=one_line(by.username, NAME_LENGTH) if by else "",
+            role=invitation.role,
+            link=f"{settings.PUBLIC_URL}/invitation/{invitation.key}/",
+            days=max(1, (invitation.expires_at - timezone.now()).days),
+        )
+        yield _message(text, invitation.email)
 
 
 def _message(text: post_text.Text, to: str) -> EmailMessage:

@@ -40,3 +40,14 @@ def notice(about: str, *, username: str, address: str) -> Text:
         "and tell your administrator.\n"
         f"  {address}/password/reset/\n",
     )
+
+
+def invitation(*, workspace: str, by: str, role: str, link: str, days: int) -> Text:
+    who = by or "A manager"
+    return Text(
+        f"Esteira: an invitation to {workspace}",
+        f"{who} invites you to the workspace {workspace}, as {role}. Files go in there, pipelines run over them, and\n"
+        "results come out.\n\n"
+        f"Accept within {days} days; the link works once:\n  {link}\n\n"
+        "If you do not know what this is about, do nothing.\n",
+    )

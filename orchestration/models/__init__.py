@@ -8,6 +8,7 @@ from orchestration.models.event import Event
 from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
 from orchestration.models.idempotency import IdempotentCall
+from orchestration.models.invitation import Invitation
 from orchestration.models.job import Job, JobInput
 from orchestration.models.letter import Letter
 from orchestration.models.manifest import Manifest, SigningKey
@@ -32,6 +33,7 @@ __all__ = [
     "File",
     "FileEvent",
     "IdempotentCall",
+    "Invitation",
     "Item",
     "Job",
     "JobInput",

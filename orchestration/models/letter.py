@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from orchestration.ids import new_id
 from orchestration.models.account import User
+from orchestration.models.invitation import Invitation
 from orchestration.states import LetterKind
 
 
@@ -20,6 +21,7 @@ class Letter(models.Model):
     # Of RESET: what somebody typed, whether or not anybody has this address.
     address = models.EmailField(blank=True, default="")
     user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="letters")
+    invitation = models.ForeignKey(Invitation, models.CASCADE, null=True, blank=True, related_name="letters")
     # Of NOTICE: which of `execution.post_text.NOTICES`.
     about = models.CharField(max_length=40, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now())

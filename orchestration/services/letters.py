@@ -13,7 +13,7 @@ from orchestration.states import LetterKind
 from orchestration.tasks import nudge_post
 
 if TYPE_CHECKING:
-    from orchestration.models import User
+    from orchestration.models import Invitation, User
 
 
 @transaction.atomic(durable=True)
@@ -27,6 +27,11 @@ def notify(*, user: User, about: str) -> None:
     """Something about her account was changed, by her or by somebody else: that is why she hears of it."""
     if user.email:
         _write(kind=LetterKind.NOTICE, user=user, about=about)
+
+
+@transaction.atomic
+def send_invitation(*, invitation: Invitation) -> None:
+    _write(kind=LetterKind.INVITATION, invitation=invitation)
 
 
 def _write(**fields: object) -> None:

@@ -162,7 +162,7 @@ def pages_now() -> dict[str, str]:
         "jobs-filtered": "/jobs/?q=state:ended", "bulk": "/jobs/all/resubmit/?q=state:ended", "files": "/files/",
         "files-deleted": "/files/deleted/", "files-going": "/files/?going=soon", "usage": "/files/usage/",
         "pipelines": "/pipelines/", "account": "/account/", "account-password": "/account/password/",
-        "account-factor": "/account/second-factor/", "account-confirm": "/account/confirm/",
+        "account-factor": "/account/second-factor/", "account-confirm": "/account/confirm/", "members": "/members/",
         "tokens": "/tokens/", "tokens-service": "/service-accounts/",
         "webhooks": "/webhooks/", "api-docs": "/docs/api/",
         "api-docs-one": "/docs/api/#submit_job", "missing": "/nothing/here/",
