@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 OIDC_APPS = ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
-ALLAUTH_SIGN_IN_APPS = ["allauth", "allauth.account", "allauth.mfa", *OIDC_APPS]
+ALLAUTH_SIGN_IN_APPS = ["allauth", "allauth.account", "allauth.mfa", "allauth.usersessions", *OIDC_APPS]
 # The only one: a second would check, and hash, every wrong password once more.
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 ACCOUNT_ADAPTER = "frontend_app.people.adapter.AccountAdapter"

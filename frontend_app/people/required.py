@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
 # To set one up, and to leave.
 OPEN: Final = frozenset(
-    {"account", "account_logout", "account_reauthenticate", "account_change_password", "favicon", "invitation"}
+    {
+        "account",
+        "account_change_password",
+        "account_logout",
+        "account_reauthenticate",
+        "favicon",
+        "invitation",
+        "sessions-end",
+    }
 )
 SETTING_UP: Final = "mfa_"
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("login/", views.login, name="account_login"),
     path("logout/", require_POST(views.logout), name="account_logout"),
     path("account/", account.account, name="account"),
+    path("account/sessions/end/", account.sessions_end, name="sessions-end"),
     path("account/inactive/", views.account_inactive, name="account_inactive"),
     path("account/confirm/", views.reauthenticate, name="account_reauthenticate"),
     path("account/password/", views.password_change, name="account_change_password"),

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from frontend_app.http import CHOSEN
+from frontend_app.people.sessions import note_session
 from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestration.services import invitations
 
@@ -56,6 +57,7 @@ def _accepted(request: HttpRequest, key: str) -> Workspace:
     username, password = request.POST.get("username", ""), request.POST.get("password", "")
     user, here = invitations.accept_as_new(key=key, username=username, password=password)
     login(request, user, backend=BACKEND)
+    note_session(request)
     return here
 
 
