@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest
 
+    from frontend_app.http import Request
+
 # In this order: Edge says that it is Chrome too, and Chrome that it is Safari.
 BROWSERS: Final = (
     ("Edg/", "Edge"),
@@ -46,7 +48,7 @@ def note_session(request: HttpRequest) -> None:
     UserSession.objects.create_from_request(request)
 
 
-def sessions_of(request: HttpRequest) -> list[Session]:
+def sessions_of(request: Request) -> list[Session]:
     """The newest first. One that began before sessions were noted is noted now."""
     if not UserSession.objects.filter(session_key=request.session.session_key).exists():
         note_session(request)
@@ -54,7 +56,7 @@ def sessions_of(request: HttpRequest) -> list[Session]:
     return sorted((_shown(one, request) for one in found), key=lambda one: one.since, reverse=True)
 
 
-def _shown(one: UserSession, request: HttpRequest) -> Session:
+def _shown(one: UserSession, request: Request) -> Session:
     is_current = one.session_key == request.session.session_key
     return Session(one.pk, browser_of(one.user_agent), one.ip, one.created_at, is_current)
 
@@ -65,7 +67,7 @@ def browser_of(user_agent: str) -> str:
     return f"{browser} on {system}" if browser and system else browser or system or "Unknown browser"
 
 
-def end_sessions(request: HttpRequest, *, only: int | None) -> int:
+def end_sessions(request: Request, *, only: int | None) -> int:
     """All of this person's but the one that asks, or the one named; how many there were."""
     others = [one for one in UserSession.objects.purge_and_list(request.user) if not one.is_current()]
     ended = [one for one in others if only is None or one.pk == only]
