@@ -12,7 +12,7 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench shots crash simulate pins clean
+.PHONY: help setup run test check bench shots crash simulate clients pins clean
 
 help: ## Print this list
 	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
@@ -56,6 +56,9 @@ crash: setup ## The long campaigns: every crash point, 200 jobs under kills, 1 G
 
 simulate: setup ## Two million simulated histories of jobs on AWS, each from its seed (ARGS='--seeds N --first K')
 	@exec $(BIN)/python -m tests.simulation $(ARGS)
+
+clients: setup ## Write the generated parts of the clients anew, from docs/openapi.json
+	@echo "Python …" && $(BIN)/python -m project.clients
 
 pins: setup ## Write deploy/requirements anew from pyproject.toml (needs the package index)
 	@$(BIN)/python -m project.embedded.pins write
