@@ -11,7 +11,7 @@ import orchestration.states
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0025_tokens"),
+        ("orchestration", "0026_webhook_pace"),
     ]
 
     operations = [
