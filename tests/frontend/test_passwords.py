@@ -95,6 +95,7 @@ def test_nothing_in_the_table_opens_an_account(office: PostOffice, ana: User) ->
         "kind": "reset",
         "address": "ana@example.org",
         "user_id": None,
+        "invitation_id": None,
         "about": "",
         "tries": 0,
     }
