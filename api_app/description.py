@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api_app.auth import OPEN, SCOPE
 from api_app.deprecation import DEPRECATED, Notice, mark
+from api_app.errors import MEDIA_TYPE
 from api_app.examples import EXAMPLES, PARAMETERS
+from api_app.examples.form import JSON
 from api_app.examples.ids import BY_OPERATION
+from api_app.links import links_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,6 +49,8 @@ PARAMETERS_SAY: Final = {
     "offset": "In bytes.",
 }
 """Of parameters that many calls have, where their own code says nothing."""
+REFUSALS: Final = frozenset({"4XX", "5XX"})
+PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 SCHEMES: Final = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token of a person, with scopes."},
     "password": {"type": "http", "scheme": "basic", "description": "User and password, for a first token only."},
@@ -63,6 +68,9 @@ def described(document: dict[str, Any], notices: Mapping[str, Notice] = DEPRECAT
         operation["summary"] = name.replace("_", " ").capitalize()
         operation["security"] = _security(operation)
         _parameters(operation)
+        _refusals(operation)
+        if links := links_of(name):
+            operation["responses"][success_of(operation)]["links"] = links
         if example := EXAMPLES.get(name):
             _examples(operation, example)
     mark(document, notices)
@@ -86,6 +94,14 @@ def _security(operation: dict[str, Any]) -> list[dict[str, list[str]]]:
         return [{"runner": []}]
     by_token = [{"token": [SCOPE[name]]}]
     return [*by_token, {"password": []}] if name == "create_token" else by_token
+
+
+def _refusals(operation: dict[str, Any]) -> None:
+    """FastAPI says of every model that it comes as plain JSON; a problem has a type of its own (RFC 9457)."""
+    for status, answer in operation["responses"].items():
+        content = answer.get("content", {})
+        if status in REFUSALS and content.get(JSON, {}).get("schema") == PROBLEM:
+            content[MEDIA_TYPE] = content.pop(JSON)
 
 
 def _parameters(operation: dict[str, Any]) -> None:
