@@ -245,6 +245,7 @@ def of_runner(say: Session, file: str) -> None:
     say("POST", f"/jobs/{job.pk}/retry", 202)
 
 
+@pytest.mark.timeout(900)  # some six hundred requests: 20 s of work, on a busy machine minutes
 def test_nobody_else_can_do_see_or_change_what_a_tenant_does(session: Session, tenant: User) -> None:
     of_accounts(session, tenant)
     of_uploads(session)

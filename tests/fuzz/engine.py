@@ -71,9 +71,9 @@ class Findings:
 
 
 @schemathesis.hook
-def before_call(_context: object, case: schemathesis.Case, _kwargs: dict[str, Any]) -> None:
+def before_call(_context: object, case: schemathesis.Case[Any], _kwargs: dict[str, Any]) -> None:
     """A wait that is a good one would last; what is no good one is sent as it is."""
-    wait = case.query.get("wait") if isinstance(case.query, dict) else None
+    wait = case.query.get("wait")
     if isinstance(wait, int | str) and str(wait).isdigit() and 0 < int(wait) <= 60:
         case.query["wait"] = type(wait)(0)
 
@@ -111,7 +111,7 @@ def fuzz(
     """`examples` in each of the phases that make them up; `coverage`: of good data, of bad data or of all."""
     token = world.tokens.get(caller)
     tokens = {"token": token, "runner": world.runner if caller == "owner" else token} if token else {}
-    schema = schemathesis.openapi.from_dict(
+    schema: schemathesis.BaseSchema = schemathesis.openapi.from_dict(
         world.fitted(app.openapi()), config=_config(url, tokens, phases, examples, seed, coverage)
     )
     if operations:
