@@ -73,6 +73,7 @@ def described(document: dict[str, Any], notices: Mapping[str, Notice] = DEPRECAT
             operation["responses"][success_of(operation)]["links"] = links
         if example := EXAMPLES.get(name):
             _examples(operation, example)
+    _close(document["components"]["schemas"])
     mark(document, notices)
     return document
 
@@ -94,6 +95,14 @@ def _security(operation: dict[str, Any]) -> list[dict[str, list[str]]]:
         return [{"runner": []}]
     by_token = [{"token": [SCOPE[name]]}]
     return [*by_token, {"password": []}] if name == "create_token" else by_token
+
+
+def _close(node: Any) -> None:
+    """A key that fits no pattern is refused; what Pydantic writes says only what holds for those that fit."""
+    for below in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _close(below)
+    if isinstance(node, dict) and isinstance(node.get("patternProperties"), dict):
+        node.setdefault("additionalProperties", False)
 
 
 def _refusals(operation: dict[str, Any]) -> None:

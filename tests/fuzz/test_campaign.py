@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.asgi.server import Server
 
 __all__ = ["server"]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 
 @pytest.mark.timeout(0)

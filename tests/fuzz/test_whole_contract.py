@@ -19,10 +19,9 @@ from tests.fuzz.world import CALLERS, make_world
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_django.plugin import DjangoDbBlocker
-
     from tests.asgi.server import Server
 
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 NAMES: Final = sorted(one["operationId"] for one in operations(app.openapi()))
 SLICES: Final = 4
 OPEN_HANDED: Final = {
@@ -34,14 +33,10 @@ OPEN_HANDED: Final = {
 
 
 @pytest.fixture(scope="module")
-def server(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Server]:
-    """One for all tests here, as each makes a world of its own; in it, whatever they left is taken away at the end."""
-    from django.core.management import call_command
-
-    with django_db_blocker.unblock():
-        with serving(ESTEIRA_HOME=os.environ["ESTEIRA_HOME"], **OPEN_HANDED) as server:
-            yield server
-        call_command("flush", verbosity=0, interactive=False)
+def server(django_db_setup: None) -> Iterator[Server]:
+    """One for all tests here: each makes a world of its own in the database, which is emptied after it."""
+    with serving(ESTEIRA_HOME=os.environ["ESTEIRA_HOME"], **OPEN_HANDED) as server:
+        yield server
 
 
 @pytest.mark.parametrize("caller", CALLERS)
