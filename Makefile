@@ -12,7 +12,7 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench shots crash fuzz simulate pins clean
+.PHONY: help setup run test check bench shots crash fuzz simulate clients pins clean
 
 help: ## Print this list
 	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
@@ -59,6 +59,9 @@ fuzz: setup ## Schemathesis over the whole API, with new seeds until the time is
 
 simulate: setup ## Two million simulated histories of jobs on AWS, each from its seed (ARGS='--seeds N --first K')
 	@exec $(BIN)/python -m tests.simulation $(ARGS)
+
+clients: setup ## Write the generated parts of the clients anew, from docs/openapi.json
+	@echo "Python …" && $(BIN)/python -m project.clients
 
 pins: setup ## Write deploy/requirements anew from pyproject.toml (needs the package index)
 	@$(BIN)/python -m project.embedded.pins write

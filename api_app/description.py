@@ -10,6 +10,7 @@ from api_app.errors import MEDIA_TYPE
 from api_app.examples import EXAMPLES, PARAMETERS
 from api_app.examples.form import JSON
 from api_app.examples.ids import BY_OPERATION
+from api_app.idempotency import CHANGING, LEFT_OUT, OF_THEIR_OWN
 from api_app.links import links_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ PARAMETERS_SAY: Final = {
 """Of parameters that many calls have, where their own code says nothing."""
 REFUSALS: Final = frozenset({"4XX", "5XX"})
 PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
+KEY_SCHEMA: Final = {
+    "title": "Idempotency-Key",
+    "type": "string",
+    "maxLength": 64,
+    "minLength": 1,
+    "pattern": "^[\\x21-\\x7e]+$",
+}
 SCHEMES: Final = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token of a person, with scopes."},
     "password": {"type": "http", "scheme": "basic", "description": "User and password, for a first token only."},
@@ -63,6 +71,9 @@ def described(document: dict[str, Any], notices: Mapping[str, Notice] = DEPRECAT
     document["info"]["description"] = ABOUT
     document["tags"] = [{"name": name, "description": about} for name, about in TAGS.items()]
     document["components"]["securitySchemes"] = SCHEMES
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            _idempotent(path, method.upper(), operation)
     for operation in operations(document):
         name = operation["operationId"]
         operation["summary"] = name.replace("_", " ").capitalize()
@@ -111,6 +122,14 @@ def _refusals(operation: dict[str, Any]) -> None:
         content = answer.get("content", {})
         if status in REFUSALS and content.get(JSON, {}).get("schema") == PROBLEM:
             content[MEDIA_TYPE] = content.pop(JSON)
+
+
+def _idempotent(path: str, method: str, operation: dict[str, Any]) -> None:
+    """What takes a key in front of its route, where FastAPI sees nothing of it."""
+    if not path.startswith("/api/v1/") or method not in CHANGING or LEFT_OUT.fullmatch(path):
+        return
+    if method != "POST" or not OF_THEIR_OWN.fullmatch(path):
+        operation.setdefault("parameters", []).append({"in": "header", "name": "idempotency-key", "schema": KEY_SCHEMA})
 
 
 def _parameters(operation: dict[str, Any]) -> None:

@@ -230,8 +230,14 @@ if _mail_server := env.mail_server("ESTEIRA_MAIL_URL"):
 # Addresses that are not of the public internet and may be sent to all the same, also by http.
 WEBHOOK_NETWORKS = env.networks("ESTEIRA_WEBHOOK_NETWORKS")
 WEBHOOK_PORTS = env.ports("ESTEIRA_WEBHOOK_PORTS", "443,8443")
+# The only way out of the workers' network, where there is one: the second line after the check of addresses.
+WEBHOOK_PROXY = env.proxy("ESTEIRA_WEBHOOK_PROXY")
 # Requests that one process has under way; 1: in the thread that asks for it.
 WEBHOOK_SENDERS = env.integer("ESTEIRA_WEBHOOK_SENDERS", 32, least=1, most=256)
+
+# Where Prometheus reads what this process counts; 0: nowhere.
+METRICS_PORT = env.integer("ESTEIRA_METRICS_PORT", 0, least=0, most=65_535)
+METRICS_HOST = env.text("ESTEIRA_METRICS_HOST", "127.0.0.1")
 
 BROKER_URL = env.text("ESTEIRA_BROKER_URL", "pgmq://")
 _PGMQ_OPTIONS = {

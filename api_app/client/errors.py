@@ -23,6 +23,10 @@ class EsteiraError(Exception):
         self.code = code or self.code
 
 
+class StoppedError(Exception):
+    """The person pressed Ctrl-C, or the caller gave up: whatever runs ends at its next step."""
+
+
 class RequestError(EsteiraError):
     """What was asked for cannot be done as asked."""
 

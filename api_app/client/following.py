@@ -1,6 +1,8 @@
 """What every command does that leaves a job running: say so, or stay until it ends and answer with its exit code."""
 
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,8 +18,13 @@ from api_app.client.screen import live, summary
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.transfers import Transfers
 from api_app.client.screen.words import count, short, size
-from api_app.client.session import Session
-from api_app.client.shapes import FINISHED, Attempt, File, Job
+from api_app.client.states import FINISHED
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from api_app.client.contract.shapes import Attempt, File, Job
+    from api_app.client.session import Session
 
 EXIT_CODES = {"SUCCEEDED": EXIT_SUCCEEDED, "CANCELED": EXIT_CANCELED}
 

@@ -1,14 +1,20 @@
 """From what a person types to the one job or pipeline that is meant."""
 
+from __future__ import annotations
+
 import difflib
 import itertools
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from api_app.client.client import Client
 from api_app.client.errors import ProblemError, RequestError
 from api_app.client.screen.words import ago, count, short
-from api_app.client.shapes import Job, Pipeline, Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api_app.client.client import Client
+    from api_app.client.contract.shapes import Job, JobListed, Pipeline, Upload
 
 UUID = re.compile(r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 PART = re.compile(r"(?i)[0-9a-f][0-9a-f-]{5,}")
@@ -42,7 +48,7 @@ def _last(client: Client) -> str:
 
 def _by_part(client: Client, text: str) -> str:
     part = text.lower().replace("-", "")
-    found: list[Job] = []
+    found: list[JobListed] = []
     for job in itertools.islice(client.jobs(), FAR_ENOUGH):
         plain = job["id"].lower().replace("-", "")
         if plain.startswith(part) or plain.endswith(part):

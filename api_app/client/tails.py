@@ -1,11 +1,18 @@
 """The log of an attempt while it grows: bytes in, whole harmless lines out."""
 
+from __future__ import annotations
+
 import codecs
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from api_app.client.screen.neutral import lines
-from api_app.client.shapes import Attempt, LogChunk
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api_app.client.asking import LogChunk
+    from api_app.client.contract.shapes import Attempt
 
 LONGEST_LINE = 64 * 1024
 

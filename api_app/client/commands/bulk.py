@@ -1,6 +1,9 @@
 """bulk: one action on all jobs of a filter."""
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -8,10 +11,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from api_app.client.commands.moves import confirm
 from api_app.client.options import Connection, as_json, connection
 from api_app.client.screen.neutral import one_line
-from api_app.client.screen.screen import Screen
 from api_app.client.screen.words import ago, count, short, state
 from api_app.client.session import Session, session
-from api_app.client.shapes import Bulk, BulkPreview
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import Bulk, BulkAction, BulkPreview
+    from api_app.client.screen.screen import Screen
 
 ACTIONS = ["cancel", "retry", "resubmit", "rerun", "label", "priority"]
 VERBS = {"rerun": "rerun the failed items of", "priority": "change the priority of"}
@@ -34,7 +39,7 @@ MOST_REFUSED = 5
 def bulk(
     connected: Connection,
     *,
-    action: str,
+    action: BulkAction,
     filter_: tuple[str, ...],
     set_: tuple[str, ...],
     remove: tuple[str, ...],

@@ -1,6 +1,9 @@
 """download, files."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +16,10 @@ from api_app.client.screen.neutral import one_line
 from api_app.client.screen.transfers import Transfers
 from api_app.client.screen.words import ago, short, size
 from api_app.client.session import Session, session
-from api_app.client.shapes import FINISHED, Job
+from api_app.client.states import FINISHED
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import Job
 
 
 @click.command

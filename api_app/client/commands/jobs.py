@@ -1,6 +1,9 @@
 """jobs, show, watch."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +15,10 @@ from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen, styled
 from api_app.client.screen.words import STYLES, ago, between, count, due, localized, short, size, state, waiting
 from api_app.client.session import session
-from api_app.client.shapes import FINISHED, File, Job
+from api_app.client.states import FINISHED
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import File, Job, JobListed, JobState
 
 MOST_INPUTS = 10
 JOB_STATES = [one for one in STYLES if one != "SKIPPED"]
@@ -30,7 +36,7 @@ def jobs(
     connected: Connection,
     *,
     filter_: tuple[str, ...],
-    state: str | None,
+    state: JobState | None,
     pipeline: str | None,
     limit: int,
     is_json: bool,
@@ -58,7 +64,7 @@ def _tell_none(screen: Screen, *, is_filtered: bool) -> None:
         screen.say("There are no jobs yet. Start one: esteira run PIPELINE FILE --watch")
 
 
-def _list(screen: Screen, found: list[Job]) -> None:
+def _list(screen: Screen, found: list[JobListed]) -> None:
     # A script wants the id itself; a person wants the name to have room.
     whole = not screen.out.is_terminal
     screen.table(

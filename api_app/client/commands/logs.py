@@ -1,7 +1,10 @@
 """The command `logs`."""
 
+from __future__ import annotations
+
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +13,11 @@ from api_app.client.errors import RequestError
 from api_app.client.options import Connection, connection
 from api_app.client.screen.neutral import one_line
 from api_app.client.session import Session, session
-from api_app.client.shapes import FINISHED, Job
+from api_app.client.states import FINISHED
 from api_app.client.tails import Tail, Wanted
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import Job
 
 POLL_S, ATTEMPTS_EVERY_S = 0.5, 2.0
 

@@ -1,6 +1,9 @@
 """cancel, retry, resubmit, rerun-items."""
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +14,10 @@ from api_app.client.options import Connection, as_json, connection, pair, watch
 from api_app.client.options import params as params_option
 from api_app.client.screen.words import count
 from api_app.client.session import Session, session
-from api_app.client.shapes import FINISHED, Job
+from api_app.client.states import FINISHED
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import Job
 
 
 @click.command

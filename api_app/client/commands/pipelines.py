@@ -1,8 +1,9 @@
 """The command `pipelines`."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,10 +11,14 @@ from api_app.client import lookup
 from api_app.client.options import Connection, as_json, connection
 from api_app.client.params import allowed
 from api_app.client.screen.neutral import one_line
-from api_app.client.screen.screen import Screen
 from api_app.client.screen.words import localized, size
 from api_app.client.session import session
-from api_app.client.shapes import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from api_app.client.contract.shapes import Pipeline
+    from api_app.client.screen.screen import Screen
 
 
 @click.command

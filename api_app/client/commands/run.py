@@ -1,8 +1,9 @@
 """The command `run`."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +16,12 @@ from api_app.client.options import params as params_option
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.words import count
 from api_app.client.session import Session, session
-from api_app.client.shapes import File, Job
 from api_app.client.uploads.outgoing import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api_app.client.contract.shapes import File, Job
 
 MOST_NAMED = 3
 

@@ -1,7 +1,10 @@
 """tokens: list, create, rotate, revoke; and end one that somebody found."""
 
+from __future__ import annotations
+
 import sys
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,7 +13,9 @@ from api_app.client.options import Connection, as_json, connection
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.words import ago, short
 from api_app.client.session import Session, session
-from api_app.client.shapes import Token, TokenRow
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import NewToken, Token
 
 SCOPES = ["read", "upload", "run", "admin"]
 LEAST_MATCH = 6
@@ -37,7 +42,7 @@ def list_tokens(connected: Connection, *, is_json: bool) -> None:
             current.screen.say("You have no tokens.")
 
 
-def _list(current: Session, found: list[TokenRow]) -> None:
+def _list(current: Session, found: list[Token]) -> None:
     whole = not current.screen.out.is_terminal
     current.screen.table(
         ("TOKEN", "NAME", "MAY", "WHERE", "LAST USED", "FROM", "ENDS"),
@@ -56,7 +61,7 @@ def _list(current: Session, found: list[TokenRow]) -> None:
     )
 
 
-def _ends(one: TokenRow) -> str:
+def _ends(one: Token) -> str:
     end = datetime.fromisoformat(one["expires_at"]).astimezone(UTC)
     if end <= datetime.now(UTC):
         return "ended"
@@ -83,7 +88,7 @@ def create(
         _show(current, made, is_json=is_json)
 
 
-def _show(current: Session, made: Token, *, is_json: bool) -> None:
+def _show(current: Session, made: NewToken, *, is_json: bool) -> None:
     if is_json:
         current.screen.json(made)
         return
@@ -121,7 +126,7 @@ def revoke(connected: Connection, *, token_id: str) -> None:
         current.screen.say(f"{one_line(one['name'])} is revoked.")
 
 
-def _chosen(current: Session, text: str) -> TokenRow:
+def _chosen(current: Session, text: str) -> Token:
     found = [one for one in current.client.tokens() if text == one["id"] or _fits(one["id"], text)]
     if len(found) != 1:
         many = f"{len(found)} of your tokens have an id like {text}." if found else f"You have no token {text}."

@@ -1,9 +1,10 @@
 """The commands `upload` and `uploads`."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +15,12 @@ from api_app.client.options import Connection, as_json, connection
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.words import ago, short, size, until
 from api_app.client.session import Session, session
-from api_app.client.shapes import Upload
 from api_app.client.uploads.outgoing import Outcome, Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api_app.client.contract.shapes import Upload
 
 STDIN = Path("-")
 MOST_SHOWN = 20
