@@ -18,7 +18,7 @@ from orchestration.services.progress import progress_of
 from orchestration.services.status import steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
     from api_app.job_schemas import AttemptOut

@@ -36,7 +36,7 @@ def create_upload_batch(
     return Call("POST", "/uploads:batch", headers={"prefer": prefer}, key=key or new_key(), body=body)
 
 
-def create_upload_or_file(body: shapes.UploadIn = None, *, key: str | None = None) -> Call[shapes.Upload]:
+def create_upload_or_file(body: shapes.UploadIn, *, key: str | None = None) -> Call[shapes.Upload]:
     """JSON begins an upload; any other body is the file itself, durable when this answers.
 
     The parameters are of a file that is the body.
