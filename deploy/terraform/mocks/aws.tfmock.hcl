@@ -1,0 +1,63 @@
+# What AWS would answer, for `terraform test`: well-formed, so that the provider's own checks of ARNs pass too.
+
+mock_data "aws_caller_identity" {
+  defaults = {
+    account_id = "123456789012"
+    arn        = "arn:aws:iam::123456789012:user/test"
+  }
+}
+
+mock_data "aws_region" {
+  defaults = {
+    region = "us-east-1"
+  }
+}
+
+mock_data "aws_iam_policy_document" {
+  defaults = {
+    json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+  }
+}
+
+mock_data "aws_ec2_managed_prefix_list" {
+  defaults = {
+    id = "pl-0123456789abcdef0"
+  }
+}
+
+mock_data "aws_ssm_parameter" {
+  defaults = {
+    value = "ami-0123456789abcdef0"
+  }
+}
+
+mock_data "aws_iam_openid_connect_provider" {
+  defaults = {
+    arn = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+  }
+}
+
+mock_resource "aws_kms_key" {
+  defaults = {
+    arn    = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    key_id = "00000000-0000-0000-0000-000000000000"
+  }
+}
+
+mock_resource "aws_iam_role" {
+  defaults = {
+    arn = "arn:aws:iam::123456789012:role/mock"
+  }
+}
+
+mock_resource "aws_iam_policy" {
+  defaults = {
+    arn = "arn:aws:iam::123456789012:policy/mock"
+  }
+}
+
+mock_resource "aws_iam_openid_connect_provider" {
+  defaults = {
+    arn = "arn:aws:iam::123456789012:oidc-provider/mock"
+  }
+}
