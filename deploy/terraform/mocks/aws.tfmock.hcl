@@ -100,3 +100,47 @@ mock_resource "aws_cloudwatch_log_group" {
     arn = "arn:aws:logs:us-east-1:123456789012:log-group:mock"
   }
 }
+
+mock_resource "aws_batch_compute_environment" {
+  defaults = {
+    arn = "arn:aws:batch:us-east-1:123456789012:compute-environment/mock"
+  }
+}
+
+mock_resource "aws_batch_scheduling_policy" {
+  defaults = {
+    arn = "arn:aws:batch:us-east-1:123456789012:scheduling-policy/mock"
+  }
+}
+
+mock_resource "aws_iam_instance_profile" {
+  defaults = {
+    arn = "arn:aws:iam::123456789012:instance-profile/mock"
+  }
+}
+
+mock_resource "aws_launch_template" {
+  defaults = {
+    id             = "lt-0123456789abcdef0"
+    latest_version = 1
+  }
+}
+
+mock_resource "aws_eks_cluster" {
+  defaults = {
+    identity   = [{ oidc = [{ issuer = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF" }] }]
+    vpc_config = { cluster_security_group_id = "sg-0123456789abcdef0", vpc_id = "vpc-0123456789abcdef0" }
+  }
+}
+
+mock_resource "aws_eks_node_group" {
+  defaults = {
+    id = "esteira-test:esteira-test-on-demand-2026"
+  }
+}
+
+mock_data "aws_eks_addon_version" {
+  defaults = {
+    version = "v1.0.0-eksbuild.1"
+  }
+}
