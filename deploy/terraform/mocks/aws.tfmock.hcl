@@ -199,3 +199,9 @@ mock_resource "aws_cloudwatch_log_delivery_destination" {
     arn = "arn:aws:logs:us-east-1:123456789012:delivery-destination:mock"
   }
 }
+
+mock_resource "aws_sns_topic" {
+  defaults = {
+    arn = "arn:aws:sns:us-east-1:123456789012:mock"
+  }
+}

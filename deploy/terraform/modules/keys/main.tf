@@ -18,7 +18,7 @@ locals {
     # Without these the queue and the topics drop what EventBridge and CloudWatch send, silently.
     events = ["events.amazonaws.com"]
     logs = [
-      "cloudtrail.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com", "backup.amazonaws.com",
+      "backup.amazonaws.com", "cloudtrail.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com", "events.rds.amazonaws.com",
       "budgets.amazonaws.com", "costalerts.amazonaws.com", "delivery.logs.amazonaws.com",
     ]
   }

@@ -5,6 +5,8 @@ terraform {
     aws = {
       source  = "hashicorp/aws"
       version = "~> 6.60"
+      # CloudFront tells its numbers in us-east-1, wherever the rest is.
+      configuration_aliases = [aws.edge]
     }
   }
 }
