@@ -205,3 +205,9 @@ mock_resource "aws_sns_topic" {
     arn = "arn:aws:sns:us-east-1:123456789012:mock"
   }
 }
+
+mock_resource "aws_backup_vault" {
+  defaults = {
+    arn = "arn:aws:backup:us-east-1:123456789012:backup-vault:mock"
+  }
+}

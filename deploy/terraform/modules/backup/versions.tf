@@ -5,6 +5,8 @@ terraform {
     aws = {
       source  = "hashicorp/aws"
       version = "~> 6.60"
+      # The copy lies in another region.
+      configuration_aliases = [aws.far]
     }
   }
 }
