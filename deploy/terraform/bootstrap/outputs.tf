@@ -1,6 +1,6 @@
 output "state_bucket" {
   description = "Name for the backend blocks of the environment."
-  value       = aws_s3_bucket.state.id
+  value       = local.bucket
 }
 
 output "ci_role_arns" {

@@ -1,6 +1,6 @@
 output "bucket" {
   description = "Name of the bucket."
-  value       = aws_s3_bucket.this.id
+  value       = var.bucket
   depends_on  = [aws_s3_bucket_policy.this]
 }
 

@@ -9,8 +9,10 @@ locals {
   account = data.aws_caller_identity.current.account_id
   region  = data.aws_region.current.region
 
+  services = { for use, who in local.known : use => who if contains(var.only, use) }
+
   # Services that use a key in their own name. Everybody else needs the grant of an IAM policy.
-  services = {
+  known = {
     storage  = []
     database = []
     secrets  = []

@@ -1,6 +1,6 @@
 output "bucket" {
   description = "Name of the bucket."
-  value       = aws_s3_bucket.this.id
+  value       = local.bucket
 
   # Who begins to log before the policy is there is refused.
   depends_on = [aws_s3_bucket_policy.this]

@@ -1,6 +1,6 @@
 output "audit_bucket" {
   description = "Bucket of trail and configuration."
-  value       = aws_s3_bucket.audit.id
+  value       = local.bucket
 }
 
 output "detector_id" {
