@@ -2,26 +2,35 @@ module "observability" {
   source    = "../../modules/observability"
   providers = { aws = aws, aws.edge = aws.edge }
 
-  name                     = local.name
-  mail_to                  = local.people
-  logs_key_arn             = module.keys.arns["logs"]
-  edge_logs_key_arn        = module.keys.arns["logs"]
-  cluster_name             = local.name
-  load_balancer_suffix     = module.edge.load_balancer_suffix
-  target_group_suffix      = module.edge.target_group_suffix
-  distribution_id          = module.edge.distribution_id
-  web_acl_name             = module.edge.web_acl_name
-  certificate_arns         = module.edge.certificate_arns
-  database_id              = local.name
-  database_max_connections = module.database.max_connections
-  database_vcpus           = 16
-  has_reader               = true
-  state_machine_arn        = module.workflow_engine.state_machine_arn
-  failed_executions        = 20
-  events_queue             = module.events.queue_name
-  dead_letter_queue        = module.events.dead_letter_name
-  event_rules              = module.events.rule_names
-  backup_vault             = local.name
+  name         = local.name
+  mail_to      = local.people
+  logs_key_arn = module.keys.arns["logs"]
+  cluster_name = local.name
+  backup_vault = local.name
+
+  edge = {
+    load_balancer    = module.edge.load_balancer_suffix
+    target_group     = module.edge.target_group_suffix
+    distribution     = module.edge.distribution_id
+    web_acl          = module.edge.web_acl_name
+    logs_key_arn     = module.keys.arns["logs"]
+    certificate_arns = module.edge.certificate_arns
+  }
+
+  database = {
+    id              = local.name
+    max_connections = module.database.max_connections
+    vcpus           = 16
+    has_reader      = true
+  }
+
+  engine = {
+    state_machine_arn = module.workflow_engine.state_machine_arn
+    failed_executions = 20
+    events_queue      = module.events.queue_name
+    dead_letter_queue = module.events.dead_letter_name
+    event_rules       = module.events.rule_names
+  }
 }
 
 module "backup" {

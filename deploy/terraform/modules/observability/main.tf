@@ -31,7 +31,7 @@ resource "aws_sns_topic" "edge" {
   provider = aws.edge
 
   name              = "${var.name}-alarms-edge"
-  kms_master_key_id = var.edge_logs_key_arn
+  kms_master_key_id = var.edge.logs_key_arn
 }
 
 resource "aws_sns_topic_policy" "here" {

@@ -58,6 +58,6 @@ resource "aws_db_event_subscription" "database" {
   name             = "${var.name}-database"
   sns_topic        = aws_sns_topic.here.arn
   source_type      = "db-cluster"
-  source_ids       = [var.database_id]
+  source_ids       = [var.database.id]
   event_categories = ["failover", "failure", "maintenance", "notification"]
 }

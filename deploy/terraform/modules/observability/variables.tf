@@ -18,11 +18,6 @@ variable "logs_key_arn" {
   type        = string
 }
 
-variable "edge_logs_key_arn" {
-  description = "Key of the topic in us-east-1."
-  type        = string
-}
-
 variable "cluster_name" {
   description = "The cluster."
   type        = string
@@ -34,81 +29,40 @@ variable "namespace" {
   default     = "esteira"
 }
 
-variable "load_balancer_suffix" {
-  description = "The load balancer as alarms name it."
-  type        = string
-}
-
-variable "target_group_suffix" {
-  description = "The target group as alarms name it."
-  type        = string
-}
-
-variable "distribution_id" {
-  description = "The distribution."
-  type        = string
-}
-
-variable "web_acl_name" {
-  description = "The firewall."
-  type        = string
-}
-
-variable "certificate_arns" {
-  description = "Certificates: viewer and origin."
-  type = object({
-    viewer = string
-    origin = string
-  })
-}
-
-variable "database_id" {
-  description = "Name of the database cluster."
-  type        = string
-}
-
-variable "database_max_connections" {
-  description = "How many connections it has."
-  type        = number
-}
-
-variable "database_vcpus" {
-  description = "Processors at its largest: a quarter of its capacity units."
-  type        = number
-}
-
-variable "has_reader" {
-  description = "Whether a reader stands by."
-  type        = bool
-}
-
-variable "state_machine_arn" {
-  description = "The state machine."
-  type        = string
-}
-
-variable "failed_executions" {
-  description = "Failed executions a minute above which somebody is told."
-  type        = number
-  default     = 10
-}
-
-variable "events_queue" {
-  description = "Queue of events."
-  type        = string
-}
-
-variable "dead_letter_queue" {
-  description = "Queue of what nobody understood."
-  type        = string
-}
-
-variable "event_rules" {
-  description = "Rules that deliver to the queue of events."
-  type        = set(string)
-}
-
 variable "backup_vault" {
   description = "The vault."
   type        = string
+}
+
+variable "edge" {
+  description = "What stands at the edge, as alarms name it, and the key of the topic in us-east-1."
+  type = object({
+    load_balancer    = string
+    target_group     = string
+    distribution     = string
+    web_acl          = string
+    logs_key_arn     = string
+    certificate_arns = object({ viewer = string, origin = string })
+  })
+}
+
+variable "database" {
+  description = "The database cluster: its name, connections, processors at its largest (a quarter of its capacity units), and whether a reader stands by."
+  type = object({
+    id              = string
+    max_connections = number
+    vcpus           = number
+    has_reader      = bool
+  })
+}
+
+variable "engine" {
+  description = "State machine, queues and rules of events, and how many failed executions a minute are one too many."
+  type = object({
+    state_machine_arn = string
+    failed_executions = optional(number, 10)
+    events_queue      = string
+    dead_letter_queue = string
+    event_rules       = set(string)
+  })
 }

@@ -10,25 +10,29 @@ mock_provider "aws" {
 }
 
 variables {
-  name                     = "esteira-test"
-  mail_to                  = { on-call = "on-call@example.org" }
-  logs_key_arn             = "arn:aws:kms:us-east-1:123456789012:key/a"
-  edge_logs_key_arn        = "arn:aws:kms:us-east-1:123456789012:key/b"
-  cluster_name             = "esteira-test"
-  load_balancer_suffix     = "app/esteira-test/0"
-  target_group_suffix      = "targetgroup/esteira-test/0"
-  distribution_id          = "E0123456789ABC"
-  web_acl_name             = "esteira-test"
-  certificate_arns         = { viewer = "arn:aws:acm:us-east-1:123456789012:certificate/a", origin = "arn:aws:acm:us-east-1:123456789012:certificate/b" }
-  database_id              = "esteira-test"
-  database_max_connections = 5000
-  database_vcpus           = 16
-  has_reader               = true
-  state_machine_arn        = "arn:aws:states:us-east-1:123456789012:stateMachine:esteira-test"
-  events_queue             = "esteira-test-events"
-  dead_letter_queue        = "esteira-test-events-dead"
-  event_rules              = ["esteira-test-batch-jobs"]
-  backup_vault             = "esteira-test"
+  name         = "esteira-test"
+  mail_to      = { on-call = "on-call@example.org" }
+  logs_key_arn = "arn:aws:kms:us-east-1:123456789012:key/a"
+  cluster_name = "esteira-test"
+  edge = {
+    load_balancer    = "app/esteira-test/0"
+    target_group     = "targetgroup/esteira-test/0"
+    distribution     = "E0123456789ABC"
+    web_acl          = "esteira-test"
+    logs_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/b"
+    certificate_arns = { viewer = "arn:aws:acm:us-east-1:123456789012:certificate/a", origin = "arn:aws:acm:us-east-1:123456789012:certificate/b" }
+  }
+
+  database = { id = "esteira-test", max_connections = 5000, vcpus = 16, has_reader = true }
+
+  engine = {
+    state_machine_arn = "arn:aws:states:us-east-1:123456789012:stateMachine:esteira-test"
+    events_queue      = "esteira-test-events"
+    dead_letter_queue = "esteira-test-events-dead"
+    event_rules       = ["esteira-test-batch-jobs"]
+  }
+
+  backup_vault = "esteira-test"
 }
 
 run "everything_that_the_owner_names_has_its_alarm" {
@@ -67,7 +71,7 @@ run "every_alarm_is_heard_twice_bad_and_good_again" {
   }
 
   assert {
-    condition     = aws_sns_topic.here.kms_master_key_id == var.logs_key_arn && aws_sns_topic.edge.kms_master_key_id == var.edge_logs_key_arn
+    condition     = aws_sns_topic.here.kms_master_key_id == var.logs_key_arn && aws_sns_topic.edge.kms_master_key_id == var.edge.logs_key_arn
     error_message = "What is told must be encrypted."
   }
 }
