@@ -12,13 +12,13 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench shots crash simulate pins clean
+.PHONY: help setup run test check bench shots crash simulate pins clean infra-check infra-docs
 
 help: ## Print this list
 	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1#\2/p' Makefile | column -s '#' -t 2>/dev/null \
-		|| sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1: \2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1#\2/p' Makefile | column -s '#' -t 2>/dev/null \
+		|| sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1: \2/p' Makefile
 	@echo
 	@echo "Start with: make run. ARGS=… is handed on, as in: make test ARGS='-k upload'"
 
@@ -56,6 +56,12 @@ crash: setup ## The long campaigns: every crash point, 200 jobs under kills, 1 G
 
 simulate: setup ## Two million simulated histories of jobs on AWS, each from its seed (ARGS='--seeds N --first K')
 	@exec $(BIN)/python -m tests.simulation $(ARGS)
+
+infra-check: setup ## Terraform: format, tests, plans, linters, and whether the tests would see a fault (needs terraform)
+	@exec $(BIN)/python -m tests.infra $(ARGS)
+
+infra-docs: setup ## Write the READMEs and tables that are made from the Terraform files
+	@exec $(BIN)/python -m tests.infra.write
 
 pins: setup ## Write deploy/requirements anew from pyproject.toml (needs the package index)
 	@$(BIN)/python -m project.embedded.pins write

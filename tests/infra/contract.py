@@ -16,9 +16,23 @@ READERS: Final = ("aws_cell", "object_storage", "settings", "kept_secret")
 NAME: Final = re.compile(r'"((?:ESTEIRA|AWS)_[A-Z0-9_]+|DATABASE_URL)"')
 BUCKETS: Final = frozenset({"ESTEIRA_S3_BUCKET_UPLOADS", "ESTEIRA_S3_BUCKET_RESULTS"})
 
+_HEAD: Final = """\
+# Terraform, the platform and the cluster
+
+Made by `make infra-docs` from `envs/*/settings.tf` and `project/`; `tests/infra/test_contract.py` holds them to it.
+`make infra-check` starts the platform's settings with the values of each environment's plan."""
+_SETTINGS: Final = """\
+## Settings
+
+Each is a parameter `/NAME/settings/SETTING` (Systems Manager); External Secrets makes the pods' environment of them."""
+_OUTPUTS: Final = """\
+## Outputs for the overlay
+
+`terraform output -json` of the environment; the overlay's placeholders bear the same names."""
+
 # Settings that a process on AWS needs and Terraform does not give, with who does.
 OTHERS: Final = {
-    "DATABASE_URL": "External Secrets, from the secret `NAME/database` (its user, password, host, dbname; sslmode=verify-full)",
+    "DATABASE_URL": "External Secrets, from `NAME/database`: user, password, host, dbname; sslmode=verify-full",
     "ESTEIRA_BATCH_IMAGE": "the release: the digest of the image that the overlay deploys",
     "ESTEIRA_MAIL_URL": "External Secrets, from the secret `NAME/mail-url`",
     "ESTEIRA_SECRET_KEY": "External Secrets, from the secret `NAME/secret-key`",
@@ -71,32 +85,22 @@ def render() -> str:
     ]
     others = [(f"`{name}`", who) for name, who in OTHERS.items()]
     made = [(f"`{name}`", said) for name, said in outputs("prod").items()]
-    return (
-        "\n\n".join(
-            [
-                "# Terraform, the platform and the cluster",
-                "Made by `make infra-docs` from `envs/*/settings.tf` and `project/`; `tests/infra/test_contract.py` holds all "
-                "three to it.\n`make infra-check` starts the platform's settings with the values of each environment's plan.",
-                "## Settings\n\nEach is a parameter `/NAME/settings/SETTING` (Systems Manager), from which External Secrets "
-                "makes the pods' environment.",
-                _table(("setting", "read by", "value in prod", "in staging"), rows),
-                "## Settings that come from elsewhere",
-                _table(("setting", "from"), others),
-                "## Outputs for the overlay\n\n`terraform output -json` of the environment; the overlay's placeholders bear "
-                "the same names.",
-                _table(("output", ""), made),
-            ]
-        )
-        + "\n"
-    )
+    parts = [
+        _HEAD,
+        _SETTINGS,
+        _table(("setting", "read by", "value in prod", "in staging"), rows),
+        "## Settings that come from elsewhere",
+        _table(("setting", "from"), others),
+        _OUTPUTS,
+        _table(("output", ""), made),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def _said(value: Any) -> str:
-    return (
-        str(value).removeprefix("${").removesuffix("}")
-        if str(value).count("${") == 1 and str(value)[0] == "$"
-        else str(value)
-    )
+    """An expression without its braces, where it is nothing else."""
+    said = str(value)
+    return said[2:-1] if said.startswith("${") and said.endswith("}") and said.count("${") == 1 else said
 
 
 def _differs(prod: Any, staging: Any) -> str:

@@ -44,6 +44,7 @@ resource "aws_s3_bucket_versioning" "this" {
   }
 }
 
+# trivy:ignore:AVD-AWS-0132 Load balancers write access logs only where S3's own key encrypts.
 resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
   bucket = aws_s3_bucket.this.id
 

@@ -34,6 +34,7 @@ resource "aws_config_configuration_recorder_status" "this" {
 }
 
 resource "aws_guardduty_detector" "this" {
+  # checkov:skip=CKV2_AWS_3:It is on for this account and region; an organisation enables its others in its own root.
   enable                       = true
   finding_publishing_frequency = "FIFTEEN_MINUTES"
 }

