@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 AT_ONCE: Final = 2
+PLAN: Final = TERRAFORM / "PLAN.md"
+WRITE: Final = "WRITE_PLAN"
 IMAGE: Final = f"123456789012.dkr.ecr.us-east-1.amazonaws.com/esteira/platform@sha256:{'0' * 64}"
 LOAD: Final = "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'project.settings'; django.setup()"
 
@@ -47,13 +49,17 @@ def planned(terraform: Terraform) -> list[str]:
     if not terraform.wrapper:
         print("  left out: a plan without credentials needs recorded schemas (TF_OFFLINE)")
         return []
-    found = []
     with copied() as tree:
-        for name in ENVIRONMENTS:
-            plan = terraform.plan(tree, f"deploy/terraform/envs/{name}")
-            made = facts.summary(plan)
-            print(f"  {name}: {sum(made.values())} resources: {', '.join(f'{k} {v}' for k, v in made.items())}")
-            found += [*facts.faults(name, plan), *_starts(name, facts.settings(plan))]
+        plans = {name: terraform.plan(tree, f"deploy/terraform/envs/{name}") for name in ENVIRONMENTS}
+    found = []
+    for name, plan in plans.items():
+        print(f"  {name}: {sum(facts.summary(plan).values())} resources")
+        found += [*facts.faults(name, plan), *_starts(name, facts.settings(plan))]
+    said = facts.table(plans)
+    if os.environ.get(WRITE):
+        PLAN.write_text(said, encoding="utf-8")
+    elif PLAN.read_text(encoding="utf-8") != said:
+        found.append(f"deploy/terraform/PLAN.md is not of these plans: {WRITE}=1 make infra-check ARGS='--only plans'")
     return found
 
 

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_PLAN: Final = """\
+# A first plan
+
+Of each environment, as `make infra-check` makes it without credentials and holds this page to it. Nothing is changed or destroyed.
+"""
 BOTH: Final = ("staging", "prod")
 STAGING: Final = ("staging",)
 PROD: Final = ("prod",)
@@ -75,6 +80,15 @@ def summary(plan: Mapping[str, Any]) -> dict[str, int]:
         module = address.split(".")[1] if address.startswith("module.") else "(root)"
         made[module] = made.get(module, 0) + 1
     return dict(sorted(made.items()))
+
+
+def table(plans: Mapping[str, Mapping[str, Any]]) -> str:
+    made = {name: summary(plan) for name, plan in plans.items()}
+    modules = sorted(set().union(*made.values()))
+    rows = [f"| `{module}` | {' | '.join(str(made[name].get(module, 0)) for name in made)} |" for module in modules]
+    total = f"| **together** | {' | '.join(f'**{sum(one.values())}**' for one in made.values())} |"
+    head = f"| resources to add | {' | '.join(made)} |\n| --- |{' ---: |' * len(made)}"
+    return "\n".join([_PLAN, head, *rows, total, ""])
 
 
 def settings(plan: Mapping[str, Any]) -> dict[str, str]:

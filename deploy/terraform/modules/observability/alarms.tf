@@ -48,7 +48,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = local.alarms
 
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "${each.value.says} docs/runbooks.md#${each.key}"
+  alarm_description   = "${each.value.says} docs/runbooks.md#${startswith(each.key, "rule-lost-") ? "rule-lost" : startswith(each.key, "rule-") ? "rule" : each.key}"
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
