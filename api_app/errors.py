@@ -60,6 +60,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     domain.StorageFull: 507,
     domain.StorageUnavailable: 503,
     domain.StorageRejected: 502,
+    domain.SigningKeyRevoked: 503,
     domain.AttemptFenced: 409,
     domain.LogOffset: 409,
     domain.EngineUnavailable: 503,
@@ -135,7 +136,7 @@ def answer(exc: Exception) -> Response:
     if isinstance(exc, domain.OrchestrationError) and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         shown = {name: exc.details[name] for name in _SHOWN_DETAILS if name in exc.details}
         return problem(status, str(exc), code=exc.code, headers=headers, **shown)
-    if isinstance(exc, domain.EngineUnavailable | domain.StorageFull):
+    if isinstance(exc, domain.EngineUnavailable | domain.StorageFull | domain.SigningKeyRevoked):
         return problem(status, str(exc), code=exc.code, headers=headers)
     if isinstance(exc, NotAuthenticated | TooManyTries | FormInsteadOfFile | Busy):
         return problem(status, str(exc) or (type(exc).__doc__ or ""), headers=headers)

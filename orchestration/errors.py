@@ -227,6 +227,12 @@ class StorageGone(StorageRejected):
     """The object storage has nothing of that name."""
 
 
+class SigningKeyRevoked(OrchestrationError):
+    """Nothing can be signed: the server's key was revoked. An administrator must set another ESTEIRA_SIGNING_KEY."""
+
+    code = "signing_key_revoked"
+
+
 class ScannerUnavailable(OrchestrationError):
     """The virus scanner does not answer just now. Files wait for it."""
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 MAIL_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 MAIL_URL: Final = "smtp://user:password@host:port/?security=starttls, or tls, or none; empty for no mail"
+PROXY_URL: Final = "the address of an egress proxy, as http://host:port; empty for none"
 
 
 class BadSetting(SystemExit):
@@ -80,6 +81,20 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
                 raise BadSetting(name, word, f"networks such as 10.0.0.0/8, separated by commas ({exc})") from exc
 
     return list(read())
+
+
+def proxy(name: str) -> tuple[str, int] | None:
+    """Host and port of a proxy that understands CONNECT, written as http://host:port; None: there is none."""
+    if not (read := text(name)):
+        return None
+    try:
+        url = urlsplit(read)
+        port = url.port
+    except ValueError as exc:
+        raise BadSetting(name, read, PROXY_URL) from exc
+    if url.scheme != "http" or not url.hostname or not port or "@" in url.netloc or url.path not in {"", "/"}:
+        raise BadSetting(name, read, PROXY_URL)
+    return url.hostname, port
 
 
 def folder(name: str, default: Path) -> Path:

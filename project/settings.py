@@ -230,6 +230,8 @@ if _mail_server := env.mail_server("ESTEIRA_MAIL_URL"):
 # Addresses that are not of the public internet and may be sent to all the same, also by http.
 WEBHOOK_NETWORKS = env.networks("ESTEIRA_WEBHOOK_NETWORKS")
 WEBHOOK_PORTS = env.ports("ESTEIRA_WEBHOOK_PORTS", "443,8443")
+# The only way out of the workers' network, where there is one: the second line after the check of addresses.
+WEBHOOK_PROXY = env.proxy("ESTEIRA_WEBHOOK_PROXY")
 # Requests that one process has under way; 1: in the thread that asks for it.
 WEBHOOK_SENDERS = env.integer("ESTEIRA_WEBHOOK_SENDERS", 32, least=1, most=256)
 

@@ -45,6 +45,7 @@ class Receiver:
     """`answers` are (status, headers, body), one for each request, then always 204; or what is done instead."""
 
     tls: ssl.SSLContext | None = None
+    host: str = "127.0.0.1"
     received: list[Received] = field(default_factory=list)
     answers: deque[tuple[int, dict[str, str], bytes] | Callable[[Handler], None]] = field(default_factory=deque)
     always: tuple[int, dict[str, str], bytes] | Callable[[Handler], None] = (204, {}, b"")
@@ -52,7 +53,7 @@ class Receiver:
     """Set at the end of the test: whoever keeps a request waiting lets it go."""
 
     def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), Handler)
+        self._server = _Server((self.host, 0), Handler)
         self._server.receiver = self
         if self.tls:
             self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)

@@ -1,19 +1,19 @@
 """GA4GH's Task Execution Service 1.1: a task is a job of an internal pipeline (docs/design/0009-ga4gh.md)."""
 
 from typing import Annotated, Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 
 from api_app.auth import ask, ask_at_length
+from api_app.ga4gh.ids import read_id
 from api_app.ga4gh.service import TES_VERSION, service_fields
 from api_app.ga4gh.states import State, jobs_in
 from api_app.ga4gh.tes_answers import tasks_out
 from api_app.ga4gh.tes_schemas import TesCanceled, TesId, TesServiceInfo, TesTask, TesTaskIn, TesTasks, View
 from api_app.ga4gh.wording import TES
 from api_app.paging import MOST, Cursor, page
-from orchestration.errors import Invalid, NotFound
+from orchestration.errors import Invalid
 from orchestration.models import User
 from orchestration.services import jobs
 from orchestration.services.references import SCHEME
@@ -94,19 +94,11 @@ def _tags(keys: list[str], values: list[str]) -> dict[str, str]:
 @router.get("/tasks/{task_id}", response_model_exclude_none=True)
 async def show_task(request: Request, task_id: str, view: View = View.MINIMAL) -> TesTask:
     """MINIMAL: id and state. BASIC: all but logs of executors and contents. FULL: these too."""
-    return await ask(request, lambda user: tasks_out([find_task(user=user, task_id=_id(task_id))], view)[0])
+    return await ask(request, lambda user: tasks_out([find_task(user=user, task_id=read_id(task_id))], view)[0])
 
 
 @router.post("/tasks/{task_id}:cancel")
 async def cancel_task(request: Request, task_id: str) -> TesCanceled:
     """What runs is stopped within 10 seconds. Of a task that has finished: 409."""
-    await ask(request, lambda user: jobs.cancel(user=user, job=find_task(user=user, task_id=_id(task_id))))
+    await ask(request, lambda user: jobs.cancel(user=user, job=find_task(user=user, task_id=read_id(task_id))))
     return TesCanceled()
-
-
-def _id(text: str) -> UUID:
-    """What is no id of ours is not here either."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound("There is no such task that you may see.") from None

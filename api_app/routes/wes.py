@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 
 from api_app.auth import ask
+from api_app.ga4gh.ids import read_id
 from api_app.ga4gh.service import WES_VERSION, our_version, service_fields
 from api_app.ga4gh.states import OF_JOB, state_of
 from api_app.ga4gh.wes_answers import run_log, run_summary, task_log
@@ -189,19 +190,11 @@ async def show_run_task(request: Request, run_id: str, task_id: str) -> TaskLog:
 
 def _task(user: User, run_id: str, task_id: str) -> TaskLog:
     job = _found(user, run_id)
-    attempt = find_attempt(user=user, attempt_id=_id(task_id))
+    attempt = find_attempt(user=user, attempt_id=read_id(task_id))
     if attempt.job_id != job.pk:
         raise NotFound("This run has no such task.")
     return task_log(job, attempt, PipelineSpec.from_json(job.pipeline_version.spec))
 
 
 def _found(user: User, run_id: str) -> Job:
-    return find_job(user=user, job_id=_id(run_id))
-
-
-def _id(text: str) -> UUID:
-    """What is no id of ours is not here either."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound("There is nothing of that id that you may see.") from None
+    return find_job(user=user, job_id=read_id(run_id))

@@ -44,6 +44,7 @@ MIB: Final = 1 << 20
 STAY_S: Final = 1.0
 MOST_UNREAD: Final = 20
 """Files of one round that the storage would not give: more of them are its trouble, not theirs."""
+MOST_REFUSED: Final = 1_000
 CHANGED: Final = "Its bytes are no longer those that were stored: they were damaged in the storage."
 MISSING: Final = "Its bytes are missing from the storage."
 UNREADABLE: Final = "Its bytes cannot be read any more: the disk reports an error."
@@ -52,6 +53,31 @@ NOT_THERE: Final = (
     "The storage has neither this file nor any other that was asked for. Is it mounted, and the right one?"
 )
 RESTORED: Final = "its bytes are right again"
+
+
+class Refused:
+    """Keys that the storage would not give lately. Otherwise the same files, always refused, would use up each round.
+
+    Of this process only: another one, or a new one, finds out by itself.
+    """
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def add(self, key: str) -> None:
+        self._since.pop(key, None)
+        self._since[key] = time.monotonic()
+        while len(self._since) > MOST_REFUSED:
+            del self._since[next(iter(self._since))]
+
+    def keys(self) -> list[str]:
+        """Those of the last hour."""
+        now = time.monotonic()
+        self._since = {key: at for key, at in self._since.items() if now - at < LOOK_AGAIN.total_seconds()}
+        return [*self._since]
+
+
+refused: Final = Refused()
 
 
 class NotLeader(Exception):
@@ -87,8 +113,9 @@ def scrub() -> int:
 
 def _round(reading: Reading) -> int:
     until, changed, unread = time.monotonic() + BUDGET_S, 0, list[str]()
+    passed_by = refused.keys()
     while time.monotonic() < until and len(unread) < MOST_UNREAD:
-        file = _next(unread)
+        file = _next(passed_by + unread)
         if file is None:
             break
         unread.append(file.key)
@@ -98,6 +125,7 @@ def _round(reading: Reading) -> int:
             except NotLeader:
                 break
             except (StorageUnavailable, StorageRejected, OSError) as exc:
+                refused.add(file.key)
                 log.warning("file not read", extra={"file_id": str(file.pk), "error": repr(exc)})
                 continue
             point("scrub.read")

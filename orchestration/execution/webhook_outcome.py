@@ -103,13 +103,13 @@ def _settled(delivery: WebhookDelivery, reply: Reply) -> dict[str, Any]:
 def _judge(endpoint: WebhookEndpoint, delivery: WebhookDelivery, reply: Reply) -> None:
     me = WebhookEndpoint.objects.filter(pk=endpoint.pk)
     if _went_through(reply):
-        me.update(failures=0, failing_since=None, rest_until=None)
+        me.update(failures=0, failing_since=None, rest_until=None, took_ms=reply.took_ms)
         if endpoint.failures >= DOWN_AFTER:
             endpoint.deliveries.waiting().filter(due_at__gt=Now()).update(due_at=Now())
     elif reply.status == HTTPStatus.GONE:
         endpoint.switch_off(GONE)
     elif delivery.kind != WebhookKind.TEST:
-        me.update(failing_since=Coalesce("failing_since", Now()), **_rest(endpoint, reply))
+        me.update(failing_since=Coalesce("failing_since", Now()), took_ms=reply.took_ms, **_rest(endpoint, reply))
         if endpoint.failing_since and database_now() - endpoint.failing_since > PATIENCE:
             endpoint.switch_off(SILENT.format(said=_said(reply)))
 

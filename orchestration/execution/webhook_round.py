@@ -44,7 +44,7 @@ USER_AGENT: Final = "Esteira-Webhooks/1"
 
 
 class _Crew:
-    """The senders of this process. Half of them go only to receivers that answered the last time."""
+    """The senders of this process. Half of them go only to receivers that answered the last time, and soon."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -65,7 +65,7 @@ class _Crew:
             return
         with self._changed:
             self._busy += 1
-            self._with_troubled += bool(endpoint.failures)
+            self._with_troubled += not endpoint.is_calm
         threading.Thread(target=self._work, args=(endpoint,), name="webhook", daemon=True).start()
 
     def _work(self, endpoint: WebhookEndpoint) -> None:
@@ -78,7 +78,7 @@ class _Crew:
             connection.close()
             with self._changed:
                 self._busy -= 1
-                self._with_troubled -= bool(endpoint.failures)
+                self._with_troubled -= not endpoint.is_calm
                 self._changed.notify_all()
 
     def rest(self, seconds: float) -> bool:
@@ -103,8 +103,13 @@ def send_due() -> bool:
 
 def _round() -> bool:
     end = time.monotonic() + ROUND_S
+    next_intake = 0.0
     while (left := end - time.monotonic()) > 0:
-        take_in()
+        begun = time.monotonic()
+        if begun >= next_intake:
+            take_in()
+            # It may have waited for somebody's long transaction. What is due already is sent meanwhile.
+            next_intake = time.monotonic() + 2 * (time.monotonic() - begun)
         if not crew.wait_for_one(min(left, 1.0)):
             continue
         endpoint = _claim(only_calm=crew.only_calm)
@@ -122,7 +127,7 @@ def _claim(*, only_calm: bool) -> WebhookEndpoint | None:
     due = Exists(WebhookDelivery.objects.next_of_jobs().filter(endpoint=OuterRef("pk")))
     rows = WebhookEndpoint.objects.filter(free, awake, due, enabled_at__isnull=False)
     if only_calm:
-        rows = rows.filter(failures=0)
+        rows = rows.calm()
     waiting = rows.order_by(F("turn_at").asc(nulls_first=True), "pk")
     found: WebhookEndpoint | None = waiting.select_for_update(skip_locked=True, no_key=True, of=("self",)).first()
     if found is not None:
@@ -150,7 +155,9 @@ def _next(endpoint_id: UUID, holder: UUID | None) -> bool:
     awake = mine.filter(Q(rest_until__isnull=True) | Q(rest_until__lte=Now()))
     if not awake.update(taken_until=Now() + LEASE):
         return False
-    endpoint = mine.get()
+    endpoint = mine.first()
+    if endpoint is None:
+        return False  # deleted or switched off since that look
     delivery = endpoint.deliveries.next_of_jobs().order_by("due_at", "event_id", "pk").first()
     if delivery is None:
         return False

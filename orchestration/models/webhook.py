@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_LETTERS: Final = 2_000
 """Of an address."""
+SLOW_MS: Final = 1_000
+"""A receiver that thinks for longer holds a sender that others wait for."""
 
 
 def ends() -> list[str]:
@@ -31,12 +33,15 @@ class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
             return self.none()
         return self if user.sees_all else self.filter(workspace__in=Workspace.objects.managed_by(user))
 
+    def calm(self) -> Self:
+        return self.filter(failures=0, took_ms__lt=SLOW_MS)
+
 
 class WebhookEndpoint(models.Model):
     """One address of a receiver. Whoever sends to it holds a lease, so that one request at a time is under way.
 
-    `failing_since` and `failures` are of the requests since the last that went through; until `rest_until` nothing
-    is sent.
+    `failing_since` and `failures` are of the requests since the last that went through, `took_ms` is of the last one;
+    until `rest_until` nothing is sent.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -54,6 +59,7 @@ class WebhookEndpoint(models.Model):
     told_at = models.DateTimeField(null=True, blank=True)
 
     failures = models.PositiveIntegerField(default=0, db_default=0)
+    took_ms = models.PositiveIntegerField(default=0, db_default=0)
     failing_since = models.DateTimeField(null=True, blank=True)
     rest_until = models.DateTimeField(null=True, blank=True)
     taken_by = models.UUIDField(null=True, blank=True)
@@ -76,6 +82,11 @@ class WebhookEndpoint(models.Model):
     @property
     def is_enabled(self) -> bool:
         return self.enabled_at is not None
+
+    @property
+    def is_calm(self) -> bool:
+        """It answered the last time, and soon."""
+        return not self.failures and self.took_ms < SLOW_MS
 
     def switch_off(self, why: str = "") -> None:
         """What waits is dropped, and can be replayed."""

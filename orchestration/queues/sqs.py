@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MOST: Final = 10
 """Messages in one answer: SQS gives no more."""
 SERVER_ERROR: Final = 500
+WAITING: Final = "ApproximateNumberOfMessages"
 COUNT: Final = "ApproximateReceiveCount"
 CONFIG: Final = pinned(connect_s=5, read_s=30, attempts=4)
 
@@ -42,6 +43,12 @@ class SqsQueue:
             Message(raw["ReceiptHandle"], raw["Body"], int(raw.get("Attributes", {}).get(COUNT, 1)))
             for raw in answer.get("Messages", [])
         ]
+
+    def waiting(self) -> int:
+        """About how many messages nobody has received yet."""
+        with _translated():
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=[WAITING])
+        return int(answer["Attributes"][WAITING])
 
     def delete(self, message: Message) -> None:
         with _translated():

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from orchestration.archive_names import distinct, harmless
-from orchestration.errors import Conflict, Invalid, NotFound
+from orchestration.errors import Conflict, Invalid, NotFound, SigningKeyRevoked
 from orchestration.models import File
 from orchestration.services.files import open_content, why_not_readable
 from orchestration.services.manifests import manifest_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from orchestration.models import Job, User
 
+log = logging.getLogger(__name__)
 MOST_FILES: Final = 100_000
 """In one archive: the rows of all of them are in memory while it is sent."""
 
@@ -73,7 +75,12 @@ def papers_of(job: Job, *, has_all: bool) -> tuple[Entry, ...]:
     """What says where results come from: of a finished job its manifest, and the crate where all of them come along."""
     if not job.is_finished:
         return ()
-    manifest = manifest_of(job=job)
+    try:
+        manifest = manifest_of(job=job)
+    except SigningKeyRevoked as exc:
+        # The results are not to blame, and their owner waits for them.
+        log.warning("archive without its manifest", extra={"job_id": str(job.pk), "error": str(exc)})
+        return ()
     papers = {MANIFEST: manifest.envelope} | ({CRATE: manifest.crate} if has_all else {})
     return tuple(_text(name, text, manifest.created_at) for name, text in papers.items())
 

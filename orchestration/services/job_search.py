@@ -29,10 +29,13 @@ _SEVERAL_STATES: Final = {
 }
 _OPERATORS: Final = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 _COMPARED: Final = re.compile(r"(?P<operator>[<>]=?)?(?P<value>.+)", re.DOTALL)
-_AGO: Final = re.compile(r"-(?P<number>[0-9]{1,4})(?P<unit>[smhdw])")
+_AWAY: Final = re.compile(r"(?P<sign>[+-])(?P<number>[0-9]{1,4})(?P<unit>[smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-WHEN: Final = "a day like 2026-11-29, a time like 2026-11-29T08:00Z, or -7d for seven days ago (s, m, h, d, w)"
+WHEN: Final = (
+    "a day like 2026-11-29, a time like 2026-11-29T08:00Z, -7d for seven days ago, or +2h for in two hours"
+    " (s, m, h, d, w)"
+)
 
 
 def find_jobs(jobs: QuerySet[Job], text: str, *, user: User) -> QuerySet[Job]:
@@ -110,8 +113,8 @@ def _time(field: str) -> Callable[[Term, str, User], Q]:
 
 def _moment(term: Term, value: str) -> tuple[datetime, datetime]:
     """When it begins and when it is over, in UTC: the same for a moment, a day apart for a day."""
-    if ago := _AGO.fullmatch(value):
-        moment = timezone.now() - timedelta(**{_UNITS[ago["unit"]]: int(ago["number"])})
+    if away := _AWAY.fullmatch(value):
+        moment = timezone.now() + timedelta(**{_UNITS[away["unit"]]: int(away["sign"] + away["number"])})
         return moment, moment
     try:
         moment = datetime.fromisoformat(value)
@@ -159,4 +162,5 @@ _KEYS: Final[dict[str, Callable[[Term, str, User], Q]]] = {
     "created": _time("created_at"),
     "started": _time("started_at"),
     "finished": _time("finished_at"),
+    "deadline": _time("deadline"),
 }

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from orchestration import dsse
 from orchestration.crate import crate_of
-from orchestration.errors import JobNotFinished, NotFound
+from orchestration.errors import JobNotFinished, NotFound, SigningKeyRevoked
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.models import Job, Manifest, SigningKey
 from orchestration.services.results import CRATE, MANIFEST
@@ -39,13 +39,18 @@ MOST_UNSIGNED: Final = 100
 
 
 def manifest_of(*, job: Job) -> Manifest:
-    """Of the job's present run. Raises JobNotFinished while it may still change."""
+    """Of the job's present run. Raises JobNotFinished while it may still change, and SigningKeyRevoked."""
     made = Manifest.objects.filter(job=job, run=job.run).first()
     return made or _sign(job)
 
 
 def sign_due() -> None:
     """For jobs that ended of late and have none. One that cannot be signed keeps no other from it."""
+    try:
+        _key_that_counts()
+    except SigningKeyRevoked as exc:
+        log.error("no manifest is signed", extra={"error": str(exc)})  # noqa: TRY400  nothing but the sentence helps
+        return
     signed = Manifest.objects.filter(job=OuterRef("pk"), run=OuterRef("run"))
     ended = Job.objects.filter(state__in=JOB_FINISHED, finished_at__gt=Now() - LOOKS_BACK)
     due = ended.filter(~Exists(signed)).order_by("finished_at")
@@ -68,9 +73,7 @@ def _sign_ended(job: Job) -> None:
 
 
 def _sign(job: Job) -> Manifest:
-    key = _key(settings.SIGNING_KEY)
-    _register(key)
-    return _record(job, key)
+    return _record(job, _key_that_counts())
 
 
 @transaction.atomic(durable=True)
@@ -108,6 +111,15 @@ def _written(document: Any, indent: int | None = None) -> str:
 @cache
 def _key(pem: str) -> Ed25519PrivateKey:
     return dsse.private_key(pem)
+
+
+def _key_that_counts() -> Ed25519PrivateKey:
+    """Raises SigningKeyRevoked: what it signed would be refused by everybody who checks."""
+    key = _key(settings.SIGNING_KEY)
+    _register(key)
+    if SigningKey.objects.filter(pk=dsse.key_id(key.public_key()), revoked_at__isnull=False).exists():
+        raise SigningKeyRevoked
+    return key
 
 
 def _register(key: Ed25519PrivateKey) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
+from orchestration.findings import WARNING, Fault
 from orchestration.ids import new_id
-from orchestration.storage.findings import WARNING, Fault
 from orchestration.storage.s3_calls import translated
 
 if TYPE_CHECKING:

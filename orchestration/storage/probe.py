@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from orchestration import crc64
 from orchestration.errors import StorageRejected, StorageUnavailable
+from orchestration.findings import Fault, tried
 from orchestration.ids import new_id
 from orchestration.storage import bucket_settings
 from orchestration.storage.base import PutChecksum, Stored
 from orchestration.storage.bucket_settings import send
-from orchestration.storage.findings import Fault, tried
 from orchestration.storage.s3_calls import translated
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from orchestration.findings import Finding
     from orchestration.storage.base import SignedPut
-    from orchestration.storage.findings import Finding
     from orchestration.storage.s3 import S3DirectStorage
 
 LIVES: Final = timedelta(minutes=5)

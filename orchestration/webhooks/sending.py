@@ -1,6 +1,7 @@
 """One request to a receiver that may be anybody: to the address that was judged, within a time, and no further.
 
-No redirect is followed and no proxy of the environment is used: both would lead to an address that nobody judged.
+No redirect is followed and no proxy of the environment is used: both would lead to an address that nobody judged. The
+operator's egress proxy is told the address.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any, Final, override
 
 import certifi
 import httpcore
+from django.conf import settings
 
 from orchestration.errors import AddressRefused, Invalid
 from orchestration.webhooks.address import look_up, read_url
+from orchestration.webhooks.tunnel import tunnel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -125,7 +128,12 @@ class _Pinned(httpcore.NetworkBackend):
         return self._connect(self._addresses[-1], port)
 
     def _connect(self, address: Address, port: int) -> httpcore.NetworkStream:
-        return _Timed(self._backend.connect_tcp(str(address), port, timeout=_left(self._end)), self._end)
+        if settings.WEBHOOK_PROXY is None:
+            return self._direct(str(address), port)
+        return tunnel(self._direct(*settings.WEBHOOK_PROXY), address, port)
+
+    def _direct(self, host: str, port: int) -> httpcore.NetworkStream:
+        return _Timed(self._backend.connect_tcp(host, port, timeout=_left(self._end)), self._end)
 
 
 class _Timed(httpcore.NetworkStream):

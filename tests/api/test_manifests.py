@@ -180,6 +180,26 @@ def test_keys_are_there_for_anybody_also_those_that_sign_no_more(
     assert verified(path, door) == 1
 
 
+def test_revoked_key_that_is_still_set_signs_nothing_more(
+    door: Door, ana: Visitor, job: Job, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (key,) = door.send("GET", "/api/v1/signing-keys").json()["keys"]
+    call_command("signing_keys", revoke=key["kid"], reason="stolen")
+    sign_manifests()
+    assert "no manifest is signed" in caplog.text
+    refused = ana("GET", f"/jobs/{job.pk}/manifest")
+    assert (refused.status_code, refused.json()["code"]) == (503, "signing_key_revoked")
+    assert "ESTEIRA_SIGNING_KEY" in refused.json()["detail"]
+    path = tmp_path / "all.zip"
+    path.write_bytes(ana("GET", f"/jobs/{job.pk}/results.zip").content)
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+    assert names
+    assert "esteira-manifest.json" not in names
+    settings.SIGNING_KEY = kept_secret._new()
+    assert ana("GET", f"/jobs/{job.pk}/manifest").status_code == 200
+
+
 def test_key_is_revoked_by_its_name_and_with_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("signing_keys")
     assert "signs since" in capsys.readouterr().out

@@ -44,7 +44,7 @@ def test_jobs_are_filtered_by_state_and_pipeline(owner: User, lab: Workspace) ->
 def test_filter_that_cannot_be_read_says_where_and_what_to_do(owner: User, lab: Workspace) -> None:
     make_job(owner, lab, name="one")
     html = browser(owner).get("/jobs/?q=owner:me+colour:red").content.decode()
-    assert "At letter 10 of the filter: colour is no filter. There are created, failure," in html
+    assert "At letter 10 of the filter: colour is no filter. There are created, deadline, failure," in html
     assert 'value="owner:me colour:red"' in html, "to be mended, not typed again"
     assert not NAMES.findall(html)
 

@@ -116,6 +116,9 @@ NEEDED: Final[dict[str, Callable[[Params], Needed]]] = {
     "DescribeComputeEnvironments": _anywhere("batch:DescribeComputeEnvironments"),
     # The bulk call asks for the permission of the single one, for each job.
     "TerminateJobs": _on("batch:TerminateJob", JOBS),
+    "DescribeStateMachine": _on("states:DescribeStateMachine", MACHINE),
+    "DescribeLogGroups": _anywhere("logs:DescribeLogGroups"),
+    "GetQueueAttributes": _on("sqs:GetQueueAttributes", EVENTS),
     "ReceiveMessage": _receive,
     "DeleteMessage": _on("sqs:DeleteMessage", EVENTS),
     "PutObject": _write,

@@ -19,6 +19,8 @@ _VENDOR: Final = re.compile(r"/(?:botocore|boto3)/")
 PROCESSES: Final = (
     ("orchestration/storage/probe.py", "check_storage"),
     ("project/management/commands/check_storage.py", "check_storage"),
+    ("project/management/commands/doctor.py", "doctor"),
+    ("project/doctor/", "doctor"),
     ("project/management/commands/consume_events.py", "consumer"),
     ("orchestration/services/events.py", "consumer"),
     ("orchestration/services/engine_events.py", "consumer"),

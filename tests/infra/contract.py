@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.infra.blocks import ENVIRONMENTS, ROOT, TERRAFORM, of_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 TABLE: Final = TERRAFORM / "CONTRACT.md"
@@ -107,6 +108,6 @@ def _differs(prod: Any, staging: Any) -> str:
     return "the same" if prod == staging else f"`{_said(staging)}`"
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [heads, tuple("---" for _ in heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tests.infra.blocks import TERRAFORM, of_kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.infra.blocks import Block
@@ -56,6 +57,6 @@ def _type(said: str) -> str:
     return re.sub(r"\s+", " ", found[1] if found else said).replace("|", "\\|")
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [heads, tuple("---" for _ in heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,7 +30,8 @@ def jobs(owner: User, lab: Workspace, teammate: User) -> None:
     other = publish_pipeline(name="other")
     make_job(owner, lab, name="scan 12", state="FAILED", failure_kind="RESOURCES", labels={"batch": "7", "site": "x"})
     make_job(owner, lab, name="Scan 13", state="SUCCEEDED", labels={"batch": "8"})
-    make_job(teammate, lab, other, name="night", state="RUNNING", priority=5)
+    soon = timezone.now() + timedelta(hours=1)
+    make_job(teammate, lab, other, name="night", state="RUNNING", priority=5, deadline=soon)
     make_job(teammate, lab, other, name="morning", state="WAITING", waiting_reason="scan")
     make_job(owner, lab, name="gone", state="RUNNING", cancel_requested_at=timezone.now())
 
@@ -72,6 +73,10 @@ def found(user: User, text: str) -> list[str]:
         ("workspace:lab state:failed", ["scan 12"]),
         ("created:>-1h state:failed", ["scan 12"]),
         ("created:<-1h", []),
+        ("deadline:<+2h", ["night"]),
+        ("deadline:>+2h", []),
+        ("deadline:<-1h", []),
+        ("-deadline:<+2h state:open", ["morning", "gone"]),
     ],
 )
 def test_every_term_must_fit(owner: User, jobs: None, text: str, names: list[str]) -> None:
@@ -107,10 +112,11 @@ def test_days_are_whole_ones_and_in_utc(owner: User, lab: Workspace, text: str, 
         ("state:broken", "broken is no state. There are waiting, queued, starting, running,"),
         (
             "ok colour:red",
-            "At letter 4 of the filter: colour is no filter. There are created, failure, finished, label,",
+            "At letter 4 of the filter: colour is no filter. There are created, deadline, failure, finished, label,",
         ),
         ("failure:mine", "mine is no failure. There are user-code, input, resources, interrupted, platform."),
         ("created:yesterday", "yesterday is no time. Write a day like 2026-11-29,"),
+        ("deadline:+2h", "Write deadline:>+2h for later than that, or deadline:<+2h."),
         ("created:-7d", "Write created:>-7d for later than that, or created:<-7d."),
         ("created:2026-02-31", "2026-02-31 is no time."),
         ("created:2026-11-01..", "Nothing is no time."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import time
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,11 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 DATA = b"a,b\n1,2\n"
+
+
+@pytest.fixture(autouse=True)
+def nothing_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scrubbing, "refused", scrubbing.Refused())
 
 
 def old(file: File, days: float = 31) -> File:
@@ -166,7 +172,7 @@ def test_missing_bytes_are_damage(owner: User, lab: Workspace) -> None:
 
 
 def test_storage_that_is_not_mounted_has_lost_nothing(
-    owner: User, lab: Workspace, caplog: pytest.LogCaptureFixture
+    owner: User, lab: Workspace, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [old(make_file(lab, owner, str(n), str(n).encode())) for n in range(3)]
     paths = [path_of(file) for file in files]
@@ -178,6 +184,7 @@ def test_storage_that_is_not_mounted_has_lost_nothing(
     for path in paths:
         path.with_suffix(".away").rename(path)
     paths[1].unlink()
+    monkeypatch.setattr(scrubbing, "refused", scrubbing.Refused())  # an hour later
     assert scrub() == 1, "one that is missing among others is damage"
     assert [seen(file).scan_state for file in files] == ["clean", "quarantined", "clean"]
 
@@ -246,6 +253,23 @@ def test_storage_that_does_not_answer_condemns_nothing_and_holds_up_nobody(
     assert seen(silent).scan_state == ScanState.CLEAN
     assert seen(damaged).scan_state == ScanState.QUARANTINED
     assert seen(silent).verified_at < timezone.now() - timedelta(days=89), "it is due again"
+
+
+def test_files_that_are_always_refused_do_not_use_up_each_round(
+    owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scrubbing, "MOST_UNREAD", 2)
+    first, second = (old(make_file(lab, owner, f"{n}", b"%d" % n), days=90) for n in range(2))
+    other = old(make_file(lab, owner, "other", b"other"))
+    failing(monkeypatch, first, StorageUnavailable("denied"))
+    failing(monkeypatch, second, StorageUnavailable("denied"))
+    scrub()
+    scrub()
+    assert seen(other).verified_at > timezone.now() - timedelta(minutes=1)
+    hour = scrubbing.LOOK_AGAIN.total_seconds()
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + hour + 60)
+    assert not scrubbing.refused.keys(), "then they are asked for again"
 
 
 def test_error_of_the_disk_is_damage(owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from orchestration.models import Event, WebhookDelivery, WebhookEndpoint
 from orchestration.services import webhook_deliveries, webhooks
 from orchestration.services.webhooks import create_webhook
 from orchestration.states import WEBHOOK_CHOICES, EventKind
+from orchestration.webhooks import sending
 from tests.factories import make_job
 from tests.receiver import Receiver, allow, pass_time, receiver
 
@@ -100,6 +101,66 @@ def test_troubled_receivers_never_have_all_senders(
         assert until(lambda: len(receiver.received) == 1, 10)
         send_due()
         assert sum(len(hole.received) for hole in black) == 2, "half of the senders"
+
+
+def test_slow_receivers_never_have_all_senders_although_they_answer_well(
+    receiver: Receiver, manager: User, job: Job, settings: Settings
+) -> None:
+    settings.WEBHOOK_SENDERS = 4
+    with holes(settings, 6) as slow:
+        for one in slow:
+            create_webhook(user=manager, url=one.url)
+        WebhookEndpoint.objects.update(took_ms=1_000)
+        create_webhook(user=manager, url=receiver.url)
+        told(job)
+        assert until(lambda: len(receiver.received) == 1, 10)
+        send_due()
+        assert sum(len(one.received) for one in slow) == 2, "half of the senders"
+
+
+def test_how_long_a_receiver_took_is_kept(receiver: Receiver, manager: User, job: Job) -> None:
+    def slow(handler: Any) -> None:
+        time.sleep(0.05)
+        handler.wfile.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    receiver.always = slow
+    create_webhook(user=manager, url=receiver.url)
+    told(job)
+    send_due()
+    assert crew.rest(20)
+    assert 50 <= WebhookEndpoint.objects.get().took_ms < 1_000
+
+
+def test_a_black_hole_delays_none_of_ninety_nine(
+    receiver: Receiver, manager: User, job: Job, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.WEBHOOK_SENDERS = 32
+    monkeypatch.setattr(sending, "TIMEOUT_S", 90.0)
+    with holes(settings, 1) as black:
+        create_webhook(user=manager, url=black[0].url)
+        for number in range(99):
+            create_webhook(user=manager, url=f"{receiver.url}/{number}")
+        told(job)
+        assert until(lambda: len(receiver.received) == 99, 60), f"{len(receiver.received)} came in time"
+        assert len(black[0].received) == 1
+        assert WebhookDelivery.objects.waiting().count() == 1, "its request is still under way"
+
+
+def test_what_is_due_does_not_wait_for_a_long_writer(
+    receiver: Receiver, manager: User, job: Job, settings: Settings
+) -> None:
+    """Each look for new events waits a second for the writer; twenty webhooks do not wait twenty seconds."""
+    settings.WEBHOOK_SENDERS = 8
+    for number in range(20):
+        create_webhook(user=manager, url=f"{receiver.url}/{number}")
+    told(job)
+    take_in()
+    with open_transaction() as other:
+        write_event(other, job)
+        told(job)
+        begun = time.monotonic()
+        assert until(lambda: len(receiver.received) == 20, 15)
+        assert time.monotonic() - begun < 15
 
 
 def test_one_receiver_is_sent_one_request_at_a_time(manager: User, job: Job, settings: Settings) -> None:

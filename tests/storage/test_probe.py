@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from orchestration.storage.findings import ERROR, OK, WARNING, Finding
+from orchestration.findings import ERROR, OK, WARNING, Finding
 from orchestration.storage.probe import probe_results, probe_uploads
 from orchestration.storage.s3 import S3DirectStorage
 from project.management.commands import check_storage

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orchestration.errors import StorageUnavailable
-from orchestration.storage.findings import ERROR, OK, Finding
+from orchestration.findings import ERROR, OK, Finding
 from orchestration.storage.registry import get_direct
 from project.object_storage import IN_BUCKETS
 

@@ -22,10 +22,12 @@ locals {
 
   # Process of deploy/iam → its service account. The state machine is no pod: its role is the module workflow_engine's.
   processes = {
-    web           = "web"
-    worker        = "worker"
-    consumer      = "consumer"
-    check_storage = "check-storage"
+    web      = "web"
+    worker   = "worker"
+    consumer = "consumer"
+    # Commands of whoever operates this; the doctor looks at the storage too.
+    check_storage = "operator"
+    doctor        = "operator"
   }
 
   controllers = {
@@ -36,7 +38,7 @@ locals {
   }
 
   accounts = merge(
-    { for process, account in local.processes : account => "system:serviceaccount:${var.namespace}:${account}" },
+    { for account in distinct(values(local.processes)) : account => "system:serviceaccount:${var.namespace}:${account}" },
     { for role, who in local.controllers : role => "system:serviceaccount:${who.namespace}:${who.account}" },
   )
 }
@@ -77,7 +79,7 @@ data "aws_iam_policy_document" "trust" {
 resource "aws_iam_role_policy" "process" {
   for_each = local.processes
 
-  name   = "grants"
+  name   = replace(each.key, "_", "-")
   role   = aws_iam_role.this[each.value].id
   policy = data.aws_iam_policy_document.process[each.key].json
 }

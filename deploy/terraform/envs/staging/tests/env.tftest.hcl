@@ -34,7 +34,7 @@ run "the_environment_fits_together" {
   }
 
   assert {
-    condition     = toset(["web", "worker", "consumer", "check-storage"]) == setintersection(keys(output.role_arns), ["web", "worker", "consumer", "check-storage"])
+    condition     = toset(["web", "worker", "consumer", "operator"]) == setintersection(keys(output.role_arns), ["web", "worker", "consumer", "operator"])
     error_message = "Every process must have its role."
   }
 

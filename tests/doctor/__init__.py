@@ -1,0 +1,1 @@
+"""What is broken on purpose, and whether the doctor names it."""
