@@ -76,7 +76,7 @@ def _cluster(said: dict[str, Any], prices: Prices) -> float:
     on_demand = nodes["on_demand"] * awake + nodes["night"] * (1 - awake)
     spot = nodes["spot"] * awake
     machines = (on_demand + spot * prices["spot_share"]) * prices["m7i_large_hour"] * HOURS
-    return prices["cluster_hour"] * HOURS + machines + (on_demand + spot) * DISK_GB * prices["gp3_gb"]
+    return float(prices["cluster_hour"] * HOURS + machines + (on_demand + spot) * DISK_GB * prices["gp3_gb"])
 
 
 def _database(said: dict[str, Any], prices: Prices) -> float:

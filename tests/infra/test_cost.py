@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import yaml
 
 from deploy.cost import model
 from deploy.cost.model import HERE, SCENARIOS, Prices, month, scenario, table
@@ -56,6 +57,13 @@ def test_every_price_says_where_it_is_from_and_whether_it_was_looked_up() -> Non
     for name, price in PRICES.ours.items():
         assert set(price) == {"value", "unit", "source", "as_of", "confirmed"}, name
         assert price["source"].startswith("https://aws.amazon.com/"), name
+
+
+def test_classes_are_those_of_the_rules_and_of_the_products_own_prices() -> None:
+    rules = (TERRAFORM / "modules/file_store/main.tf").read_text(encoding="utf-8")
+    assert "STANDARD_IA = 30, GLACIER_IR = 90" in rules
+    moved = yaml.safe_load(model.PRODUCT.read_text(encoding="utf-8"))["storage"]
+    assert tuple((one["from_days"], one["price"]) for one in moved) == model.CLASSES
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -3,7 +3,7 @@
 # into the registry from the main branch.
 #
 # `apply` may do what Terraform does here, which is nearly everything; the boundary keeps it from its own rights and from
-# the audit trail.
+# the audit trail. It can still make other roles: what keeps a change honest is the environment's gate and two people who read it.
 
 data "aws_caller_identity" "current" {}
 

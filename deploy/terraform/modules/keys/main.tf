@@ -20,7 +20,7 @@ locals {
     # Without these the queue and the topics drop what EventBridge and CloudWatch send, silently.
     events = ["events.amazonaws.com"]
     logs = [
-      "backup.amazonaws.com", "cloudtrail.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com", "events.rds.amazonaws.com",
+      "backup.amazonaws.com", "cloudtrail.amazonaws.com", "cloudwatch.amazonaws.com", "config.amazonaws.com", "events.amazonaws.com", "events.rds.amazonaws.com",
       "budgets.amazonaws.com", "costalerts.amazonaws.com", "delivery.logs.amazonaws.com",
     ]
   }
