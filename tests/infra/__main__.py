@@ -90,6 +90,7 @@ def main() -> None:
         "format": formatted,
         "tests": tested,
         "plans": planned,
+        "actions": lambda _: list(filter(None, [linters.actions()])),
         "checkov": lambda _: list(filter(None, [linters.checkov()])),
         "trivy": lambda _: list(filter(None, [linters.trivy()])),
         "mutations": mutations.survivors,

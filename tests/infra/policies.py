@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.infra.blocks import TERRAFORM, folders, of_kind
+from tests.infra.blocks import ROOT, TERRAFORM, folders, of_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,21 @@ def _faults() -> Iterator[str]:
                 where = (module, block.labels[1], statement.get("sid", ""))
                 if statement.get("effect") != "Deny" and where not in NARROWING:
                     yield from (f"{'/'.join(where)}: {fault}" for fault in statement_faults(statement))
+
+
+def actions() -> set[str]:
+    """All that are named, in deploy/iam too."""
+    granted = json.loads((ROOT / "deploy/iam/grants.json").read_text(encoding="utf-8"))
+    said = {
+        action
+        for folder in folders()
+        for block in of_kind(folder, "data")
+        if block.labels[0] == "aws_iam_policy_document"
+        for statement in block.body.get("statement", [])
+        for action in _words(statement.get("actions", []))
+        if ALL not in action and "$" not in action
+    }
+    return said.union(*granted.values())
 
 
 def statement_faults(statement: dict[str, Any]) -> Iterator[str]:

@@ -70,7 +70,7 @@ resource "aws_rds_cluster" "this" {
   cluster_identifier = var.name
   engine             = "aurora-postgresql"
   engine_mode        = "provisioned"
-  engine_version     = "17.6"
+  engine_version     = "17"
   database_name      = "esteira"
   port               = local.port
 

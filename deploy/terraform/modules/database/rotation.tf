@@ -51,10 +51,9 @@ resource "aws_secretsmanager_secret_rotation" "app" {
 }
 
 resource "aws_serverlessapplicationrepository_cloudformation_stack" "rotation" {
-  name             = "${var.name}-rotate"
-  application_id   = "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRDSPostgreSQLRotationMultiUser"
-  capabilities     = ["CAPABILITY_IAM", "CAPABILITY_RESOURCE_POLICY"]
-  semantic_version = "1.1.618"
+  name           = "${var.name}-rotate"
+  application_id = "arn:aws:serverlessrepo:us-east-1:297356227824:applications/SecretsManagerRDSPostgreSQLRotationMultiUser"
+  capabilities   = ["CAPABILITY_IAM", "CAPABILITY_RESOURCE_POLICY"]
 
   parameters = {
     endpoint            = "https://secretsmanager.${data.aws_region.current.region}.amazonaws.com"
