@@ -1,4 +1,4 @@
-"""Checkov, Trivy and policy-sentry, fetched by uv in the versions named here. Skips stand in the files, with reasons."""
+"""Checkov, Trivy and policy-sentry, fetched by uv in the versions named here. Skips stand beside their reasons."""
 
 from __future__ import annotations
 
