@@ -12,7 +12,7 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench shots crash simulate pins clean infra-check infra-docs
+.PHONY: help setup run test check bench shots crash simulate clients pins clean infra-check infra-docs
 
 help: ## Print this list
 	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
@@ -62,6 +62,10 @@ infra-check: setup ## Terraform: format, tests, plans, linters, and whether the 
 
 infra-docs: setup ## Write the READMEs and tables that are made from the Terraform files
 	@exec $(BIN)/python -m tests.infra.write
+
+clients: setup ## Write the generated parts of the clients anew, from docs/openapi.json
+	@echo "Python …" && $(BIN)/python -m project.clients
+	@echo "TypeScript …" && $(BIN)/python -m tests.clients.node
 
 pins: setup ## Write deploy/requirements anew from pyproject.toml (needs the package index)
 	@$(BIN)/python -m project.embedded.pins write

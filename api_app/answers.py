@@ -16,6 +16,7 @@ from api_app.job_schemas import (
 )
 from api_app.schemas import AcceptsOut, EventOut, FileOut, PipelineOut, PipelineStepOut
 from orchestration.services.costs import cost_expected, cost_of
+from orchestration.services.pipelines import spec_of
 from orchestration.services.status import StepStatus, job_status, results_of
 from orchestration.spec.model import PipelineSpec
 from orchestration.states import AttemptState, EventKind, FileKind, ScanState, WorkState
@@ -91,7 +92,7 @@ def job_out(job: Job) -> JobOut:
 def job_parts(job: Job, wanted: frozenset[str]) -> dict[str, Any]:
     """The fields of a JobOut that are `wanted`, and some that cost nothing."""
     status = job_status(job) if wanted & {"steps", "progress", "queue_position"} else None
-    title = PipelineSpec.from_json(job.pipeline_version.spec).title.text()
+    title = spec_of(job.pipeline_version_id).title.text()
     progress, position = (status.progress, status.queue_position) if status else (0.0, None)
     parts = job_fields(job, title=title, progress=progress, queue_position=position)
     parts |= {"input_count": job.input_count, "version": job.version}
@@ -120,10 +121,10 @@ def new_job_out(job: Job) -> JobOut:
 
     The place in line is left out: counting those ahead is most expensive just when many come at once.
     """
-    spec = PipelineSpec.from_json(job.pipeline_version.spec)
+    spec = spec_of(job.pipeline_version_id)
     return JobOut(
         **job_fields(job, title=spec.title.text(), progress=0.0, queue_position=None),
-        inputs=_inputs(job),
+        inputs=_inputs(job) if job.files_given is None else [file_out(file) for file in job.files_given[:FILES_SHOWN]],
         input_count=job.input_count,
         steps=[_untouched(step, job.input_count if step.fans_out else 1) for step in spec.steps],
         results=[],

@@ -8,6 +8,7 @@ from api_app.auth import OPEN, SCOPE
 from api_app.deprecation import DEPRECATED, Notice, mark
 from api_app.examples import EXAMPLES, PARAMETERS
 from api_app.examples.ids import BY_OPERATION
+from api_app.idempotency import CHANGING, LEFT_OUT, OF_THEIR_OWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,6 +47,13 @@ PARAMETERS_SAY: Final = {
     "offset": "In bytes.",
 }
 """Of parameters that many calls have, where their own code says nothing."""
+KEY_SCHEMA: Final = {
+    "title": "Idempotency-Key",
+    "type": "string",
+    "maxLength": 64,
+    "minLength": 1,
+    "pattern": "^[\\x21-\\x7e]+$",
+}
 SCHEMES: Final = {
     "token": {"type": "http", "scheme": "bearer", "description": "A token of a person, with scopes."},
     "password": {"type": "http", "scheme": "basic", "description": "User and password, for a first token only."},
@@ -58,6 +66,9 @@ def described(document: dict[str, Any], notices: Mapping[str, Notice] = DEPRECAT
     document["info"]["description"] = ABOUT
     document["tags"] = [{"name": name, "description": about} for name, about in TAGS.items()]
     document["components"]["securitySchemes"] = SCHEMES
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            _idempotent(path, method.upper(), operation)
     for operation in operations(document):
         name = operation["operationId"]
         operation["summary"] = name.replace("_", " ").capitalize()
@@ -86,6 +97,14 @@ def _security(operation: dict[str, Any]) -> list[dict[str, list[str]]]:
         return [{"runner": []}]
     by_token = [{"token": [SCOPE[name]]}]
     return [*by_token, {"password": []}] if name == "create_token" else by_token
+
+
+def _idempotent(path: str, method: str, operation: dict[str, Any]) -> None:
+    """What takes a key in front of its route, where FastAPI sees nothing of it."""
+    if not path.startswith("/api/v1/") or method not in CHANGING or LEFT_OUT.fullmatch(path):
+        return
+    if method != "POST" or not OF_THEIR_OWN.fullmatch(path):
+        operation.setdefault("parameters", []).append({"in": "header", "name": "idempotency-key", "schema": KEY_SCHEMA})
 
 
 def _parameters(operation: dict[str, Any]) -> None:

@@ -12,18 +12,18 @@ from pydantic import BaseModel, create_model
 from api_app.answers import attempt_out, file_out, job_fields, job_parts, step_out
 from api_app.job_schemas import JobBrief, JobListed, JobOut, JobShown
 from orchestration.errors import Invalid
-from orchestration.models import PipelineVersion
 from orchestration.services.expanding import attempts_of_many, inputs_of_many, results_of_many, sources_of_many
+from orchestration.services.pipelines import specs_of
 from orchestration.services.progress import progress_of
 from orchestration.services.status import steps_of
-from orchestration.spec.model import PipelineSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from api_app.job_schemas import AttemptOut
     from orchestration.models import Job
+    from orchestration.spec.model import PipelineSpec
 
 EXPANDS: Final = ("steps", "attempts", "files")
 MOST_LETTERS: Final = 500
@@ -101,7 +101,10 @@ def _named(parameter: str, text: str, known: Sequence[str]) -> frozenset[str]:
 
 def listed(rows: Sequence[Job], shape: Shape) -> list[dict[str, Any]]:
     """The same number of queries for any number of rows."""
-    specs = _specs(rows) if shape.has("pipeline_title", "steps", "attempts") else {}
+    # The form of a pipeline is long, and the same for most rows.
+    specs = (
+        specs_of(job.pipeline_version_id for job in rows) if shape.has("pipeline_title", "steps", "attempts") else {}
+    )
     progress = progress_of(rows) if shape.has("progress") else {}
     more = _more(rows, shape, specs)
     items = []
@@ -116,15 +119,8 @@ def listed(rows: Sequence[Job], shape: Shape) -> list[dict[str, Any]]:
 def shown(job: Job, shape: Shape) -> dict[str, Any]:
     fields = job_parts(job, shape.names)
     if shape.has("attempts"):
-        spec = PipelineSpec.from_json(job.pipeline_version.spec)
-        fields["attempts"] = _attempts([job], {job.pipeline_version_id: spec}, most=MOST_OF_ONE)[job.pk]
+        fields["attempts"] = _attempts([job], specs_of([job.pipeline_version_id]), most=MOST_OF_ONE)[job.pk]
     return _said(fields, shape, JobShown)
-
-
-def _specs(rows: Iterable[Job]) -> dict[UUID, PipelineSpec]:
-    """The form of a pipeline is long, and the same for most rows: read once each."""
-    versions = PipelineVersion.objects.filter(pk__in={job.pipeline_version_id for job in rows})
-    return {pk: PipelineSpec.from_json(spec) for pk, spec in versions.values_list("pk", "spec")}
 
 
 def _more(rows: Sequence[Job], shape: Shape, specs: Mapping[UUID, PipelineSpec]) -> dict[str, dict[UUID, list[Any]]]:

@@ -45,6 +45,8 @@ class JobBatchIn(In):
 
     jobs: Annotated[list[JobWanted], Field(min_length=1, max_length=1_000)]
     workspace: Slug = ""
+    atomic: bool = False
+    """All of them or none: if one is refused the answer is 422 `not_all_taken`, with each one's place in `errors`."""
 
 
 class ResubmitIn(In):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from orchestration.services.logs import read_log
+from orchestration.services.logs import lines_before, offset_of_line, read_log
 
 if TYPE_CHECKING:
     from orchestration.models import Attempt
@@ -24,8 +25,19 @@ def plain(data: bytes) -> str:
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def log_text(*, attempt: Attempt, offset: int) -> tuple[str, int, bool]:
-    """Text from `offset` (negative: from the end), the offset to go on from, and whether that is all.
+@dataclass(frozen=True, slots=True)
+class LogText:
+    """Lines as text. `line` is the number of the first, None where that is not known; `end` is where to go on from."""
+
+    text: str
+    line: int | None
+    start: int
+    end: int
+    is_complete: bool
+
+
+def log_text(*, attempt: Attempt, offset: int) -> LogText:
+    """Text from `offset`; a negative one counts from the end, and has its lines numbered.
 
     Stops after a whole line, so that neither a character nor a terminal code is cut in two between calls.
     """
@@ -33,10 +45,23 @@ def log_text(*, attempt: Attempt, offset: int) -> tuple[str, int, bool]:
     data, end = part.data, part.end
     start = end - len(data)
     if offset < 0 and start > 0:
-        data = data[data.find(b"\n") + 1 :]
+        begin = data.find(b"\n") + 1
+        data, start = data[begin:], start + begin
     if not part.is_complete and data:
         cut = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
         if cut or len(data) < CHUNK:
             end -= len(data) - cut
             data = data[:cut]
-    return plain(data), end, part.is_complete
+    line = None
+    if offset <= 0:
+        before = lines_before(attempt=attempt, offset=start)
+        line = None if before is None else before + 1
+    return LogText(plain(data), line, start, end, part.is_complete)
+
+
+def log_from_line(*, attempt: Attempt, line: int) -> LogText:
+    """From that line on; from the end where the log has no such line."""
+    offset = offset_of_line(attempt=attempt, line=max(1, line))
+    if offset is None:
+        return log_text(attempt=attempt, offset=-TAIL)
+    return replace(log_text(attempt=attempt, offset=offset), line=max(1, line))

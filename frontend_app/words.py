@@ -125,6 +125,16 @@ WEBHOOK_KINDS: Final = {
     WebhookKind.STARTED: "a job started to run",
     WebhookKind.RETRIED: "a job was retried",
 }
+DEADLINES: Final = {
+    900: "15 minutes",
+    3600: "1 hour",
+    21_600: "6 hours",
+    86_400: "1 day",
+    259_200: "3 days",
+    604_800: "7 days",
+}
+"""Seconds after it was submitted, by which a job is to have ended."""
+
 OVERLAPS: Final = {24: "for 24 hours more", 168: "for a week more", 0: "no longer: it got out"}
 """Hours, and how long an old secret holds."""
 

@@ -61,6 +61,12 @@ class Invalid(OrchestrationError):
     code = "invalid"
 
 
+class NotAllTaken(Invalid):
+    """All of these jobs were to be taken or none, and some would be refused."""
+
+    code = "not_all_taken"
+
+
 class TooDeep(Invalid):
     """The JSON is nested too deep. Send it flatter."""
 

@@ -26,6 +26,8 @@ from project.stack.limits import Limits  # noqa: E402
 from project.stack.pages import Pages  # noqa: E402
 from project.stack.request_log import RequestLog, bind_log_records  # noqa: E402
 from project.stack.routing import Router, Static  # noqa: E402
+from project.telemetry.http import learn_routes  # noqa: E402
+from project.telemetry.serving import metrics_served  # noqa: E402
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 def build() -> ASGIApp:
     """From the inside out. Each layer is met in the opposite order by a request."""
     bind_log_records()
+    learn_routes(api.router.routes)
     routes: Any = websocket_urlpatterns  # Channels reads Django's own patterns
     app: ASGIApp = Router(
         api=api,
@@ -44,7 +47,7 @@ def build() -> ASGIApp:
         pages=cast("ASGIApp", Pages()),
         static_url=settings.STATIC_URL,
     )
-    app = Lifespan(app, [database_pools, partial(api.router.lifespan_context, api), _follow])
+    app = Lifespan(app, [metrics_served, database_pools, partial(api.router.lifespan_context, api), _follow])
     app = TrustedProxies(app, settings.TRUSTED_PROXIES)
     app = AllowedHosts(app, settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS)
     app = Limits(app, settings.MAX_UPLOAD_BYTES)

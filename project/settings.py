@@ -235,6 +235,10 @@ WEBHOOK_PROXY = env.proxy("ESTEIRA_WEBHOOK_PROXY")
 # Requests that one process has under way; 1: in the thread that asks for it.
 WEBHOOK_SENDERS = env.integer("ESTEIRA_WEBHOOK_SENDERS", 32, least=1, most=256)
 
+# Where Prometheus reads what this process counts; 0: nowhere.
+METRICS_PORT = env.integer("ESTEIRA_METRICS_PORT", 0, least=0, most=65_535)
+METRICS_HOST = env.text("ESTEIRA_METRICS_HOST", "127.0.0.1")
+
 BROKER_URL = env.text("ESTEIRA_BROKER_URL", "pgmq://")
 _PGMQ_OPTIONS = {
     # Set on purpose: without it a DATABASE_URL in the environment would win silently. In libpq's own form,

@@ -4,12 +4,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from api_app.client.async_client import AsyncClient
     from api_app.client.client import Client
     from api_app.client.errors import EsteiraError, ProblemError, UnreachableError
     from api_app.client.uploads.outgoing import Outcome, Outgoing
 
-__all__ = ["Client", "EsteiraError", "Outcome", "Outgoing", "ProblemError", "UnreachableError"]
-_HOMES = {"Client": "client", "Outcome": "uploads.outgoing", "Outgoing": "uploads.outgoing"}
+__all__ = ["AsyncClient", "Client", "EsteiraError", "Outcome", "Outgoing", "ProblemError", "UnreachableError"]
+_HOMES = {
+    "AsyncClient": "async_client",
+    "Client": "client",
+    "Outcome": "uploads.outgoing",
+    "Outgoing": "uploads.outgoing",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -8,19 +8,20 @@ from typing import BinaryIO
 
 import httpx
 
+from api_app.client.contract import jobs
 from api_app.client.errors import LocalFileError
 from api_app.client.progress import Progress, no_progress
-from api_app.client.transport import Patience, Transport
+from api_app.client.transport import Transport
 
 
-def fetch_archive(transport: Transport, address: str, target: Path, progress: Progress = no_progress) -> Path:
+def fetch_archive(transport: Transport, job_id: str, target: Path, progress: Progress = no_progress) -> Path:
     """Raises LocalFileError rather than write over a file."""
     if os.path.lexists(target):
         raise LocalFileError(f"{target} is there already. Choose another name, or remove it.")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("xb") as file:
-            _fetch(transport, address, file, progress)
+            _fetch(transport, jobs.download_results(job_id).path, file, progress)
         os.link(part, target)  # unlike a rename, never over what came meanwhile
     except OSError as fault:
         raise LocalFileError(f"Cannot write {target} ({fault.strerror or fault}).") from fault
@@ -30,7 +31,7 @@ def fetch_archive(transport: Transport, address: str, target: Path, progress: Pr
 
 
 def _fetch(transport: Transport, address: str, file: BinaryIO, progress: Progress) -> None:
-    patience, etag = Patience(), ""
+    patience, etag = transport.patience(), ""
     while True:
         before = file.tell()
         try:
@@ -42,7 +43,7 @@ def _fetch(transport: Transport, address: str, file: BinaryIO, progress: Progres
                 _receive(response, file, progress)
         except httpx.TransportError as fault:
             # Only a connection that brings nothing at all uses patience up.
-            patience = Patience() if file.tell() > before else patience
+            patience = transport.patience() if file.tell() > before else patience
             transport.wait_or_raise(fault, patience)
         else:
             return

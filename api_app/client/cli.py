@@ -2,22 +2,21 @@
 
 import io
 import os
-import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
-from api_app.client.errors import (
-    EXIT_BROKEN_PIPE,
-    EXIT_INTERRUPTED,
-    EXIT_REFUSED,
-    EXIT_SUCCEEDED,
-    EsteiraError,
-)
+from api_app.client import faults
+from api_app.client.errors import EsteiraError
+from api_app.client.exit_codes import ExitCode
 from api_app.client.options import Connection, connection
-from api_app.client.screen.neutral import wrapped
+
+COMPLETE = "_ESTEIRA_COMPLETE"
+UNKNOWN = "esteira.unknown"
 
 # name: module in commands/, what `--help` says. In the order in which a newcomer needs them.
 COMMANDS = {
@@ -32,32 +31,50 @@ COMMANDS = {
     "show": ("jobs", "Show one job: steps, failures, results."),
     "watch": ("jobs", "Follow a job until it ends."),
     "logs": ("logs", "Print what the steps of a job wrote; -f follows."),
-    "download": ("files", "Fetch the results of a job."),
+    "download": ("download", "Fetch the results of a job."),
     "verify": ("verify", "Check that results are what the platform signed."),
-    "files": ("files", "List files, newest first."),
+    "files": ("files", "List and show files; keep, hold, delete them."),
     "cancel": ("moves", "Cancel jobs."),
     "retry": ("moves", "Try a failed job again from its failed steps."),
     "resubmit": ("moves", "Start a new job like an old one, with changes."),
     "rerun-items": ("moves", "Run only the failed items of a job again."),
-    "tokens": ("tokens", "List your tokens, make, rotate and revoke them."),
     "bulk": ("bulk", "Cancel, retry or resubmit all jobs of a filter."),
+    "share": ("share", "Links that show results to people without an account."),
+    "tokens": ("tokens", "List your tokens, make, rotate and revoke them."),
+    "service-accounts": ("service_accounts", "Accounts for programs, and their tokens."),
+    "webhooks": ("webhooks", "Tell other programs of jobs; see what was sent."),
+    "api": ("raw", "Ask the API whatever no command asks."),
+    "completion": ("completion", "Finish words with the tab key in bash, zsh, fish."),
+}
+
+# What people type who know other commands, and what it is here.
+MEANT = {
+    "cp": "upload",
+    "get": "download",
+    "kill": "cancel",
+    "list": "jobs",
+    "log": "logs",
+    "ls": "jobs",
+    "ps": "jobs",
+    "put": "upload",
+    "results": "download",
+    "start": "run",
+    "status": "show",
+    "stop": "cancel",
+    "submit": "run",
+    "tail": "logs",
 }
 
 EPILOG = """\b
 JOB is an id, the first or last 6 or more characters of one, the address of
 its page, or `last` for your newest job.
 
+Every command takes --json: one line of JSON on stdout, all else on stderr, whose last line is then the problem, if
+there is one.
+
 \b
 Exit codes:
-  0    the job SUCCEEDED, or the command did what was asked
-  1    the job FAILED or TIMED_OUT, a file could not be uploaded, or what was
-       verified is not as signed
-  2    cannot be done as asked (wrong option, missing file, refused)
-  3    the job was CANCELED
-  4    the platform cannot be reached, fails, or does not accept you
-  130  stopped with Ctrl-C (a job that was submitted goes on; so does an
-       upload when the same command runs again)
-"""
+""" + "".join(click.wrap_text(one.told, 78, f"  {one:<5}", " " * 7) + "\n" for one in ExitCode)
 
 
 class LazyGroup(click.Group):
@@ -74,28 +91,63 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        name = args[0] if args else ""
+        is_unknown = bool(name) and name not in COMMANDS and not name.startswith("-")
+        ctx.meta[UNKNOWN] = is_unknown
+        if is_unknown and not ctx.resilient_parsing:
+            if name in MEANT:
+                raise click.NoSuchCommand(name, f"No such command {name!r}. Did you mean {MEANT[name]!r}?", ctx=ctx)
+            raise click.NoSuchCommand(name, possibilities=COMMANDS, ctx=ctx)
         return super().resolve_command(ctx, args)
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: object
+    ) -> click.Context:
+        with _reader_may_leave():  # --help writes from here
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
-        try:
+        with _reader_may_leave():
             code = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError:
-            # `esteira jobs | head`: nobody reads on. click would exit with 1, which here means "the job failed".
-            # What is still buffered must not fail again at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return EXIT_BROKEN_PIPE
         return code
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        if ctx.meta.get(UNKNOWN):
+            return []  # what follows a command that there is not
+        if not incomplete.startswith("-"):
+            # Without a look into each of their modules.
+            return [
+                CompletionItem(name, help=told) for name, (_, told) in COMMANDS.items() if name.startswith(incomplete)
+            ]
+        return super().shell_complete(ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         with formatter.section("Commands"):
             formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
 
 
+@contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """`esteira jobs | head`: nobody reads on. click would exit with 1, which here means "the job failed"."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise click.exceptions.Exit(_nobody_reads()) from None
+
+
+def _nobody_reads() -> ExitCode:
+    # What is still buffered must not fail again at exit.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(io.UnsupportedOperation):  # of a program that has put something else there
+            os.dup2(nowhere, stream.fileno())
+    return ExitCode.BROKEN_PIPE
+
+
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @connection
+@click.version_option(package_name="esteira", message="%(prog)s %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Files go in, versioned pipelines run over them, results come out.
@@ -107,27 +159,34 @@ def cli(context: click.Context) -> None:
     context.ensure_object(Connection)
 
 
-def _tell(sentence: str) -> None:
-    # What reads a pipe has no width: a sentence stays one line there.
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else sys.maxsize
-    click.echo(wrapped(sentence, width), err=True)
-
-
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code. A traceback means a mistake of ours."""
+    """Run the command and return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal without UTF-8 shows a question mark instead of a crash.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if COMPLETE in os.environ:
+        # Somebody is typing: whatever goes wrong must not appear in the middle of the line.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    given = list(sys.argv[1:] if args is None else args)
+    is_json = faults.wants_json(given)
     try:
-        code = cli.main(args, prog_name="esteira", standalone_mode=False)
+        return _run(given, is_json=is_json)
+    except BrokenPipeError:  # by what is said on stderr
+        return _nobody_reads()
+    except Exception:  # noqa: BLE001 - the outermost frame: it is shown whole, with an exit code of its own
+        return faults.tell_mistake(is_json=is_json)
+
+
+def _run(args: list[str], *, is_json: bool) -> int:
+    try:
+        code = cli.main(args, prog_name="esteira", complete_var=COMPLETE, standalone_mode=False)
     except click.ClickException as fault:
-        fault.show()
-        return EXIT_REFUSED
+        return faults.tell_usage(fault, is_json=is_json)
     except EsteiraError as fault:
-        _tell(f"Error: {fault}")
-        return fault.exit_code
+        return faults.tell(fault, is_json=is_json)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("Stopped.", err=True)
-        return EXIT_INTERRUPTED
-    return code if isinstance(code, int) else EXIT_SUCCEEDED
+        return faults.tell_stopped(is_json=is_json)
+    if code == ExitCode.INTERRUPTED and is_json:
+        return faults.tell_stopped(is_json=True)
+    return code if isinstance(code, int) else ExitCode.DONE

@@ -143,6 +143,7 @@ def normal_url(text: str) -> str:
     try:
         parts = urlsplit(text)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        (parts.hostname or "").encode("idna").decode("idna")  # what no name server can be asked for
     except ValueError:
         good = False
     if not good or parts.username or parts.query or parts.fragment:

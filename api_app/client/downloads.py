@@ -1,25 +1,30 @@
 """Fetch files to disk: names planned first, `.part` files that resume, a name only after its digest fits."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 import hashlib
 import io
 import os
 import re
-from collections.abc import Buffer, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import httpx
 
 from api_app.client.errors import DamagedTransferError, LocalFileError, ProblemError, RequestError
 from api_app.client.names import safe_parts, with_suffix
 from api_app.client.progress import CHUNK, Progress, no_progress
-from api_app.client.shapes import File
-from api_app.client.transport import Patience, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Buffer, Sequence
+
+    from api_app.client.contract.shapes import File
+    from api_app.client.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,12 @@ def fetch(transport: Transport, place: Place, folder: Path, progress: Progress =
     return place.path
 
 
+def fetch_all(
+    transport: Transport, files: Sequence[File], folder: Path, progress: Progress = no_progress
+) -> list[Path]:
+    return [fetch(transport, place, folder, progress) for place in plan(files, folder)]
+
+
 def _make_folder(parent: Path, folder: Path) -> None:
     parent.mkdir(parents=True, exist_ok=True)
     # A link that lies in the folder already could lead anywhere.
@@ -117,14 +128,14 @@ def opened(transport: Transport, file_id: str) -> BinaryIO:
 
 
 def _fetch_part(transport: Transport, file: File, part: Path, progress: Progress) -> None:
-    patience, size_before, is_second_chance = Patience(), -1, False
+    patience, size_before, is_second_chance = transport.patience(), -1, False
     while True:
         try:
             with _opened(part) as target:
                 _receive(transport, file, target, progress)
         except httpx.TransportError as fault:
             # Only a connection that brings nothing at all uses patience up.
-            patience = Patience() if part.stat().st_size > size_before else patience
+            patience = transport.patience() if part.stat().st_size > size_before else patience
             size_before = part.stat().st_size
             transport.wait_or_raise(fault, patience)
         except DamagedTransferError:

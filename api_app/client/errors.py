@@ -3,30 +3,35 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-EXIT_SUCCEEDED = 0
-EXIT_FAILED = 1
-EXIT_REFUSED = 2
-EXIT_CANCELED = 3
-EXIT_UNREACHABLE = 4
-EXIT_INTERRUPTED = 130
-EXIT_BROKEN_PIPE = 141
+from api_app.client.exit_codes import ExitCode, exit_code_of
 
 
 class EsteiraError(Exception):
     """Something went wrong."""
 
     code = "error"
-    exit_code = EXIT_REFUSED
+    exit_code = ExitCode.USAGE
 
     def __init__(self, sentence: str, *, code: str | None = None) -> None:
         super().__init__(sentence)
         self.code = code or self.code
 
 
+class StoppedError(Exception):
+    """The person pressed Ctrl-C, or the caller gave up: whatever runs ends at its next step."""
+
+
 class RequestError(EsteiraError):
     """What was asked for cannot be done as asked."""
 
     code = "bad_request"
+
+
+class NotFoundError(RequestError):
+    """There is no such thing, or nobody here may see it."""
+
+    code = "not_found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class LocalFileError(EsteiraError):
@@ -50,6 +55,7 @@ class UploadEndedError(EsteiraError):
     """The upload is over, and not because everything has arrived. `state` is the platform's word for it."""
 
     code = "upload_ended"
+    exit_code = ExitCode.REFUSED
 
     def __init__(self, sentence: str, *, state: str) -> None:
         super().__init__(sentence)
@@ -60,21 +66,21 @@ class NotLoggedInError(EsteiraError):
     """No address or token of a platform is known."""
 
     code = "not_logged_in"
-    exit_code = EXIT_UNREACHABLE
+    exit_code = ExitCode.NOT_SIGNED_IN
 
 
 class UnreachableError(EsteiraError):
     """The platform does not answer, or what answers is no platform."""
 
     code = "unreachable"
-    exit_code = EXIT_UNREACHABLE
+    exit_code = ExitCode.UNREACHABLE
 
 
 class DamagedTransferError(EsteiraError):
     """Bytes arrived that are not the bytes that were sent."""
 
     code = "damaged_transfer"
-    exit_code = EXIT_UNREACHABLE
+    exit_code = ExitCode.UNREACHABLE
 
 
 class ProblemError(EsteiraError):
@@ -94,5 +100,4 @@ class ProblemError(EsteiraError):
         self.problem = dict(problem or {})
         self.errors = list(errors)
         self.retry_after_s = 0.0
-        # Who you are and whether the platform works are one question for a script: "can I talk to it at all?"
-        self.exit_code = EXIT_UNREACHABLE if status in {401, 403} or status >= 500 else EXIT_REFUSED  # noqa: PLR2004
+        self.exit_code = exit_code_of(status)

@@ -1,100 +1,73 @@
 """Live news of a job. The stream only makes news come sooner; true is the job itself, asked again each time."""
 
-import json
+from __future__ import annotations
+
 import math
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
+from api_app.client import asking
+from api_app.client.contract import events as event_calls
 from api_app.client.errors import EsteiraError, ProblemError, UnreachableError
-from api_app.client.shapes import FINISHED, Event, Job
-from api_app.client.transport import BUSY, GATEWAY, Patience, Repeat, Transport
+from api_app.client.feed import Feed, next_look_s, rest_s
+from api_app.client.states import FINISHED
+from api_app.client.trying import Repeat
 
-# The platform sends a comment every 15 s: a stream that is silent for longer is dead.
-SILENCE = httpx.Timeout(25, connect=5)
-POLL_S, SAFETY_POLL_S = 1.0, 10.0
-SHORTEST_INTERVAL_S = 0.2
-RECONNECT_S = 0.1
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from api_app.client.contract.shapes import Event, Job
+    from api_app.client.transport import Transport
 
 
 class EventStream:
     """Events of one job from `after` on, over any number of connections, none twice, until the job has ended."""
 
     def __init__(self, transport: Transport, job_id: str, *, after: int = 0, patience_s: float = math.inf) -> None:
-        self.last_id = after
         self.is_open = False
         self._transport = transport
-        self._path = f"jobs/{job_id}/events"
-        self._patience_s = patience_s
+        self._path = event_calls.list_events(job_id).path
+        self._feed = Feed(transport.trying, after=after, patience_s=patience_s)
         self._closed = threading.Event()
         self._response: httpx.Response | None = None
 
     def __iter__(self) -> Iterator[Event | None]:
         """None stands for "connected": something may have happened before."""
-        patience = Patience()
-        while not self._closed.is_set():
+        while not self._closed.is_set() and not self._feed.is_over:
             try:
-                for event in self._one_connection():
-                    # Not for a server that takes connections and drops them.
-                    patience = patience if event is None else Patience()
-                    yield event
+                yield from self._one_connection()
             except (httpx.HTTPError, UnreachableError, ProblemError) as fault:
-                asked_s = fault.retry_after_s if isinstance(fault, ProblemError) else 0
-                pause = patience.pause(at_least_s=asked_s, within_s=self._patience_s)
-                if isinstance(fault, httpx.HTTPError) and pause is None:
-                    raise self._transport.unreachable(fault) from fault
-                if pause is None or not _may_pass(fault):
-                    raise
+                pause = self._feed.after_fault(fault)
             except RuntimeError:
                 # httpx says so when somebody closed the client while this thread was connecting.
                 if not self._closed.is_set():
                     raise
                 return
             else:
-                pause = patience.pause(at_least_s=RECONNECT_S, within_s=math.inf)
+                pause = self._feed.after_end()
             finally:
                 self.is_open = False
             self._closed.wait(pause)
 
     def _one_connection(self) -> Iterator[Event | None]:
-        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        if self.last_id:
-            headers["Last-Event-ID"] = str(self.last_id)
-        response = self._transport.send(
-            "GET", self._path, headers=headers, timeout=SILENCE, stream=True, repeat=Repeat.NEVER
-        )
+        response = self._transport.send("GET", self._path, stream=True, repeat=Repeat.NEVER, **self._feed.options())
         try:
-            if not response.headers.get("content-type", "").startswith("text/event-stream"):
-                raise EsteiraError("The platform has no stream of events.")
+            self._feed.begin(response)
             self._response, self.is_open = response, True
             if self._closed.is_set():
                 return
             yield None
-            yield from self._read(response)
+            for chunk in response.iter_raw():
+                yield from self._feed.read(chunk)
+                if self._feed.is_over:
+                    return
         finally:
             self._response = None
             response.close()
-
-    def _read(self, response: httpx.Response) -> Iterator[Event | None]:
-        for number, name, data in server_sent(response.iter_raw()):
-            if name == "end":
-                self._closed.set()
-                yield None
-                return
-            if number is not None:
-                if number <= self.last_id:
-                    continue
-                self.last_id = number
-            try:
-                event = json.loads(data)
-            except ValueError:
-                event = None
-            # "resync" and whatever a later version may send: a reason to look, not an event.
-            yield cast("Event", event) if isinstance(event, dict) and "kind" in event else None
 
     def close(self) -> None:
         """From any thread: the one that reads wakes up at once."""
@@ -107,31 +80,6 @@ class EventStream:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 return  # it ended by itself in the meantime
-
-
-def _may_pass(fault: Exception) -> bool:
-    return not isinstance(fault, ProblemError) or fault.status in BUSY | GATEWAY
-
-
-def server_sent(chunks: Iterable[bytes]) -> Iterator[tuple[int | None, str, str]]:
-    """(id, name, data) of each event. Split at LF only: U+2028 in a file name is no end of a line."""
-    buffered = b""
-    number: int | None = None
-    name, data = "", list[str]()
-    for chunk in chunks:
-        *lines, buffered = (buffered + chunk).split(b"\n")
-        for line in lines:
-            field, _, value = line.removesuffix(b"\r").decode(errors="replace").partition(":")
-            value = value.removeprefix(" ")
-            if field == "data":
-                data.append(value)
-            elif field == "event":
-                name = value
-            elif field == "id" and value.isdecimal():
-                number = int(value)
-            elif not field and not value and data:
-                yield number, name, "\n".join(data)
-                number, name, data = None, "", []
 
 
 class Nudges:
@@ -158,7 +106,7 @@ class Nudges:
             return  # no stream to be had: the watcher asks every second, and hears a "no" itself
 
     def wait(self, at_most_s: float) -> None:
-        self._happened.wait(min(at_most_s, SAFETY_POLL_S if self._stream.is_open else POLL_S))
+        self._happened.wait(min(at_most_s, next_look_s(is_open=self._stream.is_open)))
         self._happened.clear()
 
 
@@ -173,11 +121,10 @@ def watch(transport: Transport, job_id: str, *, deadline: float = math.inf) -> I
             nudges.wait(max(0, deadline - time.monotonic()))
             job, took_s = _ask(transport, job_id)
             yield job
-            # A job with ten thousand inputs is a long answer: spend at most a fifth of the time on asking.
-            time.sleep(max(SHORTEST_INTERVAL_S, 4 * took_s) if job["state"] not in FINISHED else 0)
+            time.sleep(rest_s(took_s) if job["state"] not in FINISHED else 0)
 
 
 def _ask(transport: Transport, job_id: str) -> tuple[Job, float]:
     began = time.monotonic()
-    job = cast("Job", transport.json("GET", f"jobs/{job_id}"))
+    job = transport.ask(asking.shown(job_id))
     return job, time.monotonic() - began

@@ -1,25 +1,27 @@
 """What every command does that leaves a job running: say so, or stay until it ends and answer with its exit code."""
 
-from pathlib import Path
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from api_app.client import downloads
-from api_app.client.errors import (
-    EXIT_CANCELED,
-    EXIT_FAILED,
-    EXIT_INTERRUPTED,
-    EXIT_SUCCEEDED,
-    EsteiraError,
-)
+from api_app.client.errors import EsteiraError
+from api_app.client.exit_codes import ExitCode
 from api_app.client.screen import live, summary
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.transfers import Transfers
 from api_app.client.screen.words import count, short, size
-from api_app.client.session import Session
-from api_app.client.shapes import FINISHED, Attempt, File, Job
+from api_app.client.states import FINISHED
 
-EXIT_CODES = {"SUCCEEDED": EXIT_SUCCEEDED, "CANCELED": EXIT_CANCELED}
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from api_app.client.contract.shapes import Attempt, File, Job
+    from api_app.client.session import Session
+
+EXIT_CODES = {"SUCCEEDED": ExitCode.DONE, "CANCELED": ExitCode.CANCELED}
 
 
 def follow(session: Session, job: Job, *, is_watched: bool, folder: Path | None = None) -> int:
@@ -27,7 +29,7 @@ def follow(session: Session, job: Job, *, is_watched: bool, folder: Path | None 
         summary.submitted(session.screen, job, session.base_url)
         if session.screen.is_json:
             session.screen.json(job)
-        return EXIT_SUCCEEDED
+        return ExitCode.DONE
     return finish(session, _watched(session, job), folder=folder)
 
 
@@ -40,7 +42,7 @@ def _watched(session: Session, job: Job) -> Job:
             f"You stopped watching; the job goes on.\n  Watch it again: esteira watch {me}\n"
             f"  Cancel it:      esteira cancel {me}"
         )
-        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
 
 def finish(session: Session, job: Job, *, folder: Path | None = None) -> int:
@@ -55,7 +57,7 @@ def finish(session: Session, job: Job, *, folder: Path | None = None) -> int:
         session.screen.json(job)
     if fault is not None:
         raise fault
-    return EXIT_CODES.get(job["state"], EXIT_FAILED)
+    return EXIT_CODES.get(job["state"], ExitCode.FAILED)
 
 
 def failed_attempts(session: Session, job: Job) -> list[Attempt]:

@@ -1,18 +1,24 @@
 """The files that are meant: folders walked, and what a pipeline surely refuses found before it is uploaded."""
 
+from __future__ import annotations
+
 import fnmatch
 import glob
 import itertools
 import mimetypes
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from api_app.client.errors import LocalFileError, RequestError
 from api_app.client.screen.words import count, size
-from api_app.client.shapes import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from api_app.client.contract.shapes import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +126,7 @@ def _not_meant(path: Path, root: Path) -> str:
 
 def accepted(inputs: Sequence[Input], pipeline: Pipeline) -> tuple[list[Input], list[Input]]:
     """(to upload, left out). Only what is surely wrong is refused here: the platform looks into the files."""
-    types = pipeline["accepts"].get("types") or []
+    types = pipeline["accepts"]["types"]
     left_out = [one for one in inputs if not _may_be(one.path, types)]
     for one in left_out:
         if one.is_named:
@@ -148,12 +154,12 @@ def _wrong_type(path: Path, pipeline: str, types: Sequence[str]) -> str:
 
 def _check_limits(inputs: Sequence[Input], pipeline: Pipeline) -> None:
     name = pipeline["name"]
-    largest, most = pipeline["accepts"].get("max_size"), pipeline["accepts"].get("max_files")
-    if most is not None and len(inputs) > most:
+    accepts = pipeline["accepts"]
+    if len(inputs) > (most := accepts["max_files"]):
         raise RequestError(f"{name} takes at most {count(most, 'file')} a job, and these are {len(inputs):,}.")
-    least = pipeline["accepts"].get("min_files", 1)
-    if len(inputs) < least:
+    if len(inputs) < (least := accepts["min_files"]):
         raise RequestError(f"{name} takes at least {count(least, 'file')} a job, and there is {len(inputs):,}.")
+    largest = accepts["max_size"]
     for one in inputs:
         if largest is not None and one.size > largest:
             raise RequestError(f"{one.path} has {size(one.size)}, and {name} takes at most {size(largest)} a file.")

@@ -1,14 +1,21 @@
 """From what a person types to the one job or pipeline that is meant."""
 
+from __future__ import annotations
+
 import difflib
 import itertools
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from api_app.client.client import Client
-from api_app.client.errors import ProblemError, RequestError
+from api_app.client import by_path
+from api_app.client.errors import NotFoundError, ProblemError, RequestError
 from api_app.client.screen.words import ago, count, short
-from api_app.client.shapes import Job, Pipeline, Upload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from api_app.client.client import Client
+    from api_app.client.contract.shapes import Job, JobListed, Pipeline, Upload
 
 UUID = re.compile(r"(?i)[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}")
 PART = re.compile(r"(?i)[0-9a-f][0-9a-f-]{5,}")
@@ -37,12 +44,12 @@ def _last(client: Client) -> str:
     for job in client.jobs(created_by=user, limit=FAR_ENOUGH):
         if job["created_by"] == user:
             return job["id"]
-    raise RequestError("You have no job yet. Start one: esteira run PIPELINE FILE")
+    raise NotFoundError("You have no job yet. Start one: esteira run PIPELINE FILE")
 
 
 def _by_part(client: Client, text: str) -> str:
     part = text.lower().replace("-", "")
-    found: list[Job] = []
+    found: list[JobListed] = []
     for job in itertools.islice(client.jobs(), FAR_ENOUGH):
         plain = job["id"].lower().replace("-", "")
         if plain.startswith(part) or plain.endswith(part):
@@ -54,7 +61,7 @@ def _by_part(client: Client, text: str) -> str:
             f"{text} fits {count(len(found), 'job')}; give more of the id:"
             + "".join(f"\n  {job['id']}  {job['name']}  {ago(job['created_at'])}" for job in found[:8])
         )
-    raise RequestError(
+    raise NotFoundError(
         f"No job that you may see begins or ends with {text} (the newest {FAR_ENOUGH:,} were looked at). "
         "`esteira jobs` lists them; an older one needs its whole id."
     )
@@ -69,8 +76,40 @@ def upload(mine: Sequence[Upload], text: str) -> Upload:
     ]
     if len(found) == 1:
         return found[0]
-    why = "fits several of them; give more of the id" if found else "is none of your unfinished uploads"
-    raise RequestError(f"{text} {why}. `esteira uploads list` shows them.")
+    if found:
+        raise RequestError(f"{text} fits several of them; give more of the id. `esteira uploads list` shows them.")
+    raise NotFoundError(f"{text} is none of your unfinished uploads. `esteira uploads list` shows them.")
+
+
+def row[Row: Mapping[str, Any]](rows: Iterable[Row], text: str, *, noun: str, see: str, name: str = "name") -> Row:
+    """The one that has this name, this id, or an id that begins or ends with it."""
+    part = text.lower().replace("-", "")
+    found = []
+    for one in rows:
+        plain = str(one["id"]).lower().replace("-", "")
+        if plain == part:
+            return one
+        is_near = len(part) >= SHORTEST and (plain.startswith(part) or plain.endswith(part))
+        if is_near or one.get(name) == text:
+            found.append(one)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RequestError(
+            f"{text} fits {count(len(found), noun)}; give the id:"
+            + "".join(f"\n  {one['id']}  {one.get(name) or ''}" for one in found[:8])
+        )
+    raise NotFoundError(f"There is no {noun} {text} that you may see. `{see}` lists them.")
+
+
+def file_id(client: Client, text: str, *, is_deleted: bool = False) -> str:
+    """Among the newest; an older one needs its whole id."""
+    whole = UUID.fullmatch(text)
+    if whole:
+        return whole[0].lower()
+    rows = by_path.pages(client, "files", limit=FAR_ENOUGH, deleted="true" if is_deleted else None)
+    see = f"esteira files list{' --deleted' if is_deleted else ''}"
+    return str(row(rows, text, noun="file", see=see)["id"])
 
 
 def pipeline(client: Client, name: str) -> Pipeline:
@@ -79,7 +118,7 @@ def pipeline(client: Client, name: str) -> Pipeline:
     except ProblemError as problem:
         if problem.status != NOT_FOUND:
             raise
-    raise RequestError(_unknown_pipeline(name, client.pipelines()), code="unknown_pipeline")
+    raise NotFoundError(_unknown_pipeline(name, client.pipelines()), code="unknown_pipeline")
 
 
 def _unknown_pipeline(name: str, known: list[Pipeline]) -> str:

@@ -1,5 +1,6 @@
 """Options that many commands share. Nothing heavy may be imported here: `esteira --help` reads this file."""
 
+import difflib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,6 +45,38 @@ def connection(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def examples(*lines: str) -> str:
+    """For the end of a command's help, and for docs/command.md."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class Listing(click.Group):
+    """A group whose bare name lists: `esteira tokens` is `esteira tokens list`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        is_option = bool(args) and args[0].startswith("-") and args[0] not in ctx.help_option_names
+        if is_option or not (args or ctx.resilient_parsing):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.indentation():
+            formatter.write_paragraph()
+            formatter.write_text(f"{ctx.command_path} alone lists.")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(self.commands)  # in the order of need, not of the alphabet
+
+
+class OneOf(click.Choice[str]):
+    """Says which of them was probably meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        close = difflib.get_close_matches(str(value).lower(), [one.lower() for one in self.choices], n=1)
+        meant = f" Did you mean {close[0]!r}?" if close else ""
+        return super().get_invalid_choice_message(value, ctx).rstrip(".") + f".{meant}"
 
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Print JSON in one line on stdout, all else on stderr.")

@@ -1,19 +1,24 @@
 """What the commands do that send files: show how it goes, and say what could not be sent."""
 
-from collections.abc import Sequence
-from typing import Final
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from api_app.client.errors import EXIT_INTERRUPTED
-from api_app.client.inputs import Found
+from api_app.client.exit_codes import ExitCode
 from api_app.client.screen.neutral import one_line
-from api_app.client.screen.screen import Screen
 from api_app.client.screen.uploading import Uploading
 from api_app.client.screen.words import count, size
-from api_app.client.session import Session
-from api_app.client.shapes import File
-from api_app.client.uploads.outgoing import Outcome, Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api_app.client.contract.shapes import File
+    from api_app.client.inputs import Found
+    from api_app.client.screen.screen import Screen
+    from api_app.client.session import Session
+    from api_app.client.uploads.outgoing import Outcome, Outgoing
 
 MOST_NAMED: Final = 3
 MOST_FAILURES: Final = 20
@@ -36,7 +41,7 @@ def send(
     except KeyboardInterrupt:
         on = "" if total is None else " Run the same command again: it goes on where it stopped."
         session.screen.note(f"Stopped{stopped}.{on}")
-        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
 
 def tell_left_out(screen: Screen, found: Found) -> None:

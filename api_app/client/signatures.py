@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api_app.client.errors import EsteiraError
+from api_app.client.exit_codes import ExitCode
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
@@ -25,7 +26,7 @@ class BadSignatureError(EsteiraError):
     """The signature does not hold."""
 
     code = "bad_signature"
-    exit_code = 1
+    exit_code = ExitCode.FAILED
 
 
 @dataclass(frozen=True, slots=True)

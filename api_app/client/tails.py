@@ -1,11 +1,19 @@
 """The log of an attempt while it grows: bytes in, whole harmless lines out."""
 
+from __future__ import annotations
+
 import codecs
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from api_app.client.screen.neutral import lines
-from api_app.client.shapes import Attempt, LogChunk
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from api_app.client.asking import LogChunk
+    from api_app.client.contract.shapes import Attempt
 
 LONGEST_LINE = 64 * 1024
 
@@ -37,6 +45,8 @@ class Wanted:
 class Tail:
     attempt_id: str
     mark: str
+    about: Mapping[str, Any] | None = None
+    """Given: each line becomes an object with this and its text, as it is."""
     offset: int = 0
     is_complete: bool = False
     _rest: str = ""
@@ -60,6 +70,9 @@ class Tail:
         return self._marked(rest + "\n") if rest else ""
 
     def _marked(self, text: str) -> str:
+        if self.about is not None and text:
+            plain = text.removesuffix("\n").split("\n")
+            return "".join(json.dumps({**self.about, "text": line}, separators=(",", ":")) + "\n" for line in plain)
         if not self.mark or not text:
             return lines(text)
         return "".join(f"{self.mark}{line}\n" for line in lines(text).removesuffix("\n").split("\n"))

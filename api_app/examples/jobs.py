@@ -119,7 +119,7 @@ EXAMPLES: Final[dict[str, Example]] = {
                 },
             ]
         },
-        {"jobs": [WANTED, {"pipeline": "tabular-profil", "inputs": [FILE]}], "workspace": "lab"},
+        {"jobs": [WANTED, {"pipeline": "tabular-profil", "inputs": [FILE]}], "workspace": "lab", "atomic": False},
     ),
     "list_jobs": listing(BRIEF),
     "show_job": Example(WHOLE),

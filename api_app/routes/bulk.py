@@ -15,6 +15,7 @@ from api_app.routes.jobs import IdempotencyKey, titles_of
 from api_app.schemas import Listing
 from orchestration.errors import Invalid
 from orchestration.models import BulkItem, BulkOperation, User
+from orchestration.models.operation import counts_of
 from orchestration.services import bulk
 from orchestration.services.progress import progress_of
 from orchestration.states import BulkAction, BulkOutcome, JobState
@@ -74,7 +75,8 @@ async def list_bulk(request: Request, limit: Limit = 50, cursor: Cursor = None) 
 
 def _list(user: User, limit: int, cursor: str | None) -> Listing[BulkOut]:
     found = page(BulkOperation.objects.visible_to(user), limit=limit, cursor=cursor)
-    return Listing(items=[_out(one) for one in found.rows], next_cursor=found.next_cursor)
+    counts = counts_of([one.pk for one in found.rows])
+    return Listing(items=[_out(one, counts[one.pk]) for one in found.rows], next_cursor=found.next_cursor)
 
 
 @router.get("/bulk/{bulk_id}")
@@ -126,8 +128,9 @@ def _item(item: BulkItem) -> BulkItemOut:
     )
 
 
-def _out(operation: BulkOperation) -> BulkOut:
-    counts = operation.counts()
+def _out(operation: BulkOperation, counts: dict[str, int] | None = None) -> BulkOut:
+    if counts is None:
+        counts = operation.counts()
     return BulkOut(
         id=operation.pk,
         action=BulkAction(operation.action),

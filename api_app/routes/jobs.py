@@ -31,7 +31,7 @@ from api_app.upload_answers import problem_of
 from api_app.waiting import Wait, until_news
 from api_app.zip_content import ZipContent
 from orchestration.errors import Invalid
-from orchestration.models import Job, PipelineVersion, User
+from orchestration.models import Job, User
 from orchestration.search import MOST_LETTERS
 from orchestration.services import jobs, reruns, submissions
 from orchestration.services.access import find_job
@@ -39,9 +39,9 @@ from orchestration.services.archives import Archive, results_archive
 from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.job_check import check_job
 from orchestration.services.job_search import find_jobs
+from orchestration.services.pipelines import specs_of
 from orchestration.services.progress import progress_of
 from orchestration.services.status import results_of
-from orchestration.spec.model import PipelineSpec
 from orchestration.states import JobState
 
 router = APIRouter(tags=["jobs"])
@@ -93,7 +93,7 @@ def _submit(user: User, body: JobIn, key: str) -> tuple[JobOut, bool]:
 
 @router.post("/jobs:batch")
 async def submit_jobs(request: Request, body: JobBatchIn, idempotency_key: IdempotencyKey = None) -> JobResults:
-    """Up to 1,000 jobs in one call; one that is refused keeps no other from being taken.
+    """Up to 1,000 jobs in one call; one that is refused keeps no other from being taken, unless they are `atomic`.
 
     Repeat the request with the same Idempotency-Key to get the same jobs.
     """
@@ -102,7 +102,7 @@ async def submit_jobs(request: Request, body: JobBatchIn, idempotency_key: Idemp
 
 def _submit_many(user: User, body: JobBatchIn, key: str) -> JobResults:
     wanted = [_wanted(one, body.workspace) for one in body.jobs]
-    outcomes = submissions.submit_many(user=user, requests=wanted, idempotency_key=key)
+    outcomes = submissions.submit_many(user=user, requests=wanted, idempotency_key=key, is_atomic=body.atomic)
     taken = [one for one in outcomes if isinstance(one, submissions.Taken)]
     titles = titles_of(one.job for one in taken)
     progress = progress_of([one.job for one in taken if not one.is_new])
@@ -161,9 +161,7 @@ def _list(
 
 def titles_of(rows: Iterable[Job]) -> dict[UUID, str]:
     """Of their pipelines, by version."""
-    versions = {job.pipeline_version_id for job in rows}
-    specs = PipelineVersion.objects.filter(pk__in=versions).values_list("pk", "spec")
-    return {pk: PipelineSpec.from_json(spec).title.text() for pk, spec in specs}
+    return {pk: spec.title.text() for pk, spec in specs_of(job.pipeline_version_id for job in rows).items()}
 
 
 @router.get("/jobs/{job_id}")

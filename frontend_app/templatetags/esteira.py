@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.conf import settings
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from frontend_app import words
+from frontend_app.navigation import lit
 from orchestration.cost.wording import dollars
 from orchestration.states import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.template import Context
     from django.utils.safestring import SafeString
 
     from orchestration.models import File
@@ -31,6 +34,7 @@ register.filter("day", words.day)
 register.filter("days_left", words.days_left)
 register.filter("file_event", words.file_event)
 register.filter("dollars", dollars)
+register.filter("duration", words.duration_words)
 
 
 @register.simple_tag
@@ -43,6 +47,21 @@ def chip(state: str, *, is_canceling: bool = False, failure_kind: str = "") -> S
     if failure_kind == FailureKind.INTERRUPTED:
         shown = FailureKind.INTERRUPTED
     return format_html('<span class="chip" data-state="{}">{}</span>', shown, words.state_word(shown))
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A shape of icons.css beside a word; it says nothing by itself."""
+    return format_html('<i class="icon" data-icon="{}" aria-hidden="true"></i>', name)
+
+
+@register.simple_tag(takes_context=True)
+def nav(context: Context, name: str, title: str) -> SafeString:
+    """An entry of the bar, lit on its own page and on those below it."""
+    match = context["request"].resolver_match
+    current = lit(match.url_name or "" if match else "", name)
+    said = format_html(' aria-current="{}"', current) if current else ""
+    return format_html('<a href="{}"{}>{}</a>', reverse(name), said, title)
 
 
 @register.simple_tag

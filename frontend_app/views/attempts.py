@@ -7,7 +7,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from frontend_app.http import Request, answers_errors, page, whole_number
-from frontend_app.log_text import TAIL, log_text
+from frontend_app.log_text import TAIL, log_from_line, log_text
 from frontend_app.streaming import Blocks
 from frontend_app.views.job_parts import source_names
 from orchestration.models import Event
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestration.models import Attempt
 
 MAX_OFFSET_DIGITS = 18
+MAX_LINE_DIGITS = 9
 
 
 @require_safe
@@ -32,16 +33,14 @@ def attempt_detail(request: Request, attempt_id: UUID) -> HttpResponse:
     """One try of one item, with the end of its log; the page's script goes on from there."""
     attempt = find_attempt(user=request.user, attempt_id=attempt_id)
     job = find_job(user=request.user, job_id=attempt.job_id)
-    text, end, is_complete = log_text(attempt=attempt, offset=-TAIL)
+    log = log_text(attempt=attempt, offset=-TAIL)
     context = {
         "attempt": attempt,
         "job": job,
         "source": source_names(job, [(attempt.step, attempt.item_index)]).get((attempt.step, attempt.item_index), ""),
-        "log": text,
-        "log_end": end,
-        "log_complete": is_complete,
-        "log_cut": end > TAIL,
-        "log_deleted": _log_deleted(attempt) if is_complete and not end else None,
+        "log": log,
+        "log_cut": log.start > 0,
+        "log_deleted": _log_deleted(attempt) if log.is_complete and not log.end else None,
     }
     return page(request, "frontend_app/attempts/detail.html", context)
 
@@ -55,13 +54,19 @@ def _log_deleted(attempt: Attempt) -> Event | None:
 @require_safe
 @answers_errors
 def attempt_log(request: Request, attempt_id: UUID) -> HttpResponse:
-    """The next piece of the log as plain text. Without `?offset=`, the end of it."""
+    """The next piece of the log as plain text: from `?offset=` or `?line=`; without them, the end of it."""
     attempt = find_attempt(user=request.user, attempt_id=attempt_id)
     offset = whole_number(request.GET.get("offset", ""), digits=MAX_OFFSET_DIGITS)
-    text, end, is_complete = log_text(attempt=attempt, offset=-TAIL if offset is None else offset)
-    response = HttpResponse(text, content_type="text/plain; charset=utf-8")
-    response["Esteira-Log-End"] = str(end)
-    response["Esteira-Log-Complete"] = "true" if is_complete else "false"
+    line = whole_number(request.GET.get("line", ""), digits=MAX_LINE_DIGITS)
+    if line is not None:
+        log = log_from_line(attempt=attempt, line=line)
+    else:
+        log = log_text(attempt=attempt, offset=-TAIL if offset is None else offset)
+    response = HttpResponse(log.text, content_type="text/plain; charset=utf-8")
+    response["Esteira-Log-Start"] = str(log.start)
+    response["Esteira-Log-End"] = str(log.end)
+    response["Esteira-Log-Line"] = str(log.line or "")
+    response["Esteira-Log-Complete"] = "true" if log.is_complete else "false"
     response["Cache-Control"] = "no-store"
     return response
 

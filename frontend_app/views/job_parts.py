@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Case, IntegerField, Value, When
 
 from frontend_app.preview import preview_kind
+from frontend_app.step_graph import graph_of
 from orchestration.models import Attempt, Event, File, Item, Job, JobInput
 from orchestration.services.costs import cost_of
 from orchestration.services.status import attempts_of, job_status, results_of
@@ -27,9 +28,11 @@ FAILED: Final = UNSUCCESSFUL - {WorkState.CANCELED, WorkState.SKIPPED}
 def live_parts(job: Job) -> dict[str, Any]:
     spec = PipelineSpec.from_json(job.pipeline_version.spec)
     failures = _failures(job)
+    status = job_status(job)
     return {
         "job": job,
-        "status": job_status(job),
+        "status": status,
+        "graph": graph_of(spec, status.steps) if len(status.steps) > 1 else None,
         "can_cancel": not job.is_finished and not job.is_canceling,
         "can_retry": job.is_finished and job.state != JobState.SUCCEEDED,
         "can_rerun": job.is_finished and bool(failures["failures"]),

@@ -8,7 +8,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
 from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number, workspace_of
+from frontend_app.views.job_items import grids_of
 from frontend_app.views.job_parts import live_parts, still_parts
+from frontend_app.views.job_timeline import timeline_of
 from orchestration.errors import Conflict, Invalid
 from orchestration.ids import uuid_or_none
 from orchestration.models import Job
@@ -86,14 +88,7 @@ def _filter(request: Request) -> str:
 @answers_errors
 def job_detail(request: Request, job_id: UUID) -> HttpResponse:
     job = find_job(user=request.user, job_id=job_id)
-    context = (
-        live_parts(job)
-        | still_parts(job)
-        | {
-            "may_act": job.workspace.lets(request.user, Role.SUBMITTER),
-            "links": shares_of(job=job).good()[:MOST_LINKS],
-        }
-    )
+    context = _live(request, job) | still_parts(job) | {"links": shares_of(job=job).good()[:MOST_LINKS]}
     return page(request, "frontend_app/jobs/detail.html", context)
 
 
@@ -102,8 +97,18 @@ def job_detail(request: Request, job_id: UUID) -> HttpResponse:
 def job_live(request: Request, job_id: UUID) -> HttpResponse:
     """The parts that change, alone."""
     job = find_job(user=request.user, job_id=job_id)
-    context = live_parts(job) | {"may_act": job.workspace.lets(request.user, Role.SUBMITTER)}
-    return render(request, "frontend_app/jobs/detail.html#live", context)
+    return render(request, "frontend_app/jobs/detail.html#live", _live(request, job))
+
+
+def _live(request: Request, job: Job) -> dict[str, Any]:
+    """`?run=` chooses what the timeline shows."""
+    parts = live_parts(job)
+    run = whole_number(request.GET.get("run", ""), digits=MAX_INDEX_DIGITS)
+    return parts | {
+        **timeline_of(job, parts["status"], run),
+        "grids": grids_of(job, parts["status"]),
+        "may_act": job.workspace.lets(request.user, Role.SUBMITTER),
+    }
 
 
 @require_POST

@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from frontend_app.forms import by_field, fields_of, read_params
-from frontend_app.http import Request, answers_errors, page, workspace_of
-from frontend_app.words import size_words, type_word
+from frontend_app.http import Request, answers_errors, page, whole_number, workspace_of
+from frontend_app.words import DEADLINES, size_words, type_word
 from orchestration.errors import IdempotencyKeyReused, NotFound, OrchestrationError
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, Job, Pipeline, PipelineVersion, Workspace
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 TEMPLATE: Final = "frontend_app/jobs/new.html"
 MAX_KEY: Final = 64
+MAX_SECONDS_DIGITS: Final = 8
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Draft:
     error: str = ""
     key: str = field(default_factory=lambda: str(uuid4()))
     source: Job | None = None
+    deadline_s: int | None = None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -103,6 +105,7 @@ def _sent(request: Request, here: Workspace, source: Job | None) -> Draft:
         name=request.POST.get("name", ""),
         key=request.POST.get("key", "")[:MAX_KEY] or str(uuid4()),
         source=source,
+        deadline_s=whole_number(request.POST.get("deadline", ""), digits=MAX_SECONDS_DIGITS),
     )
 
 
@@ -148,6 +151,7 @@ def _send(request: Request, here: Workspace, draft: Draft, params: dict[str, Any
         "inputs": tuple(file.pk for file in draft.files),
         "params": params,
         "name": draft.name.strip(),
+        "deadline_s": draft.deadline_s,
     }
     try:
         return _submitted(request, here, draft, wanted)
@@ -172,6 +176,7 @@ def _show(request: Request, here: Workspace, draft: Draft, status: int = 200) ->
         "fields": _fields(version, draft) if version else [],
         "shown": draft.reference,
         "picked": [_picked(file) for file in draft.files],
+        "deadlines": DEADLINES,
         "ticket": issue_ticket(request.user, here),
         "workspace": here,
     }

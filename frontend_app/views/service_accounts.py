@@ -59,7 +59,7 @@ def service_account(request: Request, account_id: UUID) -> HttpResponse:
     """With its tokens. A POST makes one, and its answer alone has the secret."""
     account = find_service_account(user=request.user, account_id=account_id)
     if request.method != "POST":
-        return _shown(request, account)
+        return shown(request, account)
     try:
         _, secret = tokens.issue(
             user=account,
@@ -68,11 +68,11 @@ def service_account(request: Request, account_id: UUID) -> HttpResponse:
             days=days_of(request),
         )
     except OrchestrationError as exc:
-        return _shown(request, account, error=str(exc))
-    return _shown(request, account, secret=secret)
+        return shown(request, account, error=str(exc))
+    return shown(request, account, secret=secret)
 
 
-def _shown(request: Request, account: User, *, secret: str = "", error: str = "") -> HttpResponse:
+def shown(request: Request, account: User, *, secret: str = "", error: str = "") -> HttpResponse:
     context = {
         "account": account,
         "role": account.service_of.role_of(account) if account.service_of else None,

@@ -7,19 +7,16 @@ from django.contrib import messages
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number
+from frontend_app.http import Request, page, refusals_said, whole_number
 from frontend_app.words import MAIL_CHOICES, OVERLAPS
-from orchestration.errors import Conflict, Invalid, NotFound, OrchestrationError
+from orchestration.errors import Invalid, NotFound, OrchestrationError
 from orchestration.models import ApiToken
 from orchestration.services import tokens
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from django.http import HttpResponse
 
 LIFETIMES_DAYS = (7, 30, 90, 365)
-LONGEST_HOURS_DIGITS = 3
 SCOPES = {
     "read": "see jobs and files, download",
     "upload": "send files",
@@ -32,7 +29,7 @@ SCOPES = {
 def token_list(request: Request) -> HttpResponse:
     """The secret is part of the answer to the POST and of nothing else: no redirect, no session, no message."""
     if request.method != "POST":
-        return _shown(request)
+        return shown(request)
     try:
         _, secret = tokens.issue(
             user=request.user,
@@ -42,15 +39,15 @@ def token_list(request: Request) -> HttpResponse:
             workspace=request.POST.get("workspace", ""),
         )
     except OrchestrationError as exc:
-        return _shown(request, error=str(exc))
-    return _shown(request, secret=secret)
+        return shown(request, error=str(exc))
+    return shown(request, secret=secret)
 
 
 def days_of(request: Request) -> int:
     return whole_number(request.POST.get("days", ""), digits=4) or 0  # refused as a lifetime
 
 
-def _shown(request: Request, *, secret: str = "", error: str = "") -> HttpResponse:
+def shown(request: Request, *, secret: str = "", error: str = "") -> HttpResponse:
     context = {
         "tokens": ApiToken.objects.filter(user=request.user).shown().order_by("-id"),
         "secret": secret,
@@ -65,30 +62,6 @@ def _shown(request: Request, *, secret: str = "", error: str = "") -> HttpRespon
     response = page(request, "frontend_app/tokens/list.html", context, status=422 if error else 200)
     response["Cache-Control"] = "no-store"
     return response
-
-
-@require_POST
-@answers_errors
-def token_rotate(request: Request, token_id: UUID) -> HttpResponse:
-    """As for a new token: the answer to the POST alone has the secret. Also for those of service accounts."""
-    hours = whole_number(request.POST.get("overlap", ""), digits=LONGEST_HOURS_DIGITS)
-    try:
-        _, secret = tokens.rotate(
-            user=request.user,
-            token_id=token_id,
-            overlap_hours=-1 if hours is None else hours,  # refused as a time
-        )
-    except (Invalid, Conflict) as exc:
-        return _shown(request, error=str(exc))
-    return _shown(request, secret=secret)
-
-
-@require_POST
-@answers_errors
-def token_revoke(request: Request, token_id: UUID) -> HttpResponse:
-    tokens.revoke(user=request.user, token_id=token_id)
-    messages.success(request, "The token is revoked. Programs that use it are refused from now on.")
-    return redirect("token-list")
 
 
 @require_POST

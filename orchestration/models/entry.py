@@ -35,6 +35,7 @@ WITH given AS (
      %(digest)s::text, %(resubmitted_from)s::uuid,
      %(estimate_usd)s::numeric, %(estimate_basis)s::text, %(deadline)s::timestamptz
   WHERE (SELECT count(*) FROM given) = %(count)s::int
+  ON CONFLICT (workspace_id, idempotency_key) DO NOTHING
   RETURNING id, created_at
 ), input AS (
   INSERT INTO orchestration_jobinput (job_id, file_id, position)
@@ -56,8 +57,8 @@ SELECT created_at FROM job
 def enter_job(job: Job, *, files: Sequence[UUID], steps: Sequence[tuple[str, int]]) -> bool:
     """Write `job`, which must be new, with `files` in their order and `steps` as (name, number of items).
 
-    Raises IntegrityError when its Idempotency-Key is taken. False, and nothing is written, when one of the files
-    has been deleted meanwhile: they are locked against that, which a foreign key does not do.
+    False, and nothing is written, when its Idempotency-Key is taken, or when one of the files has been deleted
+    meanwhile: they are locked against that, which a foreign key does not do.
     """
     values: dict[str, Any] = {
         "job": job.pk,

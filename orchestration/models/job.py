@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import timedelta
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from uuid import UUID
 
 from django.contrib.postgres.indexes import GinIndex
@@ -28,6 +28,9 @@ from orchestration.states import (
     JobState,
     WaitingReason,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 GONE_WRONG: Final = sorted(JOB_FINISHED - {JobState.SUCCEEDED})
 CLAIM_LASTS: Final = timedelta(seconds=15)
@@ -123,6 +126,9 @@ class Job(models.Model):
     cost_usd = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     # The run whose end its submitter was told by mail. A retry adds one to `run`, so its end is told again.
     told_run = models.PositiveIntegerField(default=0, db_default=0)
+
+    # Of one that was made by this very call: its files in their order, which nobody has to read again.
+    files_given: Sequence[File] | None = None
 
     objects: ClassVar = JobQuerySet.as_manager()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from django.db import connection, models
@@ -13,6 +14,9 @@ from orchestration.search import MOST_LETTERS
 from orchestration.states import BulkAction, BulkOutcome
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from uuid import UUID
+
     from django.contrib.auth.models import AnonymousUser
 
 LEASE: Final = "30 seconds"
@@ -23,6 +27,13 @@ UPDATE orchestration_bulkitem SET taken_at = statement_timestamp() WHERE id IN (
     AND (taken_at IS NULL OR taken_at < statement_timestamp() - interval '{LEASE}')
   ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED
 ) RETURNING id"""  # noqa: S608  the one thing put in is the constant above
+
+_SETTLE: Final = """
+UPDATE orchestration_bulkitem item
+SET outcome = said.outcome, code = said.code, detail = said.detail, made_id = said.made
+FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::uuid[]) AS said (id, outcome, code, detail, made)
+WHERE item.id = said.id AND item.outcome = ''
+"""
 
 
 class BulkOperationQuerySet(models.QuerySet["BulkOperation"]):
@@ -69,8 +80,7 @@ class BulkOperation(models.Model):
 
     def counts(self) -> dict[str, int]:
         """How many jobs had which outcome; "" are those to come."""
-        rows = self.items.order_by().values_list("outcome").annotate(number=Count("pk"))
-        return dict.fromkeys(["", *BulkOutcome], 0) | dict(rows)
+        return counts_of([self.pk])[self.pk]
 
     def take(self, most: int) -> list[int]:
         """The next jobs, which nobody else works on meanwhile: ids of items."""
@@ -108,3 +118,36 @@ class BulkItem(models.Model):
 
     def settle(self, outcome: BulkOutcome, **changes: Any) -> None:
         BulkItem.objects.filter(pk=self.pk, outcome="").update(outcome=outcome, **changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What came of an item."""
+
+    outcome: BulkOutcome
+    code: str = ""
+    detail: str = ""
+    made: UUID | None = None
+
+
+def settle_all(settled: Mapping[int, Settled]) -> None:
+    """Of many items by their ids, in one statement. What has an outcome keeps it."""
+    said = settled.values()
+    columns: list[Any] = [
+        list(settled),
+        [str(one.outcome) for one in said],
+        [one.code for one in said],
+        [one.detail for one in said],
+        [one.made for one in said],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_SETTLE, columns)
+
+
+def counts_of(operations: Collection[UUID]) -> dict[UUID, dict[str, int]]:
+    """How many jobs of each operation had which outcome, in one query; "" are those to come."""
+    rows = BulkItem.objects.filter(operation__in=operations).order_by().values_list("operation", "outcome")
+    found = {operation: dict.fromkeys(["", *BulkOutcome], 0) for operation in operations}
+    for operation, outcome, number in rows.annotate(number=Count("pk")):
+        found[operation][outcome] = number
+    return found

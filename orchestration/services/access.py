@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.db.models import F
 
 from orchestration.errors import Forbidden, NotFound
 from orchestration.models import Attempt, File, Job, Workspace
+from orchestration.models.ready import Ready
 from orchestration.states import ROLE_RANK, Role
 
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from orchestration.models import User
+
+
+def _workspaces(user: User, slug: str = "") -> QuerySet[Workspace]:
+    mine = Workspace.objects.visible_to(user).order_by("id")
+    if not user.is_superuser:
+        mine = mine.annotate(my_role=F("memberships__role"))  # the join that visible_to made: one row of it is mine
+    return mine.filter(slug=slug)[:1] if slug else mine[:1]
+
+
+_OLDEST: Final = Ready(_workspaces)
+_NAMED: Final = Ready(_workspaces, slug=str)
 
 
 def find_workspace(*, user: User, slug: str = "", role: Role = Role.VIEWER) -> Workspace:
     """The named workspace, or the oldest of a user who names none. Raises Forbidden below `role`."""
-    mine = Workspace.objects.visible_to(user).order_by("id")
-    if not user.is_superuser:
-        mine = mine.annotate(my_role=F("memberships__role"))  # the join that visible_to made: one row of it is mine
-    workspace: Workspace | None = mine.filter(slug=slug).first() if slug else mine.first()
+    found = _NAMED(user, slug=slug) if slug else _OLDEST(user)
+    workspace = found[0] if found else None
     if workspace is None:
         raise NotFound(f"There is no workspace {slug!r} that you may see." if slug else "You have no workspace yet.")
     has = Role.MANAGER if user.is_superuser else workspace.__dict__["my_role"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from orchestration.models.budget import standing_of
 from orchestration.states import BudgetMode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from orchestration.cost.estimate import Estimate
 
 
@@ -42,3 +45,15 @@ def check_budget(workspace: Workspace, more: Estimate | None) -> None:
             "wanted_usd": str(wanted),
         },
     )
+
+
+def check_budgets(wanted: Iterable[tuple[Workspace, Estimate | None]]) -> None:
+    """Of jobs that are all to be written or none: as above, for the sum of each workspace's."""
+    sums: dict[Workspace, Estimate | None] = {}
+    for workspace, one in wanted:
+        so_far = sums.setdefault(workspace, None)
+        if one is not None:
+            sums[workspace] = replace(one, usd=one.usd + so_far.usd) if so_far else one
+    # In one order: two calls that each held what the other wants would wait for ever.
+    for workspace in sorted(sums, key=lambda one: one.pk):
+        check_budget(workspace, sums[workspace])

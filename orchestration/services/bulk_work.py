@@ -1,4 +1,4 @@
-"""Bulk operations, job by job, with the same services as for one. Whoever dies over it has the rest done by the next.
+"""Bulk operations: some jobs together where that can be done, else one by one. After a kill the next one goes on.
 
 A job that was acted on and whose outcome was not written is acted on again, which changes nothing: a cancel is a
 wish, a retry or rerun is of one run only, a new job has the item's own idempotency key, and what a job is called or
@@ -18,8 +18,10 @@ from django.db.models.functions import Now
 
 from orchestration.errors import JobFinished, NotFound, OrchestrationError
 from orchestration.models import BulkItem, BulkOperation, Job
+from orchestration.models.operation import settle_all
 from orchestration.points import point
-from orchestration.services.jobs import cancel, cancel_unstarted, edit, relabel, resubmit
+from orchestration.services.bulk_sets import TOGETHER, resubmit_key
+from orchestration.services.jobs import cancel, edit, relabel, resubmit
 from orchestration.services.reruns import rerun_items, retry
 from orchestration.states import BulkAction, BulkOutcome, JobState
 
@@ -32,7 +34,7 @@ log = logging.getLogger(__name__)
 THREADS: Final = 3
 _BUSY: Final = threading.Lock()
 """Messages come while one is worked on, and each would take connections that others need."""
-AT_ONCE: Final = 50
+AT_ONCE: Final = 200
 """Jobs that one thread takes: a cancel of the operation waits for no more than these."""
 BUDGET_S: Final = 20.0
 """After so long a worker is left to others; the message comes again."""
@@ -78,9 +80,7 @@ def _work(operation: BulkOperation, end: float) -> None:
                 "workspace", "pipeline_version__pipeline"
             )
             jobs = seen.in_bulk([item.job_id for item in items])
-            if operation.action == BulkAction.CANCEL:
-                items = _cancel_together(operation, items, jobs)
-            for item in items:
+            for item in _do_together(operation, items, jobs):
                 if job := jobs.get(item.job_id):
                     _do(operation, item, job)
                 else:
@@ -89,13 +89,21 @@ def _work(operation: BulkOperation, end: float) -> None:
         connection.close()
 
 
-def _cancel_together(operation: BulkOperation, items: list[BulkItem], jobs: dict[UUID, Job]) -> list[BulkItem]:
+def _do_together(operation: BulkOperation, items: list[BulkItem], jobs: dict[UUID, Job]) -> list[BulkItem]:
     """What is left to be done one by one."""
-    gone = cancel_unstarted(user=operation.created_by, jobs=jobs.values())
+    together = TOGETHER.get(BulkAction(operation.action))
+    if together is None:
+        return items
+    pairs = [(item, jobs[item.job_id]) for item in items if item.job_id in jobs]
+    try:
+        settled = together(operation.created_by, pairs)
+    except Exception:
+        # One of these jobs is trouble, whatever it is, and the others must not share it: each by itself now.
+        log.exception("bulk action failed together", extra={"operation": str(operation.pk), "jobs": len(pairs)})
+        return items
     point("bulk.done")
-    done = [item.pk for item in items if item.job_id in gone]
-    BulkItem.objects.filter(pk__any=done, outcome="").update(outcome=BulkOutcome.DONE)
-    return [item for item in items if item.job_id not in gone]
+    settle_all(settled)
+    return [item for item in items if item.pk not in settled]
 
 
 def _do(operation: BulkOperation, item: BulkItem, job: Job) -> None:
@@ -129,7 +137,7 @@ def _retry(operation: BulkOperation, job: Job, item: BulkItem) -> None:
 
 
 def _resubmit(operation: BulkOperation, job: Job, item: BulkItem) -> Job:
-    made, _ = resubmit(user=operation.created_by, job=job, changes={}, idempotency_key=f"bulk-{item.pk}")
+    made, _ = resubmit(user=operation.created_by, job=job, changes={}, idempotency_key=resubmit_key(item))
     return made
 
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
 from orchestration.errors import Invalid, NotFound
 from orchestration.models import File
+from orchestration.models.ready import Ready
 from orchestration.spec.params import ParamsError, validate_params
 from orchestration.spec.units import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from uuid import UUID
 
     from orchestration.models import Workspace
     from orchestration.spec.model import PipelineSpec
 
+_FILES: Final = Ready(
+    lambda workspace, ids: File.objects.current().filter(workspace=workspace, pk__any=ids), workspace=UUID, ids=list
+)
 MAX_LABELS: Final = 32
 MAX_LABEL_LENGTH: Final = 100
 
@@ -47,8 +51,7 @@ def check_number(spec: PipelineSpec, inputs: tuple[UUID, ...]) -> None:
 
 def files_of(workspace: Workspace, ids: Collection[UUID]) -> dict[UUID, File]:
     """The workspace was found through what the user may see; its files are what she may name here."""
-    found: dict[UUID, File] = File.objects.current().filter(workspace=workspace, pk__any=list(ids)).in_bulk()
-    return found
+    return {file.pk: file for file in _FILES(workspace=workspace.pk, ids=list(ids))}
 
 
 def fitting(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
-from orchestration.errors import Conflict, IdempotencyKeyReused, JobFinished
+from orchestration.errors import Conflict, IdempotencyKeyReused, JobFinished, OrchestrationError
 from orchestration.execution import advance as advancing
 from orchestration.execution.advance import ASKED, advance
 from orchestration.models import Attempt, File, Job
@@ -23,8 +23,7 @@ from orchestration.services.budgets import check_budget
 from orchestration.services.costs import estimate_of, items_of
 from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.fitting import check_labels, check_number, checked_params, files_of, fitting
-from orchestration.services.pipelines import find_version
-from orchestration.spec.model import PipelineSpec
+from orchestration.services.pipelines import find_version, spec_of
 from orchestration.states import AttemptState, EventKind, Role
 from orchestration.tasks import nudge_dispatch, nudge_stop
 
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from orchestration.models import PipelineVersion, User, Workspace
+    from orchestration.spec.model import PipelineSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Checked:
 def checked(user: User, workspace: Workspace, request: Request, version: PipelineVersion | None = None) -> Checked:
     """Raises NotFound, Invalid. `version`: of an internal pipeline, which nobody finds by its name."""
     version = version or find_version(user=user, reference=request.pipeline)
-    spec = PipelineSpec.from_json(version.spec)
+    spec = spec_of(version.pk)
     params = checked_params(spec, request.params)
     check_labels(request.labels or {})
     deadline = chosen_deadline(request.deadline, request.deadline_s)
@@ -98,8 +98,26 @@ def submit(
     When this returns, Job, StepRuns, first Event and the intent to dispatch are committed together.
     """
     workspace = find_workspace(user=user, slug=request.workspace, role=Role.SUBMITTER)
-    if idempotency_key and (found := _replay(workspace, idempotency_key, request)):
-        return found, False
+    try:
+        job = _made(user, workspace, request, idempotency_key, resubmitted_from, version)
+    except OrchestrationError:
+        # Its key may have made it before: then nothing that has changed since, such as a file, is a reason to refuse.
+        if idempotency_key and (found := _replay(workspace, idempotency_key, request)):
+            return found, False
+        raise
+    point("submit.committed")
+    nudge_dispatch()
+    return job, True
+
+
+def _made(
+    user: User,
+    workspace: Workspace,
+    request: Request,
+    key: str,
+    resubmitted_from: Job | None,
+    version: PipelineVersion | None,
+) -> Job:
     wanted = checked(user, workspace, request, version)
     job = Job(
         workspace=workspace,
@@ -111,20 +129,14 @@ def submit(
         priority=request.priority,
         deadline=wanted.deadline,
         input_count=len(wanted.files),
-        idempotency_key=idempotency_key or None,
-        request_digest=request.digest() if idempotency_key else "",
+        idempotency_key=key or None,
+        request_digest=request.digest() if key else "",
         resubmitted_from=resubmitted_from,
     )
     point("submit.before")
-    try:
-        _enter(job, wanted.spec, wanted.files)
-    except IntegrityError:
-        if found := _replay(workspace, idempotency_key, request):
-            return found, False
-        raise
-    point("submit.committed")
-    nudge_dispatch()
-    return job, True
+    _enter(job, wanted.spec, wanted.files)
+    job.files_given = wanted.files
+    return job
 
 
 def _enter(job: Job, spec: PipelineSpec, files: list[File]) -> None:
@@ -238,15 +250,19 @@ def cancel_unstarted(*, user: User, jobs: Iterable[Job]) -> set[UUID]:
 
 def resubmit(*, user: User, job: Job, changes: dict[str, Any], idempotency_key: str = "") -> tuple[Job, bool]:
     """A new job like `job`, with `changes` to pipeline, inputs, params, name, labels or priority."""
-    inputs = tuple(job.job_inputs.values_list("file", flat=True))
-    same: dict[str, Any] = {
-        "pipeline": str(job.pipeline_version),
-        "inputs": inputs,
-        "params": job.params,
-        "name": job.name,
-        "labels": job.labels,
-        "priority": job.priority,
-        "workspace": job.workspace.slug,
-    }
-    request = Request(**(same | {k: v for k, v in changes.items() if v is not None}))
+    same = request_like(job, job.job_inputs.values_list("file", flat=True))
+    request = replace(same, **{k: v for k, v in changes.items() if v is not None})
     return submit(user=user, request=request, idempotency_key=idempotency_key, resubmitted_from=job)
+
+
+def request_like(job: Job, inputs: Iterable[UUID]) -> Request:
+    """What would be asked to have `job`, which has these inputs, once more."""
+    return Request(
+        pipeline=str(job.pipeline_version),
+        inputs=tuple(inputs),
+        params=job.params,
+        name=job.name,
+        labels=job.labels,
+        priority=job.priority,
+        workspace=job.workspace.slug,
+    )

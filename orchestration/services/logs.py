@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from orchestration.models import Attempt
 
 STORAGE: Final = "logs"
 MAX_READ: Final = 1 << 20
+COUNTED: Final = 32 << 20
+"""Lines are counted, and found by their number, in so much of a log."""
+_END_OF_LINE: Final = re.compile(rb"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +46,41 @@ def read_log(*, attempt: Attempt, offset: int = 0, limit: int = MAX_READ) -> Log
             data = log.read(min(limit, MAX_READ))
     end = start + len(data)
     return LogPart(data=data, end=end, is_complete=attempt.finished_at is not None and end >= size)
+
+
+def lines_before(*, attempt: Attempt, offset: int) -> int | None:
+    """How many lines end before `offset`; None where that is too far in to count them."""
+    if offset > COUNTED:
+        return None
+    return sum(_ends(block) for block in _blocks(attempt, until=offset))
+
+
+def offset_of_line(*, attempt: Attempt, line: int) -> int | None:
+    """Where `line` begins, the first being 1; None where the log has no such line, or has it too far in."""
+    left, at = line - 1, 0
+    for block in _blocks(attempt, until=COUNTED):
+        ends = _ends(block)
+        if left <= ends:
+            found = [0, *(match.end() for match in _END_OF_LINE.finditer(block))]
+            return at + found[left]
+        left, at = left - ends, at + len(block)
+    return None
+
+
+def _ends(block: bytes) -> int:
+    return block.count(b"\n") + block.count(b"\r") - block.count(b"\r\n")
+
+
+def _blocks(attempt: Attempt, *, until: int) -> Iterator[bytes]:
+    """From the beginning; none ends between a carriage return and its line feed, or the end of a line counted twice."""
+    storage, key = get_storage(STORAGE), log_key(attempt)
+    left = min(until, storage.size(key) or 0)
+    if not left:
+        return
+    with storage.open(key) as log:
+        while left > 0 and (block := log.read(min(MAX_READ, left))):
+            left -= len(block)
+            while left > 0 and block.endswith(b"\r"):
+                block += log.read(1)
+                left -= 1
+            yield block

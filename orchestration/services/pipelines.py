@@ -12,14 +12,20 @@ from django.db import transaction
 
 from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.models import Pipeline, PipelineVersion
+from orchestration.models.ready import Ready
 from orchestration.spec.bundle import BundleError, build_bundle
+from orchestration.spec.model import PipelineSpec
 from orchestration.spec.parse import parse_pipeline
 from orchestration.spec.problems import SpecError
 from orchestration.storage.registry import get_storage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from uuid import UUID
+
+    from django.db.models import QuerySet
+
     from orchestration.models import User
-    from orchestration.spec.model import PipelineSpec
 
 log = logging.getLogger(__name__)
 
@@ -109,10 +115,42 @@ def publish_built_ins() -> list[PipelineVersion]:
     return published
 
 
+def _named(user: User, name: str) -> QuerySet[Pipeline]:
+    # The text and the form are long, and of most versions known already: see `spec_of`.
+    rows = Pipeline.objects.visible_to(user).select_related("latest").defer("latest__yaml", "latest__spec")
+    return rows.filter(name=name)
+
+
+_NAMED: Final = Ready(_named, name=str)
+
+
+_SPECS: Final[dict[UUID, PipelineSpec]] = {}
+MOST_SPECS: Final = 1_000
+
+
+def specs_of(version_ids: Iterable[UUID]) -> dict[UUID, PipelineSpec]:
+    """Read once by each process: a version never changes. What they hold is not to be changed by anybody either."""
+    wanted = set(version_ids)
+    found = {pk: spec for pk in wanted if (spec := _SPECS.get(pk)) is not None}
+    if missing := wanted - found.keys():
+        rows = PipelineVersion.objects.filter(pk__in=missing).values_list("pk", "spec")
+        new = {pk: PipelineSpec.from_json(spec) for pk, spec in rows}
+        if len(_SPECS) > MOST_SPECS:
+            _SPECS.clear()
+        _SPECS.update(new)
+        found |= new
+    return found
+
+
+def spec_of(version_id: UUID) -> PipelineSpec:
+    return specs_of([version_id])[version_id]
+
+
 def find_version(*, user: User, reference: str) -> PipelineVersion:
     """`name` (its latest version) or `name@version`."""
     name, _, wanted = reference.partition("@")
-    pipeline: Pipeline | None = Pipeline.objects.visible_to(user).select_related("latest").filter(name=name).first()
+    found = _NAMED(user, name=name)
+    pipeline = found[0] if found else None
     if pipeline is None or pipeline.latest is None:
         known = ", ".join(Pipeline.objects.visible_to(user).order_by("name").values_list("name", flat=True)[:20])
         raise NotFound(f"There is no pipeline {name!r}. There are: {known or 'none yet'}.")

@@ -11,9 +11,8 @@ from orchestration.errors import Invalid, NotFound
 from orchestration.services import jobs
 from orchestration.services.access import find_workspace
 from orchestration.services.fitting import checked_params
-from orchestration.services.pipelines import find_version
+from orchestration.services.pipelines import find_version, spec_of
 from orchestration.services.references import SCHEME, file_named
-from orchestration.spec.model import PipelineSpec
 from orchestration.states import Role
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def plan(*, user: User, run: Run, attached: Sequence[str]) -> Planned:
         # The address was right; what the body names is not there.
         raise Invalid(str(exc)) from exc
     params = {name: value for name, value in run.params.items() if name != INPUTS}
-    checked_params(PipelineSpec.from_json(version.spec), params)
+    checked_params(spec_of(version.pk), params)
     return Planned(str(version), workspace.slug, params, _inputs(run.params.get(INPUTS), attached))
 
 

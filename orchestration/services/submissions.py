@@ -10,29 +10,31 @@ from typing import TYPE_CHECKING, Final
 
 from django.db import IntegrityError, connection, transaction
 
-from orchestration.errors import Conflict, IdempotencyKeyReused, OrchestrationError
+from orchestration.errors import Conflict, IdempotencyKeyReused, NotAllTaken, OrchestrationError
 from orchestration.models import Event, Job, JobInput, StepRun
 from orchestration.models.bulk import database_now
 from orchestration.points import point
 from orchestration.services.access import find_workspace
+from orchestration.services.budgets import check_budgets
 from orchestration.services.costs import estimate_of, items_of
 from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.fitting import check_labels, check_number, checked_params, files_of, fitting
-from orchestration.services.jobs import Checked, Request, submit
-from orchestration.services.pipelines import find_version
-from orchestration.spec.model import PipelineSpec
+from orchestration.services.jobs import Checked, Request, request_like, submit
+from orchestration.services.pipelines import find_version, spec_of
 from orchestration.states import EventKind, JobState, Role
 from orchestration.tasks import nudge_dispatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
 
     from orchestration.cost.estimate import Estimate
     from orchestration.models import File, PipelineVersion, User, Workspace
+    from orchestration.spec.model import PipelineSpec
 
 MOST: Final = 1_000
+MOST_ERRORS: Final = 100
 _SHARE: Final = """
 SELECT id FROM orchestration_file
 WHERE id = ANY(%s) AND deleted_at IS NULL AND superseded_at IS NULL ORDER BY id FOR SHARE
@@ -50,40 +52,72 @@ class Taken:
 type Outcome = Taken | OrchestrationError
 
 
-def submit_many(*, user: User, requests: Sequence[Request], idempotency_key: str = "") -> list[Outcome]:
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request, the Idempotency-Key that stands for it ("": none), and the job that it is to be like."""
+
+    request: Request
+    key: str = ""
+    like: Job | None = None
+
+
+def submit_many(
+    *, user: User, requests: Sequence[Request], idempotency_key: str = "", is_atomic: bool = False
+) -> list[Outcome]:
     """In the order of `requests`. Those that are taken are committed together.
 
     The key stands for each request at its place: repeated, also after a kill, it gives the same jobs.
+    Atomic: all are taken, or none is and NotAllTaken says which were refused.
     """
-    batch = _Batch(user, requests, idempotency_key)
+    keys = [_key_at(idempotency_key, index) for index in range(len(requests))]
+    return _submit(
+        user, [Order(request, key) for request, key in zip(requests, keys, strict=True)], is_atomic=is_atomic
+    )
+
+
+def resubmit_many(*, user: User, jobs: Mapping[str, Job]) -> list[Outcome]:
+    """New jobs like these, each by the Idempotency-Key that it is under here; in their order."""
+    inputs: dict[UUID, list[UUID]] = defaultdict(list)
+    rows = JobInput.objects.filter(job__pk__any=[job.pk for job in jobs.values()]).order_by("position")
+    for job_id, file_id in rows.values_list("job_id", "file_id"):
+        inputs[job_id].append(file_id)
+    return _submit(user, [Order(request_like(job, inputs[job.pk]), key, job) for key, job in jobs.items()])
+
+
+def _submit(user: User, orders: Sequence[Order], *, is_atomic: bool = False) -> list[Outcome]:
+    batch = _Batch(user, orders)
     outcomes = batch.checked()
     try:
-        _enter(batch, outcomes)
+        _enter(batch, outcomes, is_atomic=is_atomic)
     except IntegrityError:
-        if not idempotency_key:
+        if not any(order.key for order in orders):
             raise
         # The same call at the same time: by now its jobs are there.
-        batch = _Batch(user, requests, idempotency_key)
+        batch = _Batch(user, orders)
         outcomes = batch.checked()
-        _enter(batch, outcomes)
+        _enter(batch, outcomes, is_atomic=is_atomic)
     point("submit_many.committed")
     nudge_dispatch()
     return [outcome for outcome in outcomes if not isinstance(outcome, _New)]
+
+
+def _key_at(key: str, index: int) -> str:
+    """One for each place, as long as a key may be."""
+    return f"batch-{hashlib.sha256(key.encode()).hexdigest()[:48]}-{index}" if key else ""
 
 
 @dataclass(frozen=True, slots=True)
 class _New:
     workspace: Workspace
     wanted: Checked
-    request: Request
-    key: str
+    order: Order
 
 
 class _Batch:
     """The requests with what has been read for them."""
 
-    def __init__(self, user: User, requests: Sequence[Request], key: str) -> None:
-        self.user, self._requests, self._key = user, requests, key
+    def __init__(self, user: User, orders: Sequence[Order]) -> None:
+        self.user, self._orders = user, orders
         self._workspaces: dict[str, Workspace | OrchestrationError] = {}
         self._versions: dict[str, tuple[PipelineVersion, PipelineSpec] | OrchestrationError] = {}
         self._files: dict[UUID, dict[UUID, File]] = {}
@@ -96,25 +130,20 @@ class _Batch:
 
     def checked(self) -> list[Taken | OrchestrationError | _New]:
         self._read()
-        return [self._one(index, request) for index, request in enumerate(self._requests)]
+        return [self._one(order) for order in self._orders]
 
     def _read(self) -> None:
         wanted: dict[UUID, set[UUID]] = defaultdict(set)
-        for request in self._requests:
-            place = self._workspace(request.workspace)
+        for order in self._orders:
+            place = self._workspace(order.request.workspace)
             if not isinstance(place, OrchestrationError):
-                wanted[place.pk].update(request.inputs)
+                wanted[place.pk].update(order.request.inputs)
         places = {place.pk: place for place in self._workspaces.values() if not isinstance(place, OrchestrationError)}
         self._files = {pk: files_of(places[pk], ids) for pk, ids in wanted.items()}
-        if self._key:
-            keys = [self.key_of(index) for index in range(len(self._requests))]
+        if keys := [order.key for order in self._orders if order.key]:
             found = Job.objects.filter(workspace__in=places, idempotency_key__any=keys)
             found = found.select_related("workspace", "created_by", "pipeline_version__pipeline")
             self._made = {(job.workspace_id, job.idempotency_key or ""): job for job in found}
-
-    def key_of(self, index: int) -> str:
-        """One for each place, as long as a key may be."""
-        return f"batch-{hashlib.sha256(self._key.encode()).hexdigest()[:48]}-{index}"
 
     def _workspace(self, slug: str) -> Workspace | OrchestrationError:
         if slug not in self._workspaces:
@@ -128,21 +157,20 @@ class _Batch:
         if reference not in self._versions:
             try:
                 version = find_version(user=self.user, reference=reference)
-                self._versions[reference] = version, PipelineSpec.from_json(version.spec)
+                self._versions[reference] = version, spec_of(version.pk)
             except OrchestrationError as exc:
                 self._versions[reference] = exc
         return _or_raise(self._versions[reference])
 
-    def _one(self, index: int, request: Request) -> Taken | OrchestrationError | _New:
+    def _one(self, order: Order) -> Taken | OrchestrationError | _New:
         try:
-            workspace = _or_raise(self._workspace(request.workspace))
-            key = self.key_of(index) if self._key else ""
-            made = self._made.get((workspace.pk, key))
-            if made is not None and made.request_digest != request.digest():
+            workspace = _or_raise(self._workspace(order.request.workspace))
+            made = self._made.get((workspace.pk, order.key))
+            if made is not None and made.request_digest != order.request.digest():
                 raise IdempotencyKeyReused
             if made is not None:
                 return Taken(made, is_new=False)
-            return _New(workspace, self._checked(workspace, request), request, key)
+            return _New(workspace, self._checked(workspace, order.request), order)
         except OrchestrationError as exc:
             return exc
 
@@ -169,30 +197,47 @@ def _or_raise[T](found: T | OrchestrationError) -> T:
     return found
 
 
-def _enter(batch: _Batch, outcomes: list[Taken | OrchestrationError | _New]) -> None:
+def _enter(batch: _Batch, outcomes: list[Taken | OrchestrationError | _New], *, is_atomic: bool) -> None:
     """Puts a job, or a refusal, in the place of each new request."""
+    if is_atomic:
+        _check_all_taken(outcomes)
     together: dict[int, _New] = {}
     for index, outcome in enumerate(outcomes):
         if isinstance(outcome, _New):
-            # Where a budget is to be held each has to know what the one before it left.
-            if outcome.workspace.budget_usd is None:
+            # Where a budget is to be held each has to know what the one before it left; all or none is one sum.
+            if outcome.workspace.budget_usd is None or is_atomic:
                 together[index] = outcome
             else:
                 outcomes[index] = _alone(batch.user, outcome)
     if together:
-        for index, made in _write(batch, together):
+        for index, made in _write(batch, together, is_atomic=is_atomic):
             outcomes[index] = made
+
+
+def _check_all_taken(outcomes: Sequence[object]) -> None:
+    refused = [(index, one) for index, one in enumerate(outcomes) if isinstance(one, OrchestrationError)]
+    if not refused:
+        return
+    index, first = refused[0]
+    errors = [{"loc": ["body", "jobs", at], "msg": str(exc), "code": exc.code} for at, exc in refused[:MOST_ERRORS]]
+    raise NotAllTaken(
+        f"No job was taken, as {len(refused):,} would be refused; the first is jobs[{index}]: {first}", errors=errors
+    )
 
 
 def _alone(user: User, new: _New) -> Outcome:
     try:
-        return Taken(*submit(user=user, request=new.request, idempotency_key=new.key))
+        order = new.order
+        made = submit(user=user, request=order.request, idempotency_key=order.key, resubmitted_from=order.like)
+        return Taken(*made)
     except OrchestrationError as exc:
         return exc
 
 
 @transaction.atomic(durable=True)
-def _write(batch: _Batch, together: dict[int, _New]) -> Iterator[tuple[int, Outcome]]:
+def _write(batch: _Batch, together: dict[int, _New], *, is_atomic: bool) -> Iterator[tuple[int, Outcome]]:
+    if is_atomic:
+        check_budgets((new.workspace, batch.estimate(new.wanted)) for new in together.values())
     present = _keep_files({file.pk for new in together.values() for file in new.wanted.files})
     jobs: dict[int, Job] = {}
     gone: dict[int, Outcome] = {}
@@ -201,6 +246,8 @@ def _write(batch: _Batch, together: dict[int, _New]) -> Iterator[tuple[int, Outc
             jobs[index] = _job(batch, new)
         else:
             gone[index] = Conflict("One of the files was deleted just now.")
+    if is_atomic:
+        _check_all_taken([gone.get(index) for index in range(max(together) + 1)])
     pairs = [(job, together[index].wanted) for index, job in jobs.items()]
     Job.objects.bulk_create(jobs.values())
     JobInput.objects.bulk_create(
@@ -229,20 +276,21 @@ def _keep_files(ids: set[UUID]) -> set[UUID]:
 
 
 def _job(batch: _Batch, new: _New) -> Job:
-    wanted, expected = new.wanted, batch.estimate(new.wanted)
+    wanted, order, expected = new.wanted, new.order, batch.estimate(new.wanted)
     return Job(
         workspace=new.workspace,
         created_by=batch.user,
         pipeline_version=wanted.version,
-        name=new.request.name[:200],
+        name=order.request.name[:200],
         params=wanted.params,
-        labels=new.request.labels or {},
-        priority=new.request.priority,
+        labels=order.request.labels or {},
+        priority=order.request.priority,
         deadline=wanted.deadline,
         input_count=len(wanted.files),
-        idempotency_key=new.key or None,
-        request_digest=new.request.digest() if new.key else "",
+        idempotency_key=order.key or None,
+        request_digest=order.request.digest() if order.key else "",
         estimate_usd=expected.usd if expected else None,
         estimate_basis=expected.basis if expected else "",
+        resubmitted_from=order.like,
         created_at=batch.now,
     )

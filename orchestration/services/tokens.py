@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestration.models import ApiToken
+from orchestration.models.ready import Ready
 from orchestration.services.access import find_workspace
 from orchestration.services.token_format import TYPO, digest, is_well_formed, new_token, public_part
 from orchestration.states import TokenKind
@@ -76,7 +77,8 @@ def _create(*, user: User, **fields: object) -> tuple[ApiToken, str]:
 
 def authenticate(*, token: str, address: str = "") -> ApiToken | None:
     """The token's row with its user, if it is valid now and the user may still act. `address` is where it came from."""
-    row = _by_secret(_valid(), token) if is_well_formed(token) else None
+    found = _VALID(public_id=public_part(token)) if is_well_formed(token) else ()
+    row = found[0] if found and _is_of(found[0], token) else None
     if row is None:
         return None
     _note_use(row, address)
@@ -99,11 +101,16 @@ def _valid() -> QuerySet[ApiToken]:
     return ApiToken.objects.valid().select_related("user")
 
 
+_VALID: Final = Ready(lambda public_id: _valid().filter(public_id=public_id), public_id=str)
+
+
 def _by_secret(rows: QuerySet[ApiToken], token: str) -> ApiToken | None:
     row = rows.filter(public_id=public_part(token)).first()
-    if row is None or not secrets.compare_digest(bytes(row.secret_hash), digest(token)):
-        return None
-    return row
+    return row if row is not None and _is_of(row, token) else None
+
+
+def _is_of(row: ApiToken, token: str) -> bool:
+    return secrets.compare_digest(bytes(row.secret_hash), digest(token))
 
 
 def _note_use(row: ApiToken, address: str) -> None:

@@ -12,6 +12,7 @@ from django.http import HttpResponseBadRequest, HttpResponseBase
 from orchestration.errors import StorageFull
 from orchestration.storage.local import full_disk_named
 from project.stack.answers import refusal
+from project.telemetry.http import ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,11 @@ class Pages(ASGIHandler):
         except StorageFull as exc:
             log.warning("no room for the body of a form", extra={"error": str(exc.__cause__)})
             await refusal(scope, 507, NO_ROOM)(scope, receive, send)
+
+    def resolve_request(self, request: Any) -> Any:
+        match = super().resolve_request(request)
+        request.scope[ROUTE] = f"/{match.route}"
+        return match
 
     def create_request(
         self, scope: Mapping[str, Any], body_file: IO[bytes]

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from api_app.readers import ReaderTooSlow
 from orchestration.ids import new_id
 from project.stack.answers import refusal
+from project.telemetry.http import IN_PROGRESS, SEEN, answered
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -93,6 +94,9 @@ class _Exchange:
         self.request_id = str(new_id()).encode()
         self.status = 0
         self._bytes = 0
+        self._answered: float | None = None
+        scope[SEEN] = {}
+        IN_PROGRESS.inc()
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
@@ -100,6 +104,7 @@ class _Exchange:
             self._bytes += len(message.get("body") or message.get("bytes") or message.get("text") or b"")
         elif kind in {"http.response.start", "websocket.http.response.start"}:
             self.status = message["status"]
+            self._answered = time.perf_counter() - self._began
             message = _with_id(message, self.request_id)
         elif kind == "websocket.accept":
             self.status = 101
@@ -112,6 +117,8 @@ class _Exchange:
 
     def note(self) -> None:
         """No query string: it may hold what nobody should read in a log."""
+        IN_PROGRESS.dec()
+        answered(self._scope, status=self.status, seconds=self._answered)
         client = self._scope.get("client")
         said = {
             "method": self._scope.get("method", "WEBSOCKET"),

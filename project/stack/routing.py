@@ -9,6 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from project.stack.answers import is_api, refusal
+from project.telemetry.http import keep_route
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +26,10 @@ class Router:
         self._static_url = static_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._chosen(scope)(scope, receive, send)
+        try:
+            await self._chosen(scope)(scope, receive, send)
+        finally:
+            keep_route(scope)
 
     def _chosen(self, scope: Scope) -> ASGIApp:
         path = scope["path"]

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from orchestration.execution.old_calls import forget_calls
 from orchestration.models import BulkItem, BulkOperation, Event, File, Job, Workspace
-from orchestration.services import bulk, bulk_work
+from orchestration.services import bulk, bulk_sets, bulk_work
 from orchestration.services.bulk_work import work_on_bulk
 from orchestration.services.jobs import cancel
 from orchestration.states import BulkAction
@@ -330,7 +330,7 @@ def test_trouble_with_one_job_does_not_stop_the_others(
             raise RuntimeError("no such luck")
         return cancel(user=user, job=job)
 
-    monkeypatch.setattr(bulk_work, "cancel_unstarted", lambda **_: set())
+    monkeypatch.setattr(bulk_sets, "cancel_unstarted", lambda **_: set())
     monkeypatch.setattr(bulk_work, "cancel", trouble)
     ids = tuple(job.pk for job in jobs[:3])
     operation, _ = bulk.begin_bulk(user=owner, action=BulkAction.CANCEL, choice=bulk.Choice(ids=ids))

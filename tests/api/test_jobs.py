@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from orchestration.cost.table import PACKAGED, load
 from orchestration.models import Event, File, Job, StepRun
@@ -150,7 +151,7 @@ def queries(ana: Visitor, path: str) -> int:
 def test_number_of_queries_does_not_grow_with_the_rows(ana: Visitor, owner: User, lab: Workspace) -> None:
     two = publish_pipeline(TWO_STEPS)
     few = make_job(owner, lab, two, [make_file(lab, owner)])
-    ana("GET", "/me")  # notes the token's use, once a minute
+    ana("GET", f"/jobs/{few.pk}")  # notes the token's use, once a minute, and reads what a version is, once
     listed = queries(ana, "/jobs")
     shown = queries(ana, f"/jobs/{few.pk}")
     many = make_job(owner, lab, two, [make_file(lab, owner) for _ in range(8)])
@@ -158,6 +159,25 @@ def test_number_of_queries_does_not_grow_with_the_rows(ana: Visitor, owner: User
         make_job(owner, lab, two)
     assert queries(ana, "/jobs") == listed <= 7
     assert queries(ana, f"/jobs/{many.pk}") == shown <= 11
+
+
+def test_job_is_made_by_five_questions(ana: Visitor, body: dict[str, Any]) -> None:
+    """With its key: who asks, where, which version, which files, and the one statement that writes it."""
+    ana.json("POST", "/jobs", 201, json=body)
+    with CaptureQueriesContext(connection) as captured:
+        made = ana.json("POST", "/jobs", 201, json=body, headers={"Idempotency-Key": "k"})
+    assert len(captured) == 5
+    assert [file["id"] for file in made["inputs"]] == body["inputs"]
+    assert made["inputs"] == ana.json("GET", f"/jobs/{made['id']}")["inputs"]
+
+
+def test_key_gives_its_job_though_the_file_has_gone_since(ana: Visitor, body: dict[str, Any]) -> None:
+    headers = {"Idempotency-Key": "k"}
+    made = ana.json("POST", "/jobs", 201, json=body, headers=headers)
+    gone = timezone.now()
+    File.objects.update(deleted_at=gone, expires_at=gone)
+    assert ana.json("POST", "/jobs", 200, json=body, headers=headers)["id"] == made["id"]
+    assert ana.json("POST", "/jobs", 404, json=body)["code"] == "not_found"
 
 
 def test_finished_job_shows_steps_and_results(ana: Visitor, owner: User, lab: Workspace, body: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from project.children import WEB, WEB_ENV
-from tests.bench.load import answers
+from tests.bench.load import answers, cpu_s
 from tests.live.platform import ROOT, free_port
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Rival:
 
     def cpu_s(self) -> float:
         """So far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.pid)
 
 
 @contextlib.contextmanager

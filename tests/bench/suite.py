@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -16,7 +17,8 @@ import httpx
 import psycopg
 
 from tests.bench.dispatching import dispatch_rows
-from tests.bench.load import Load, halted, percentile, post_all
+from tests.bench.load import Load, cpu_s, halted, percentile, post_all
+from tests.bench.many import batch_rows, bulk_rows
 from tests.bench.rows import Row
 from tests.bench.uploads import upload_rows
 from tests.bench.watchers import event_latencies
@@ -35,6 +37,7 @@ steps:
 """
 PREFECT_NOOP_S = 5.2
 PREFECT_PER_S = 0.33
+CREATION_ROUNDS = 5
 
 
 def run(*, quick: bool, only: str = "") -> int:
@@ -127,17 +130,27 @@ def _creation(platform: Platform, file: str, scale: int) -> list[Row]:
     total = 600 // scale
     ours: list[Load] = []
     bare: list[Load] = []
-    with _bare_server(platform.database_url) as bare_url, halted(platform, "worker", "engine"):
-        for _ in range(3):
+    cpu: dict[str, float] = {}
+    with _bare_server(platform.database_url) as (bare_url, bare_pid), halted(platform, "worker", "engine"):
+        for round_ in range(CREATION_ROUNDS + 1):
+            before = cpu_s(bare_pid), cpu_s(platform.pid("web"))
             bare.append(_post(f"{bare_url}/jobs", bare_body, lambda _: {}, total))
             ours.append(_post(f"{platform.url}/api/v1/jobs", ours_body, ours_headers, total))
+            if round_ == 0:  # whoever has just started is slow
+                bare, ours, cpu = [], [], {"bare": 0, "ours": 0}
+                continue
+            cpu["bare"] += (cpu_s(bare_pid) - before[0]) * 1000 / total / CREATION_ROUNDS
+            cpu["ours"] += (cpu_s(platform.pid("web")) - before[1]) * 1000 / total / CREATION_ROUNDS
         _forget_waiting(platform)
+    # Each round against its neighbour: what else the machine does meets both.
+    ratio = median(o.per_second / b.per_second for o, b in zip(ours, bare, strict=True))
     best, reference = max(o.per_second for o in ours), max(b.per_second for b in bare)
     p95 = min(o.p95_ms for o in ours)
     return [
-        Row("POST /jobs, requests/s", f"{best:.0f} (p95 {p95:.0f} ms)", "", True),
-        Row("  bare FastAPI + psycopg, the same inserts", f"{reference:.0f}/s", "", True),
-        Row("  ratio", f"{best / reference:.2f}", "≥ 0.5", best / reference >= 0.5),
+        Row("POST /jobs, requests/s", f"{best:.0f} (p95 {p95:.0f} ms), {cpu['ours']:.2f} CPU-ms", "", True),
+        Row("  bare FastAPI + psycopg, the same inserts", f"{reference:.0f}/s, {cpu['bare']:.2f} CPU-ms", "", True),
+        Row(f"  ratio, median of {CREATION_ROUNDS} rounds", f"{ratio:.2f}", "≥ 0.5", ratio >= 0.5),
+        Row("  the same, of the processes' CPU time", f"{cpu['bare'] / cpu['ours']:.2f}", "", True),
         Row("  failed requests", str(sum(o.failed for o in ours)), "0", not any(o.failed for o in ours)),
     ]
 
@@ -156,7 +169,8 @@ def _forget_waiting(platform: Platform) -> None:
 
 
 @contextlib.contextmanager
-def _bare_server(database_url: str) -> Iterator[str]:
+def _bare_server(database_url: str) -> Iterator[tuple[str, int]]:
+    """Its address, and its process."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "tests.bench.bare:app", "--port", str(port), "--log-level", "warning"]
     server = subprocess.Popen(command, env={**os.environ, "DATABASE_URL": database_url}, cwd=Path(__file__).parents[2])
@@ -167,7 +181,7 @@ def _bare_server(database_url: str) -> Iterator[str]:
                 httpx.get(url, trust_env=False)
                 break
             time.sleep(0.05)
-        yield url
+        yield url, server.pid
     finally:
         server.terminate()
         server.wait(10)
@@ -222,7 +236,9 @@ def _table(rows: list[Row]) -> str:
 
 MEASURES: Final[dict[str, Callable[[Platform, str, int], list[Row]]]] = {
     "latency": _latency,
-    "creation": _creation,
+    "api": _creation,
+    "bulk": bulk_rows,
+    "batch": batch_rows,
     "throughput": _throughput,
     "watchers": _watchers,
     "memory": _memory,

@@ -28,7 +28,7 @@ def nobody_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("ESTEIRA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setattr("api_app.client.transport.BACKOFF_S", 0.02)
+    monkeypatch.setattr("api_app.client.trying.BACKOFF_S", 0.02)
     monkeypatch.setattr("api_app.client.uploads.calls.FIRST_PAUSE_S", 0.02)
     monkeypatch.setattr("api_app.client.uploads.calls.LONGEST_PAUSE_S", 0.2)
     monkeypatch.setattr("api_app.client.credentials.SOURCE_CHECKOUT", tmp_path / "checkout")
@@ -96,7 +96,7 @@ def esteira(url: str, monkeypatch: pytest.MonkeyPatch) -> Esteira:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
 

@@ -130,9 +130,11 @@ def cancel(handler: "Handler", _query: Query, _body: bytes, job_id: str) -> None
 
 
 def move(handler: "Handler", _query: Query, body: bytes, job_id: str, _verb: str) -> None:
-    handler.platform.bodies.append(json.loads(body))
-    found = handler.platform.jobs[job_id]
-    found |= {"state": "QUEUED", "finished_at": None, "run": found["run"] + 1}
+    found, key = handler.platform.jobs[job_id], handler.headers["Idempotency-Key"]
+    if key not in handler.platform.keys:
+        handler.platform.keys[key] = job_id
+        handler.platform.bodies.append(json.loads(body or b"{}"))
+        found |= {"state": "QUEUED", "finished_at": None, "run": found["run"] + 1}
     handler.json(202, found)
 
 

@@ -40,7 +40,7 @@ def pipeline(name: str) -> Json:
         "versions": ["1.0.0"],
         "title": f"The pipeline {name}",
         "description": "Looks into files.",
-        "accepts": {"types": ["*/*"], "max_size": None, "max_files": None},
+        "accepts": {"types": ["*/*"], "max_size": None, "max_files": 10000, "min_files": 1},
         "params": {"type": "object", "properties": {}},
         "steps": [{"name": "look", "needs": [], "for_each": "input", "title": "Look into the files"}],
         "digest": "0" * 64,
@@ -50,7 +50,12 @@ def pipeline(name: str) -> Json:
 def table_pipeline() -> Json:
     return pipeline("tabular-profile") | {
         "versions": ["1.1.0", "1.0.0"],
-        "accepts": {"types": ["text/csv", "text/tab-separated-values"], "max_size": 100, "max_files": 2},
+        "accepts": {
+            "types": ["text/csv", "text/tab-separated-values"],
+            "max_size": 100,
+            "max_files": 2,
+            "min_files": 1,
+        },
         "params": {
             "type": "object",
             "properties": {

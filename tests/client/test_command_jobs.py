@@ -68,20 +68,20 @@ def test_last_is_my_newest_job(command: Command, platform: Platform) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "told", "code"),
     [
-        ("0000000", "No job that you may see begins or ends with 0000000"),
-        ("abc", "'abc' is not a job"),
-        ("abcdef", "abcdef fits 2 jobs; give more of the id"),
+        ("0000000", "No job that you may see begins or ends with 0000000", 6),
+        ("abc", "'abc' is not a job", 2),
+        ("abcdef", "abcdef fits 2 jobs; give more of the id", 2),
     ],
 )
-def test_a_job_that_is_not_there_is_told(command: Command, platform: Platform, text: str, told: str) -> None:
+def test_a_job_that_is_not_there_is_told(command: Command, platform: Platform, text: str, told: str, code: int) -> None:
     platform.add_job(id="abcdef00-0000-4000-8000-000000000001")
     platform.add_job(id="abcdef00-0000-4000-8000-000000000002")
 
     done = command("show", text)
 
-    assert done.code == 2
+    assert done.code == code
     assert told in done.err
 
 
@@ -192,7 +192,7 @@ def test_a_job_that_has_ended_does_not_save_the_others(command: Command, platfor
 
     done = command("cancel", "--yes", ended, running)
 
-    assert done.code == 2
+    assert done.code == 7
     assert "has ended already" in done.err
     assert platform.jobs[running]["state"] == "CANCELED"
 

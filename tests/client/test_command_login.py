@@ -20,12 +20,14 @@ def stranger(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     return command
 
 
-def log_in(command: Command, url: str, monkeypatch: pytest.MonkeyPatch, *, is_right: bool = True) -> tuple[int, str]:
+def log_in(
+    command: Command, url: str, monkeypatch: pytest.MonkeyPatch, *options: str, is_right: bool = True
+) -> tuple[int, str]:
     reader = type(
         "Piped", (), {"readline": lambda _: "secret\n" if is_right else "wrong\n", "isatty": lambda _: False}
     )()
     monkeypatch.setattr(sys, "stdin", reader)
-    done = command("login", "--url", url, "--user", "ana", "--password-stdin")
+    done = command("login", "--url", url, "--user", "ana", "--password-stdin", *options)
     return done.code, done.out + done.err
 
 
@@ -51,7 +53,7 @@ def test_a_wrong_password_is_told_and_nothing_kept(
 ) -> None:
     code, told = log_in(stranger, url, monkeypatch, is_right=False)
 
-    assert code == 4
+    assert code == 5
     assert "does not know this user and password" in told
     assert not config_path().exists()
 
@@ -66,6 +68,15 @@ def test_logout_revokes_and_forgets(
     assert platform.tokens == [TOKEN]
     assert not config_path().exists()
     assert "nothing to forget" in stranger("logout").out
+
+
+def test_login_and_logout_as_json(stranger: Command, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, told = log_in(stranger, url, monkeypatch, "--json")
+
+    kept = str(config_path())
+    assert (code, json.loads(told)) == (0, {"url": url, "user": "ana", "token_id": "t1", "kept_in": kept})
+    assert json.loads(stranger("logout", "--json").out) == {"url": url, "revoked": True}
+    assert json.loads(stranger("logout", "--json").out) == {"url": None, "revoked": False}
 
 
 def test_logout_forgets_even_when_the_platform_is_gone(
@@ -83,7 +94,7 @@ def test_logout_forgets_even_when_the_platform_is_gone(
 def test_without_a_login_it_says_what_to_do(stranger: Command) -> None:
     done = stranger("jobs")
 
-    assert done.code == 4
+    assert done.code == 5
     assert "make run" in done.err
     assert "esteira login" in done.err
 
@@ -139,11 +150,11 @@ def test_another_server_is_not_taken_for_a_platform(command: Command, platform: 
 def test_a_token_that_is_not_accepted_is_told(command: Command) -> None:
     done = command("--token", "est_old", "jobs")
 
-    assert done.code == 4
+    assert done.code == 5
     assert "does not accept the token from the option --token" in done.err
 
 
-@pytest.mark.parametrize(("token", "code"), [(f"{TOKEN}\n", 0), ("é", 4), ("a b", 4)])
+@pytest.mark.parametrize(("token", "code"), [(f"{TOKEN}\n", 0), ("é", 5), ("a b", 5)])
 def test_a_token_may_be_pasted_badly(command: Command, monkeypatch: pytest.MonkeyPatch, token: str, code: int) -> None:
     monkeypatch.setenv("ESTEIRA_TOKEN", token)
 
@@ -190,7 +201,9 @@ def test_addresses_may_be_typed_shortly(text: str, expected: str) -> None:
     assert normal_url(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "ftp://x", "https://user:pw@x", "https://x:port", "https://"])
+@pytest.mark.parametrize(
+    "text", ["", "ftp://x", "https://user:pw@x", "https://x:port", "https://", "https://xn--", "https://a..b"]
+)
 def test_bad_addresses_are_told(text: str) -> None:
     with pytest.raises(EsteiraError, match="not the address of a platform"):
         normal_url(text)

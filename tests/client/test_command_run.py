@@ -149,7 +149,7 @@ def test_a_bad_param_is_told_before_anything_is_uploaded(
 def test_an_unknown_pipeline_is_told_with_the_known_ones(command: Command, photo: Path) -> None:
     done = command("run", "inspct", photo)
 
-    assert done.code == 2
+    assert done.code == 6
     assert "There is no pipeline inspct. Did you mean inspect? There are: inspect, tabular-profile." in done.err
 
 

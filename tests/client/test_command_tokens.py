@@ -59,15 +59,19 @@ def test_rotated_token_alone_is_on_stdout(command: Command, platform: Platform) 
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
-    [("01a226e6", "2 of your tokens"), ("cccccc", "You have no token cccccc"), ("aaa", "You have no token aaa")],
+    ("given", "says", "code"),
+    [
+        ("01a226e6", "2 of your tokens", 2),
+        ("cccccc", "You have no token cccccc", 6),
+        ("aaa", "You have no token aaa", 6),
+    ],
 )
 def test_token_that_is_not_one_is_told_and_nothing_done(
-    command: Command, platform: Platform, given: str, says: str
+    command: Command, platform: Platform, given: str, says: str, code: int
 ) -> None:
     done = command("tokens", "rotate", given)
 
-    assert done.code == 2
+    assert done.code == code
     assert says in done.err
     assert platform.bodies == []
 
@@ -96,3 +100,11 @@ def test_found_token_is_read_from_stdin(command: Command, platform: Platform, mo
 
     assert "refused from now on" in command("tokens", "leaked").out
     assert platform.bodies == [{"token": "est_pat_found"}]
+
+
+def test_ended_tokens_as_json(command: Command, platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform.tokens.append("est_fresh")
+    monkeypatch.setattr("sys.stdin", io.StringIO("est_pat_found\n"))
+
+    assert json.loads(command("tokens", "leaked", "--json").out) == {"refused": True}
+    assert json.loads(command("tokens", "revoke", SECOND, "--json").out) == {"revoked": SECOND}

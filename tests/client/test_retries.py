@@ -59,6 +59,15 @@ def test_patience_ends(url: str, platform: Platform) -> None:
             client.me()
 
 
+def test_a_try_before_that_is_still_at_work_is_waited_for(client: Client, platform: Platform) -> None:
+    job = platform.add_job(state="FAILED")
+    platform.fail(f"POST /jobs/{job['id']}/retry", answer(409, "request_in_progress"), answer(409, "conflict"))
+    with pytest.raises(ProblemError) as caught:
+        client.retry(job["id"])
+    assert caught.value.code == "conflict"
+    assert len(platform.calls("POST", f"/jobs/{job['id']}/retry")) == 2
+
+
 def test_a_lost_answer_submits_one_job(client: Client, platform: Platform) -> None:
     file = platform.add_file("a.txt", b"a", kind="upload")
     platform.fail("POST /jobs", lose_answer, answer(503))
@@ -84,15 +93,24 @@ def test_a_second_submit_is_a_second_job(client: Client, platform: Platform) -> 
     assert client.submit("inspect", [file["id"]])["id"] != client.submit("inspect", [file["id"]])["id"]
 
 
-def test_retry_is_not_repeated_when_it_may_have_happened(client: Client, platform: Platform) -> None:
+def test_retry_whose_answer_got_lost_is_asked_again_and_done_once(client: Client, platform: Platform) -> None:
     job = platform.add_job(state="FAILED")
-    client.me()
     platform.fail(f"POST /jobs/{job['id']}/retry", lose_answer)
 
-    with pytest.raises(UnreachableError, match="stopped answering"):
-        client.retry(job["id"])
+    assert client.retry(job["id"])["run"] == 2
+    asked = platform.calls("POST", f"/jobs/{job['id']}/retry")
+    assert len(asked) == 2
+    assert len({headers["idempotency-key"] for headers in asked}) == 1
 
-    assert platform.jobs[job["id"]]["run"] == 2
+
+def test_what_has_no_key_is_not_repeated_when_it_may_have_happened(client: Client, platform: Platform) -> None:
+    client.me()
+    platform.fail("POST /tokens", lose_answer)
+
+    with pytest.raises(UnreachableError, match="stopped answering"):
+        client.create_token("nightly", scopes=[], workspace=None, days=1)
+
+    assert len(platform.calls("POST", "/tokens")) == 1
 
 
 def test_nobody_there_is_told_within_two_seconds() -> None:

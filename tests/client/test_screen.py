@@ -20,7 +20,7 @@ from tests.client.fake_server import TOKEN, Platform
 from tests.client.fake_shapes import job, step
 
 if TYPE_CHECKING:
-    from api_app.client.shapes import Job
+    from api_app.client.contract.shapes import Job
 
 
 @pytest.mark.parametrize("width", [60, 120])

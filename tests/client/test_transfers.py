@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from api_app.client import Client, EsteiraError
+from api_app.client.contract.shapes import File
 from api_app.client.downloads import plan
-from api_app.client.shapes import File
 from tests.client.fake_faults import answer, send_damaged, send_half
 from tests.client.fake_routes import content
 from tests.client.fake_server import Handler, Platform, serve

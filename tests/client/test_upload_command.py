@@ -306,7 +306,7 @@ def test_run_says_which_file_failed_and_runs_nothing(command: Command, platform:
 
     done = command("run", "inspect", "data")
 
-    assert done.code == 2
+    assert done.code == 7
     assert "b␇.txt: The name cannot be kept." in done.err
     assert "Nothing runs." in done.err
     assert not platform.jobs
@@ -318,5 +318,5 @@ def test_a_platform_that_does_not_accept_us_is_told_once(command: Command, platf
 
     done = command("upload", "a.txt", "b.txt")
 
-    assert done.code == 4
+    assert done.code == 5
     assert "esteira login" in done.err

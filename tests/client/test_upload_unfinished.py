@@ -46,7 +46,7 @@ def test_an_upload_is_aborted_by_a_part_of_its_id(command: Command, platform: Pl
     assert done.code == 0, done.err
     assert (one.state, other.state) == ("aborted", "open")
     assert "Aborted the upload of big.bin." in done.out
-    assert command("uploads", "abort", one.id).code == 2
+    assert command("uploads", "abort", one.id).code == 6
     assert command("uploads", "abort", "--all").code == 0
     assert other.state == "aborted"
 

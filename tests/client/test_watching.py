@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 
 from api_app.client import Client, UnreachableError
-from api_app.client.events import server_sent
+from api_app.client.feed import ServerSent
 from tests.client.fake_faults import answer, hang_up
 from tests.client.fake_server import TOKEN, Handler, Platform
 from tests.client.fake_shapes import END
@@ -83,7 +83,7 @@ def test_watch_hears_of_the_end_through_the_stream(client: Client, platform: Pla
 def test_watch_polls_when_there_is_no_stream(
     client: Client, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api_app.client.events.POLL_S", 0.1)
+    monkeypatch.setattr("api_app.client.feed.POLL_S", 0.1)
     job = platform.add_job(state="RUNNING")
     platform.fail(f"GET /jobs/{job['id']}/events", answer(404))
     platform.script = [{}, {"progress": 0.5}, {"state": "FAILED", "finished_at": END}]
@@ -114,7 +114,9 @@ def test_wait_has_an_end(client: Client, platform: Platform) -> None:
 def test_stream_is_read_by_lines_of_lf_only() -> None:
     chunks = [b": hi\n\nid: 1\nda", "ta: a\u2028b\r\ndata: c\n".encode(), b"\n", b"event: end\ndata: d\n\nid: 3\n"]
 
-    assert list(server_sent(chunks)) == [(1, "", "a\u2028b\nc"), (None, "end", "d")]
+    reader = ServerSent()
+
+    assert [one for chunk in chunks for one in reader.read(chunk)] == [(1, "", "a\u2028b\nc"), (None, "end", "d")]
 
 
 def test_a_stream_that_came_too_often_waits_as_long_as_it_is_told(client: Client, platform: Platform) -> None:

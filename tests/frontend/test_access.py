@@ -12,8 +12,19 @@ from tests.frontend.ask import browser
 
 pytestmark = pytest.mark.django_db
 
-SHARED = ["/", "/jobs/", "/jobs/live/", "/jobs/new/", "/files/", "/pipelines/", "/pipelines/noop/", "/tokens/"]
-SHARED += ["/files/deleted/", "/files/usage/"]
+SHARED = [
+    "/",
+    "/home/live/",
+    "/home/storage/",
+    "/jobs/",
+    "/jobs/live/",
+    "/jobs/new/",
+    "/files/",
+    "/pipelines/",
+    "/pipelines/noop/",
+    "/tokens/",
+]
+SHARED += ["/files/deleted/", "/files/usage/", "/home/live/", "/home/storage/"]
 OF_A_JOB = ["/jobs/{job}/", "/jobs/{job}/live/", "/jobs/{job}/share/", "/jobs/new/?from={job}", "/files/?job={job}"]
 OF_ROWS = [*OF_A_JOB, "/attempts/{attempt}/", "/attempts/{attempt}/log/", "/files/{file}/", "/files/{file}/preview"]
 TO_A_FILE = [f"/files/{{file}}/{verb}/" for verb in ("delete", "undelete", "extend", "hold", "release")]
@@ -80,7 +91,7 @@ def test_viewer_is_told_instead_of_shown_a_form(lab: Workspace) -> None:
     viewer = make_user("vera")
     join(viewer, lab, "viewer")
     client = browser(viewer)
-    assert "Your role in Lab is viewer" in client.get("/").content.decode()
+    assert "Your role in Lab is viewer" in client.get("/jobs/new/").content.decode()
     assert client.post("/jobs/new/").status_code == 200
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from frontend_app import log_text
 from orchestration.execution.old_logs import expire_logs
 from orchestration.models import Attempt, User, Workspace
+from orchestration.services import logs
 from orchestration.services.logs import STORAGE, log_key
 from orchestration.storage.registry import get_storage
 from tests.factories import make_job
@@ -117,3 +118,55 @@ def test_page_says_that_a_log_was_deleted_by_its_date(owner: User, lab: Workspac
 
 def test_stranger_downloads_no_log(stranger: User, attempt: Attempt) -> None:
     assert fetch(stranger, f"/attempts/{attempt.pk}/log/download/").status == 404
+
+
+def numbered(user: User, attempt: Attempt, **query: str | int) -> tuple[str, str, str]:
+    response = browser(user).get(f"/attempts/{attempt.pk}/log/", query)
+    return response.content.decode(), response["Esteira-Log-Line"], response["Esteira-Log-Start"]
+
+
+def test_end_of_a_log_knows_the_number_of_its_first_line(
+    owner: User, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("frontend_app.views.attempts.TAIL", 25)
+    write(attempt, b"".join(b"line %02d\n" % n for n in range(1, 51)))
+    assert numbered(owner, attempt) == ("line 48\nline 49\nline 50\n", "48", "376")
+    html = browser(owner).get(f"/attempts/{attempt.pk}/").content.decode()
+    assert 'data-log-line="48"' in html
+    assert "Earlier lines are left out" in html
+
+
+def test_log_is_read_from_a_line_by_its_number(owner: User, attempt: Attempt) -> None:
+    write(attempt, b"one\r\ntwo\rthree\n\nfive\n")
+    for line, said in enumerate(["one", "two", "three", "", "five"], start=1):
+        text, first, _ = numbered(owner, attempt, line=line)
+        assert (text.split("\n")[0], first) == (said, str(line))
+    assert numbered(owner, attempt, line=0) == numbered(owner, attempt, line=1)
+    assert numbered(owner, attempt, line=99)[1] == "1", "no such line: the end, which begins with the first here"
+    assert numbered(owner, attempt, line="x")[1] == "1"
+    assert numbered(owner, attempt, offset=5)[1] == "", "whoever goes on has counted"
+
+
+def test_lines_are_counted_over_the_edges_of_blocks(
+    owner: User, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = b"a\r\nbb\r\n\r\r\nccc\n"
+    write(attempt, data)
+    end(attempt)
+    for size in range(1, len(data) + 1):
+        monkeypatch.setattr(logs, "MAX_READ", size)
+        found = [logs.offset_of_line(attempt=attempt, line=line) for line in range(1, 7)]
+        assert found == [0, 3, 7, 8, 10, 14], size
+        assert logs.lines_before(attempt=attempt, offset=10) == 4, size
+        assert logs.offset_of_line(attempt=attempt, line=7) is None
+
+
+def test_lines_far_in_are_not_counted(owner: User, attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else two gigabytes would be read for a number."""
+    monkeypatch.setattr(logs, "COUNTED", 10)
+    monkeypatch.setattr(log_text, "TAIL", 8)
+    monkeypatch.setattr("frontend_app.views.attempts.TAIL", 8)
+    write(attempt, b"".join(b"%02d\n" % n for n in range(50)))
+    assert numbered(owner, attempt)[:2] == ("48\n49\n", "")
+    assert numbered(owner, attempt, line=3)[:2][1] == "3"
+    assert numbered(owner, attempt, line=40)[1] == ""

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from orchestration.models import Job, PipelineVersion, User, Workspace
 from tests.factories import make_file, publish_pipeline
@@ -63,6 +65,23 @@ def test_job_is_submitted_with_typed_parameters(owner: User, lab: Workspace, ver
     }  # fmt: skip
     assert (job.name, job.pipeline_version, job.created_by) == ("March", version, owner)
     assert [i.file.name for i in job.job_inputs.select_related("file")] == ["b.csv", "a.csv"]
+
+
+def test_deadline_is_chosen_on_the_form(owner: User, lab: Workspace, version: PipelineVersion) -> None:
+    client, file = browser(owner), make_file(lab, owner)
+    assert "1 day from now" in client.get("/jobs/new/?pipeline=thumbs").content.decode()
+    before = timezone.now()
+    client.post("/jobs/new/", sent(file, deadline="86400"))
+    job = Job.objects.get()
+    assert job.deadline is not None
+    assert timedelta(hours=23, minutes=59) < job.deadline - before < timedelta(hours=24, minutes=1)
+    client.post("/jobs/new/", sent(file, deadline="", key="key-2"))
+    assert Job.objects.filter(deadline=None).count() == 1
+    far = client.post("/jobs/new/", sent(file, deadline="99999999", key="key-3"))
+    assert far.status_code == 422
+    assert "at most 366 days away" in far.content.decode()
+    kept = client.post("/jobs/new/", sent(file, deadline="3600", key="key-4", **{"p.width": "0"})).content.decode()
+    assert '<option value="3600" selected>' in kept, "what was chosen stays when something else is wrong"
 
 
 def test_form_is_drawn_from_the_schema(owner: User, version: PipelineVersion) -> None:
@@ -171,7 +190,7 @@ def test_resubmitting_starts_from_the_job_as_it_was(owner: User, lab: Workspace,
 
 
 def test_page_says_what_to_do_without_javascript(owner: User) -> None:
-    assert "<noscript>" in browser(owner).get("/").content.decode()
+    assert "<noscript>" in browser(owner).get("/jobs/new/").content.decode()
 
 
 def test_hostile_file_name_stays_text(owner: User, lab: Workspace, version: PipelineVersion) -> None:

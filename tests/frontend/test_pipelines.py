@@ -31,7 +31,7 @@ def test_pipeline_of_another_workspace_is_not_found(owner: User, stranger: User,
     client = browser(stranger)
     assert client.get("/pipelines/thumbs/").status_code == 404
     assert "thumbs" not in client.get("/pipelines/").content.decode()
-    assert "thumbs" not in client.get("/").content.decode()
+    assert "thumbs" not in client.get("/jobs/new/").content.decode()
 
 
 def test_unknown_version_is_not_found(owner: User) -> None:

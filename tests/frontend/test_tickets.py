@@ -18,7 +18,7 @@ def test_ticket_names_user_and_workspace(owner: User, lab: Workspace) -> None:
 
 
 def test_page_carries_a_ticket_that_works(owner: User) -> None:
-    found = re.search(r'data-ticket="([^"]+)"', browser(owner).get("/").content.decode())
+    found = re.search(r'data-ticket="([^"]+)"', browser(owner).get("/jobs/new/").content.decode())
     assert found
     assert tickets.read_ticket(found[1]) == (owner, "lab")
 

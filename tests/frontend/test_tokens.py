@@ -132,8 +132,14 @@ def test_managers_make_service_accounts_and_end_them(manager: User, lab: Workspa
     client.post(f"{at}edit/", {"on": "yes"})
     assert authenticate(token=found[0])
     row = ApiToken.objects.get(user=account)
-    assert client.post(f"/tokens/{row.pk}/rotate/", {"overlap": "24"}).status_code == 200
-    client.post(f"/tokens/{row.pk}/revoke/")
+    rotated = client.post(f"/tokens/{row.pk}/rotate/", {"overlap": "24"})
+    assert rotated.status_code == 200
+    assert "<bdi>nightly@lab</bdi></h1>" in rotated.content.decode(), "on the account's own page"
+    assert SECRET.search(rotated.content.decode())
+    refused = client.post(f"/tokens/{row.pk}/rotate/", {"overlap": "24"})
+    assert refused.status_code == 422
+    assert "<bdi>nightly@lab</bdi></h1>" in refused.content.decode()
+    assert client.post(f"/tokens/{row.pk}/revoke/")["Location"] == at
     assert authenticate(token=found[0]) is None
 
 

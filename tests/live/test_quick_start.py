@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.clients.node import NODE, built
 from tests.live.platform import ROOT
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 PAGE: Final = ROOT / "docs" / "api" / "quick-start.md"
-PROGRAMS: Final = {"sh": ["bash", "-euo", "pipefail"], "python": [sys.executable, "-W", "error"]}
+PROGRAMS: Final = {"sh": ["bash", "-euo", "pipefail"], "python": [sys.executable, "-W", "error"], "ts": [str(NODE)]}
 
 
 def blocks(language: str) -> list[str]:
@@ -30,6 +31,10 @@ def blocks(language: str) -> list[str]:
 def run(platform: Platform, language: str, script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     file = folder / f"quick_start.{language}"
     file.write_text(script)
+    if language == "ts":
+        package = built()
+        package.user(folder)
+        package.require_clean(file)
     env = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HOME": str(folder),
@@ -58,9 +63,10 @@ def test_command_that_fails_in_the_quick_start_is_seen(platform: Platform, tmp_p
     assert "still here" not in done.stdout
 
 
-def test_one_block_is_left_to_the_reader() -> None:
+def test_few_blocks_are_left_to_the_reader() -> None:
     """A fence with a slip in its language would not be run, and nobody would notice."""
     fences = re.findall(r"^```(.+)$", PAGE.read_text(), flags=re.MULTILINE)
-    assert [fence for fence in fences if fence not in PROGRAMS] == ["sh by hand"]
+    assert [fence for fence in fences if fence not in PROGRAMS] == ["sh by hand"] * 2
     assert len(blocks("sh")) >= 7
     assert len(blocks("python")) >= 6
+    assert len(blocks("ts")) >= 7

@@ -9,18 +9,24 @@ import click
 from api_app.client import credentials
 from api_app.client.client import Client, log_in
 from api_app.client.errors import EsteiraError, NotLoggedInError, RequestError
-from api_app.client.options import Connection, as_json, connection
+from api_app.client.options import Connection, as_json, connection, examples
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen
 from api_app.client.session import session
 
 
-@click.command
+@click.command(
+    epilog=examples(
+        "esteira login --url https://esteira.example.org",
+        "pass show esteira | esteira login --url https://esteira.example.org -u ana --password-stdin",
+    )
+)
 @connection
 @click.option("--user", "-u", help="User name; asked for when left out.")
 @click.option("--password-stdin", "is_piped", is_flag=True, help="Read the password from standard input.")
+@as_json
 @click.pass_obj
-def login(connected: Connection, *, user: str | None, is_piped: bool) -> None:
+def login(connected: Connection, *, user: str | None, is_piped: bool, is_json: bool) -> None:
     """Log in to a platform and remember it.
 
     The password is changed for a token that only this machine holds, in a file that only you can read.
@@ -33,40 +39,50 @@ def login(connected: Connection, *, user: str | None, is_piped: bool) -> None:
     machine = platform.node() or "a machine without a name"
     token = log_in(url, user, password, name=f"esteira on {machine}")
     path = credentials.save(credentials.Credentials(url, token["token"], "login", token["id"], user))
-    click.echo(f"You are logged in to {url} as {one_line(user)}. The token is kept in {path}.")
-    click.echo("See what you can run: esteira pipelines")
+    screen = Screen(is_json=is_json)
+    if is_json:
+        screen.json({"url": url, "user": user, "token_id": token["id"], "kept_in": str(path)})
+        return
+    screen.say(f"You are logged in to {url} as {one_line(user)}. The token is kept in {path}.")
+    screen.say("See what you can run: esteira pipelines")
 
 
 def _asked_url() -> str:
     if not sys.stdin.isatty():
         return credentials.known_url()
-    return str(click.prompt("Address of the platform", default=credentials.known_url()))
+    return str(click.prompt("Address of the platform", default=credentials.known_url(), err=True))
 
 
 def _asked(what: str, otherwise: str) -> str:
     if not sys.stdin.isatty():
         raise RequestError(f"{what} is missing and nobody is there to ask; {otherwise}.")
-    return str(click.prompt(what))
+    return str(click.prompt(what, err=True))
 
 
 def _asked_password() -> str:
     if not sys.stdin.isatty():
         raise RequestError("The password is missing and nobody is there to ask; pipe it in with --password-stdin.")
-    return str(click.prompt("Password", hide_input=True))
+    return str(click.prompt("Password", hide_input=True, err=True))
 
 
-@click.command
-def logout() -> None:
+@click.command(epilog=examples("esteira logout"))
+@as_json
+def logout(*, is_json: bool) -> None:
     """Revoke the token of this machine and forget it."""
+    screen = Screen(is_json=is_json)
     kept = credentials.load_login()
     if kept is None:
-        click.echo("You are not logged in here; there is nothing to forget.")
+        screen.say("You are not logged in here; there is nothing to forget.")
+        if is_json:
+            screen.json({"url": None, "revoked": False})
         return
     trouble = _revoke(kept)
     credentials.forget()
-    click.echo(f"You are logged out of {kept.url}.")
+    screen.say(f"You are logged out of {kept.url}.")
     if trouble:
-        click.echo(f"The token could not be revoked: {trouble}\nRevoke it on the page of your account.", err=True)
+        screen.note(f"The token could not be revoked: {trouble}\nRevoke it on the page of your account.")
+    if is_json:
+        screen.json({"url": kept.url, "revoked": not trouble})
 
 
 def _revoke(kept: credentials.Credentials) -> str:
@@ -80,7 +96,7 @@ def _revoke(kept: credentials.Credentials) -> str:
     return ""
 
 
-@click.command
+@click.command(epilog=examples("esteira whoami"))
 @connection
 @as_json
 @click.pass_obj

@@ -1,17 +1,23 @@
 """bulk: one action on all jobs of a filter."""
 
+from __future__ import annotations
+
 import time
+from typing import TYPE_CHECKING
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from api_app.client.commands.moves import confirm
-from api_app.client.options import Connection, as_json, connection
+from api_app.client.exit_codes import ExitCode
+from api_app.client.options import Connection, OneOf, as_json, connection, examples
 from api_app.client.screen.neutral import one_line
-from api_app.client.screen.screen import Screen
 from api_app.client.screen.words import ago, count, short, state
 from api_app.client.session import Session, session
-from api_app.client.shapes import Bulk, BulkPreview
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import Bulk, BulkAction, BulkPreview
+    from api_app.client.screen.screen import Screen
 
 ACTIONS = ["cancel", "retry", "resubmit", "rerun", "label", "priority"]
 VERBS = {"rerun": "rerun the failed items of", "priority": "change the priority of"}
@@ -19,12 +25,19 @@ EVERY_S = 0.5
 MOST_REFUSED = 5
 
 
-@click.command
-@click.argument("action", type=click.Choice(ACTIONS))
+@click.command(
+    epilog=examples(
+        "esteira bulk cancel state:open label:batch=7 --preview",
+        "esteira bulk retry state:failed 'created:>-24h' --yes",
+        "esteira bulk label state:failed --set batch=8 --remove draft",
+        "esteira bulk priority owner:me --to 20",
+    )
+)
+@click.argument("action", metavar="ACTION", type=OneOf(ACTIONS))
 @click.argument("filter_", metavar="FILTER...", nargs=-1, required=True)
 @click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="For label: a label to set; may be repeated.")
 @click.option("--remove", metavar="KEY", multiple=True, help="For label: a label to take away; may be repeated.")
-@click.option("--to", "priority", type=click.IntRange(-100, 100), help="For priority: from -100 to 100.")
+@click.option("--to", "priority", type=click.IntRange(-100, 100), metavar="N", help="For priority: from -100 to 100.")
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask.")
 @click.option("--preview", "is_preview", is_flag=True, help="Only say which jobs it would be.")
 @click.option("--no-wait", "is_left", is_flag=True, help="Do not wait for its end; it goes on by itself.")
@@ -34,7 +47,7 @@ MOST_REFUSED = 5
 def bulk(
     connected: Connection,
     *,
-    action: str,
+    action: BulkAction,
     filter_: tuple[str, ...],
     set_: tuple[str, ...],
     remove: tuple[str, ...],
@@ -59,7 +72,7 @@ def bulk(
         if is_preview or not seen["total"]:
             if is_json:
                 current.screen.json(seen)
-            return 0
+            return ExitCode.DONE
         if not is_sure:
             confirm(f"{VERBS.get(action, action).capitalize()} {count(seen['total'], 'job')}?")
         begun = current.client.bulk(
@@ -70,7 +83,7 @@ def bulk(
             current.screen.json(done)
         else:
             _tell(current, done)
-        return int(done["refused"] > 0)
+        return ExitCode.FAILED if done["refused"] else ExitCode.DONE
 
 
 def _labels(action: str, given: tuple[str, ...], remove: tuple[str, ...]) -> dict[str, str]:

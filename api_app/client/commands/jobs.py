@@ -1,28 +1,42 @@
 """jobs, show, watch."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import click
 
-from api_app.client import lookup
+from api_app.client import completing, lookup
 from api_app.client.following import failed_attempts, follow
-from api_app.client.options import Connection, as_json, connection
+from api_app.client.options import Connection, OneOf, as_json, connection, examples
 from api_app.client.screen import summary
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen, styled
 from api_app.client.screen.words import STYLES, ago, between, count, due, localized, short, size, state, waiting
 from api_app.client.session import session
-from api_app.client.shapes import FINISHED, File, Job
+from api_app.client.states import FINISHED
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import File, Job, JobListed, JobState
 
 MOST_INPUTS = 10
 JOB_STATES = [one for one in STYLES if one != "SKIPPED"]
 
 
-@click.command
+@click.command(
+    epilog=examples(
+        "esteira jobs",
+        "esteira jobs state:failed 'created:>-7d' label:batch=7",
+        "esteira jobs -- -state:succeeded owner:me",
+    )
+)
 @click.argument("filter_", metavar="[FILTER]...", nargs=-1)
-@click.option("--state", "-s", type=click.Choice(JOB_STATES, case_sensitive=False), help="Only jobs in this state.")
-@click.option("--pipeline", help="Only jobs of this pipeline.")
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
+@click.option("--state", "-s", type=OneOf(JOB_STATES, case_sensitive=False), help="Only jobs in this state.")
+@click.option("--pipeline", shell_complete=completing.pipelines, help="Only jobs of this pipeline.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="How many at most."
+)
 @as_json
 @connection
 @click.pass_obj
@@ -30,7 +44,7 @@ def jobs(
     connected: Connection,
     *,
     filter_: tuple[str, ...],
-    state: str | None,
+    state: JobState | None,
     pipeline: str | None,
     limit: int,
     is_json: bool,
@@ -58,7 +72,7 @@ def _tell_none(screen: Screen, *, is_filtered: bool) -> None:
         screen.say("There are no jobs yet. Start one: esteira run PIPELINE FILE --watch")
 
 
-def _list(screen: Screen, found: list[Job]) -> None:
+def _list(screen: Screen, found: list[JobListed]) -> None:
     # A script wants the id itself; a person wants the name to have room.
     whole = not screen.out.is_terminal
     screen.table(
@@ -79,8 +93,8 @@ def _list(screen: Screen, found: list[Job]) -> None:
     )
 
 
-@click.command
-@click.argument("job")
+@click.command(epilog=examples("esteira show last", "esteira show 0f3a91c2 --json"))
+@click.argument("job", shell_complete=completing.jobs)
 @as_json
 @connection
 @click.pass_obj
@@ -101,8 +115,8 @@ def show(connected: Connection, *, job: str, is_json: bool) -> None:
             summary.submitted(current.screen, found, current.base_url)
 
 
-@click.command
-@click.argument("job")
+@click.command(epilog=examples("esteira watch last"))
+@click.argument("job", shell_complete=completing.jobs)
 @as_json
 @connection
 @click.pass_obj

@@ -1,38 +1,52 @@
 """The command `logs`."""
 
+from __future__ import annotations
+
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import click
 
-from api_app.client import lookup
+from api_app.client import completing, lookup
 from api_app.client.errors import RequestError
-from api_app.client.options import Connection, connection
+from api_app.client.options import Connection, as_json, connection, examples
 from api_app.client.screen.neutral import one_line
 from api_app.client.session import Session, session
-from api_app.client.shapes import FINISHED, Job
+from api_app.client.states import FINISHED
 from api_app.client.tails import Tail, Wanted
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import Job
 
 POLL_S, ATTEMPTS_EVERY_S = 0.5, 2.0
 
 
-@click.command
-@click.argument("job")
+@click.command(epilog=examples("esteira logs -f last", "esteira logs 0f3a91c2 --step convert --item 3"))
+@click.argument("job", shell_complete=completing.jobs)
 @click.option("--follow", "-f", "is_followed", is_flag=True, help="Go on printing until the job ends.")
 @click.option("--step", metavar="STEP", help="Only this step.")
 @click.option("--item", type=click.IntRange(min=0), metavar="N", help="Only this item of the step.")
 @click.option("--attempt", type=click.IntRange(min=1), metavar="N", help="This attempt instead of the newest.")
+@as_json
 @connection
 @click.pass_obj
 def logs(
-    connected: Connection, *, job: str, is_followed: bool, step: str | None, item: int | None, attempt: int | None
+    connected: Connection,
+    *,
+    job: str,
+    is_followed: bool,
+    step: str | None,
+    item: int | None,
+    attempt: int | None,
+    is_json: bool,
 ) -> None:
     """Print what the steps of a JOB wrote: of each item the newest attempt.
 
-    With several items, each line begins with STEP/ITEM.
+    With several items, each line begins with STEP/ITEM. With --json each line is an object: step, item, attempt, text.
     """
     wanted = Wanted(step, item, attempt)
-    with session(connected) as current:
+    with session(connected, is_json=is_json) as current:
         found = current.client.job(lookup.job_id(current.client, job))
         _check_step(found, step)
         seen = _follow(current, found, wanted) if is_followed else _print(current, found, wanted)
@@ -62,7 +76,8 @@ def _tails(current: Session, job: Job, wanted: Wanted, known: dict[str, Tail]) -
     for one in wanted.choose(current.client.attempts(job["id"])):
         if one["state"] != "QUEUED" and one["id"] not in known:
             mark = f"{one_line(one['step'])}/{one['item']} | " if is_marked else ""
-            known[one["id"]] = Tail(one["id"], mark)
+            about = {"step": one["step"], "item": one["item"], "attempt": one["id"]} if current.screen.is_json else None
+            known[one["id"]] = Tail(one["id"], mark, about)
 
 
 def _print(current: Session, job: Job, wanted: Wanted) -> int:

@@ -1,21 +1,28 @@
 """cancel, retry, resubmit, rerun-items."""
 
+from __future__ import annotations
+
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from api_app.client import lookup, params
+from api_app.client import completing, lookup, params
 from api_app.client.errors import EsteiraError, RequestError
+from api_app.client.exit_codes import ExitCode
 from api_app.client.following import follow
-from api_app.client.options import Connection, as_json, connection, pair, watch
+from api_app.client.options import Connection, as_json, connection, examples, pair, watch
 from api_app.client.options import params as params_option
 from api_app.client.screen.words import count
 from api_app.client.session import Session, session
-from api_app.client.shapes import FINISHED, Job
+from api_app.client.states import FINISHED
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import Job
 
 
-@click.command
-@click.argument("jobs", metavar="JOB...", nargs=-1, required=True)
+@click.command(epilog=examples("esteira cancel last", "esteira cancel 0f3a91c2 77b0c1de --yes"))
+@click.argument("jobs", metavar="JOB...", nargs=-1, required=True, shell_complete=completing.jobs)
 @click.option("--yes", "-y", "is_sure", is_flag=True, help="Do not ask, even for several jobs.")
 @as_json
 @connection
@@ -29,7 +36,7 @@ def cancel(connected: Connection, *, jobs: tuple[str, ...], is_sure: bool, is_js
         answers, faults = _cancel_all(current, found)
         if is_json:
             current.screen.json(answers)
-    return max((fault.exit_code for fault in faults), default=0)
+    return max((fault.exit_code for fault in faults), default=ExitCode.DONE)
 
 
 def confirm(question: str) -> None:
@@ -46,7 +53,7 @@ def _cancel_all(current: Session, jobs: list[str]) -> tuple[list[Job], list[Este
             job = current.client.cancel(job_id)
         except EsteiraError as fault:
             # One that has ended already must not keep the others alive.
-            current.screen.note(f"{job_id}: {fault}")
+            current.screen.fault(fault, job_id, job=job_id)
             faults.append(fault)
             continue
         answers.append(job)
@@ -55,8 +62,8 @@ def _cancel_all(current: Session, jobs: list[str]) -> tuple[list[Job], list[Este
     return answers, faults
 
 
-@click.command
-@click.argument("job")
+@click.command(epilog=examples("esteira retry last --watch"))
+@click.argument("job", shell_complete=completing.jobs)
 @watch
 @as_json
 @connection
@@ -68,10 +75,16 @@ def retry(connected: Connection, *, job: str, is_watched: bool, is_json: bool) -
         return follow(current, again, is_watched=is_watched)
 
 
-@click.command
-@click.argument("job")
+@click.command(
+    epilog=examples(
+        "esteira resubmit last -p sample_rows=1000", "esteira resubmit 0f3a91c2 --pipeline tabular-profile@1.1.0"
+    )
+)
+@click.argument("job", shell_complete=completing.jobs)
 @params_option
-@click.option("--pipeline", metavar="NAME[@VERSION]", help="Another pipeline or version.")
+@click.option(
+    "--pipeline", shell_complete=completing.pipelines, metavar="NAME[@VERSION]", help="Another pipeline or version."
+)
 @watch
 @as_json
 @connection
@@ -108,8 +121,11 @@ def _changed(
     return kept | params.parse(given, wanted["params"], wanted["name"])
 
 
-@click.command("rerun-items")
-@click.argument("job")
+@click.command(
+    "rerun-items",
+    epilog=examples("esteira rerun-items last", "esteira rerun-items last --step convert --item 3 --item 8"),
+)
+@click.argument("job", shell_complete=completing.jobs)
 @click.option("--step", metavar="STEP", help="Only items of this step.")
 @click.option("--item", "items", type=int, multiple=True, metavar="N", help="Only this item. Repeatable.")
 @watch

@@ -1,23 +1,30 @@
 """The command `pipelines`."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from api_app.client import lookup
-from api_app.client.options import Connection, as_json, connection
+from api_app.client import completing, lookup
+from api_app.client.options import Connection, as_json, connection, examples
 from api_app.client.params import allowed
 from api_app.client.screen.neutral import one_line
-from api_app.client.screen.screen import Screen
 from api_app.client.screen.words import localized, size
 from api_app.client.session import session
-from api_app.client.shapes import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from api_app.client.contract.shapes import Pipeline
+    from api_app.client.screen.screen import Screen
 
 
-@click.command
-@click.argument("name", required=False)
+@click.command(
+    epilog=examples("esteira pipelines", "esteira pipelines tabular-profile", "esteira pipelines inspect@1.0.0 --json")
+)
+@click.argument("name", required=False, shell_complete=completing.pipelines)
 @connection
 @as_json
 @click.pass_obj

@@ -1,28 +1,39 @@
 """The command `run`."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from api_app.client import lookup, params, sending
-from api_app.client.errors import EXIT_INTERRUPTED
+from api_app.client import completing, lookup, params, sending
+from api_app.client.exit_codes import ExitCode
 from api_app.client.following import follow
 from api_app.client.inputs import Found, Input, accepted, collect, require_some
-from api_app.client.options import SPAN, Connection, as_json, connection, pair, watch
+from api_app.client.options import SPAN, Connection, as_json, connection, examples, pair, watch
 from api_app.client.options import params as params_option
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.words import count
 from api_app.client.session import Session, session
-from api_app.client.shapes import File, Job
 from api_app.client.uploads.outgoing import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api_app.client.contract.shapes import File, Job
 
 MOST_NAMED = 3
 
 
-@click.command
-@click.argument("pipeline")
+@click.command(
+    epilog=examples(
+        "esteira run inspect photo.jpg --watch",
+        "esteira run tabular-profile sales.csv -p sample_rows=500 --label batch=7",
+        "esteira run image-set photos/ --download out --deadline 2h",
+    )
+)
+@click.argument("pipeline", shell_complete=completing.pipelines)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @params_option
 @click.option("--name", help="Name of the job, to find it again.")
@@ -93,7 +104,7 @@ def _submit(
         return current.client.submit(wanted, [file["id"] for file in uploaded], params=values or None, **about)
     except KeyboardInterrupt:
         current.screen.note("Stopped before the job was submitted: nothing runs.")
-        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
 
 
 def _tell_left_out(current: Session, left_out: Sequence[Input], pipeline: str) -> None:

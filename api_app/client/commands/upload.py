@@ -1,27 +1,39 @@
 """The commands `upload` and `uploads`."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from api_app.client import lookup, sending
-from api_app.client.errors import EXIT_FAILED, EXIT_SUCCEEDED, RequestError
+from api_app.client.errors import RequestError
+from api_app.client.exit_codes import ExitCode
 from api_app.client.inputs import Found, collect, require_some
-from api_app.client.options import Connection, as_json, connection
+from api_app.client.options import Connection, Listing, as_json, connection, examples
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.words import ago, short, size, until
 from api_app.client.session import Session, session
-from api_app.client.shapes import Upload
 from api_app.client.uploads.outgoing import Outcome, Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api_app.client.contract.shapes import Upload
 
 STDIN = Path("-")
 MOST_SHOWN = 20
 
 
-@click.command
+@click.command(
+    epilog=examples(
+        "esteira upload big.tif photos/ '*.csv'",
+        "esteira upload photos/ --workspace lab --path 2026/nov",
+        "pg_dump shop | esteira upload - --name shop.sql",
+    )
+)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--workspace", metavar="SLUG", help="Workspace to upload to, when you are in several.")
 @click.option("--path", "folder", metavar="FOLDER", default="", help="Folder to put them in there, like photos/2026.")
@@ -94,7 +106,7 @@ def _tell(current: Session, outcomes: Sequence[Outcome], found: Found) -> int:
     elif files and len(files) <= MOST_SHOWN:
         sending.table(current.screen, files)
     sending.tell_sent(current.screen, outcomes)
-    return EXIT_FAILED if sending.tell_failed(current.screen, outcomes, found) else EXIT_SUCCEEDED
+    return ExitCode.FAILED if sending.tell_failed(current.screen, outcomes, found) else ExitCode.DONE
 
 
 def _answer(outcomes: Sequence[Outcome], found: Found) -> dict[str, Any]:
@@ -106,13 +118,15 @@ def _answer(outcomes: Sequence[Outcome], found: Found) -> dict[str, Any]:
     }
 
 
-@click.group
+@click.group(cls=Listing)
 def uploads() -> None:
     """List uploads that are unfinished, or abort them."""
 
 
-@uploads.command("list")
-@click.option("--limit", "-n", type=click.IntRange(min=1), default=20, show_default=True, help="How many at most.")
+@uploads.command("list", epilog=examples("esteira uploads", "esteira uploads list --json"))
+@click.option(
+    "--limit", "-n", type=click.IntRange(min=1), metavar="N", default=20, show_default=True, help="How many at most."
+)
 @as_json
 @connection
 @click.pass_obj
@@ -153,7 +167,7 @@ def _list(current: Session, found: Sequence[Upload]) -> None:
     current.screen.say("\nGo on with one: run the same command again. Give one up: esteira uploads abort UPLOAD")
 
 
-@uploads.command
+@uploads.command(epilog=examples("esteira uploads abort 0f3a91c2", "esteira uploads abort --all"))
 @click.argument("uploads", metavar="UPLOAD...", nargs=-1)
 @click.option("--all", "is_all", is_flag=True, help="All of your unfinished uploads.")
 @as_json

@@ -7,9 +7,10 @@ from typing import Any
 import click
 import httpx
 
-from api_app.client import lookup, signatures, verifying
-from api_app.client.errors import EXIT_FAILED, EXIT_SUCCEEDED, LocalFileError, UnreachableError
-from api_app.client.options import Connection, as_json, connection
+from api_app.client import completing, lookup, signatures, verifying
+from api_app.client.errors import LocalFileError, UnreachableError
+from api_app.client.exit_codes import ExitCode
+from api_app.client.options import Connection, as_json, connection, examples
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen
 from api_app.client.screen.words import count
@@ -17,9 +18,20 @@ from api_app.client.session import Session, session
 from api_app.client.verifying import Verdict
 
 
-@click.command
+@click.command(
+    epilog=examples(
+        "esteira verify results.zip",
+        "esteira verify out/ --job 0f3a91c2",
+        "esteira verify results.zip --keys https://esteira.example.org/api/v1/signing-keys",
+    )
+)
 @click.argument("target", metavar="DIR|ZIP|JOB")
-@click.option("--job", metavar="JOB", help="Take the manifest of this job, where DIR or ZIP has none.")
+@click.option(
+    "--job",
+    shell_complete=completing.jobs,
+    metavar="JOB",
+    help="Take the manifest of this job, where DIR or ZIP has none.",
+)
 @click.option(
     "--keys",
     metavar="FILE|URL",
@@ -136,7 +148,7 @@ def _tell(screen: Screen, statement: Mapping[str, Any], key: signatures.Key, ver
         about = {"ok": is_good, "key": key.id, "statement": statement}
         found = {"good": verdict.good, "changed": verdict.changed, "missing": verdict.missing}
         screen.json(about | found | {"unsigned": verdict.unsigned})
-        return EXIT_SUCCEEDED if is_good else EXIT_FAILED
+        return ExitCode.DONE if is_good else ExitCode.FAILED
     job, definition = _job_of(statement), statement["predicate"]["buildDefinition"]["externalParameters"]
     builder = statement["predicate"]["runDetails"]["builder"]["id"]
     screen.say(
@@ -152,4 +164,4 @@ def _tell(screen: Screen, statement: Mapping[str, Any], key: signatures.Key, ver
     wrong = len(verdict.changed) + len(verdict.unsigned) + (0 if partial else len(verdict.missing))
     good = f"{count(len(verdict.good), 'file')} {'is' if len(verdict.good) == 1 else 'are'} as signed"
     screen.say(f"{good}." if is_good else f"{good}, {wrong:,} not. Do not trust them; fetch them anew.")
-    return EXIT_SUCCEEDED if is_good else EXIT_FAILED
+    return ExitCode.DONE if is_good else ExitCode.FAILED

@@ -1,7 +1,9 @@
 """A job while it runs: a moving picture on a terminal, one line for each change elsewhere."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -12,7 +14,11 @@ from rich.text import Text
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen, styled
 from api_app.client.screen.words import count, duration, localized, short, state, waiting
-from api_app.client.shapes import Job, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from api_app.client.contract.shapes import Job, Step
 
 BAR_WIDTH, TITLE_WIDTH = 20, 32
 

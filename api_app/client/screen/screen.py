@@ -1,19 +1,24 @@
 """Where the command writes: answers on stdout, everything about the way there on stderr."""
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleDimensions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from api_app.client import faults
+from api_app.client.errors import EsteiraError
 from api_app.client.screen.neutral import one_line, wrapped
 from api_app.client.screen.words import STYLES
 
 ENDLESS = 10_000
+GAP = 2
 SAME_AGAIN_S = 5.0
 
 
@@ -41,6 +46,13 @@ class Screen:
         self._last_note = (sentence, time.monotonic())
         _print(self.err, sentence)
 
+    def fault(self, fault: EsteiraError, about: str, **named: Any) -> None:
+        """One of several things went wrong, and the others go on."""
+        if self.is_json:
+            faults.write(faults.problem_of(fault, **named))
+        else:
+            self.note(f"{about}: {fault}")
+
     def json(self, value: Any) -> None:
         # ASCII only, so that no string in it can reach the terminal as anything but letters.
         sys.stdout.write(json.dumps(value, separators=(",", ":")) + "\n")
@@ -49,7 +61,14 @@ class Screen:
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
         if self.is_json:
             return
-        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+        cells = [[styled(cell) for cell in row] for row in rows]
+        widths = [
+            max(cell_len(name), *(row[number].cell_len for row in cells)) if cells else cell_len(name)
+            for number, name in enumerate(columns)
+        ]
+        # The last column gives way to a narrow window, and the id in the first is of no use in pieces.
+        room = self.out.width - sum(widths[:-1]) - GAP * (len(columns) - 1)
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, GAP, 0, 0))
         for number, column in enumerate(columns):
             is_last = number == len(columns) - 1
             table.add_column(
@@ -57,10 +76,11 @@ class Screen:
                 justify="right" if column in right else "left",
                 overflow="ellipsis",
                 no_wrap=True,
-                min_width=None if is_last else len(column),
+                min_width=widths[0] if number == 0 else None if is_last else len(column),
+                max_width=max(room, 1) if is_last else None,
             )
-        for row in rows:
-            table.add_row(*(styled(cell) for cell in row))
+        for row in cells:
+            table.add_row(*row)
         self.out.print(table)
 
 
@@ -70,8 +90,15 @@ def _print(console: Console, content: RenderableType) -> None:
     console.print(told, soft_wrap=True)
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError  # rich would end the process with 1, which here means "the job failed"
+
+
 def _console(stream: Any) -> Console:
-    console = Console(file=stream, markup=False, emoji=False, highlight=False)
+    console = _Console(file=stream, markup=False, emoji=False, highlight=False)
+    if console.is_dumb_terminal:
+        console.size = ConsoleDimensions(*shutil.get_terminal_size())  # rich takes 80 for granted there
     if not console.is_terminal:
         # What reads a pipe has no width: nothing may be cut off or broken there.
         console.width = ENDLESS

@@ -1,13 +1,20 @@
 """How a job ended, and what to do next."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from api_app.client.screen.neutral import one_line
 from api_app.client.screen.screen import Screen, styled
 from api_app.client.screen.words import WHOSE_FAULT, between, cost, count, localized, short, size, state, waiting
-from api_app.client.shapes import FINISHED, Attempt, File, Job
+from api_app.client.states import FINISHED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api_app.client.contract.shapes import Attempt, File, Job
 
 MOST_FAILURES, MOST_FILES = 5, 10
 

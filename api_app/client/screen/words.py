@@ -1,10 +1,13 @@
 """Numbers, times and states in words."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from api_app.client.shapes import Job
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import Job, JobBrief, JobListed
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 KIB = 1024
@@ -107,7 +110,7 @@ def _time(moment: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def state(job: Job) -> str:
+def state(job: Job | JobBrief | JobListed) -> str:
     return "canceling" if job["canceling"] and not job["finished_at"] else job["state"]
 
 

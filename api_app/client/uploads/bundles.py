@@ -6,9 +6,9 @@ from typing import Final
 
 import httpx
 
-from api_app.client.errors import EsteiraError
+from api_app.client.errors import EsteiraError, StoppedError
 from api_app.client.problems import json_body
-from api_app.client.uploads.calls import Calls, StoppedError
+from api_app.client.uploads.calls import Calls
 from api_app.client.uploads.parts import Part
 
 MOST_FILES: Final = 250

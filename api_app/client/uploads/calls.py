@@ -1,19 +1,25 @@
 """The calls of the upload resource. All of them may be repeated, so they go on until they get through."""
 
+from __future__ import annotations
+
 import math
 import secrets
 import threading
-from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import httpx
 
-from api_app.client.errors import EsteiraError, FileChangedError, ProblemError, UploadEndedError
+from api_app.client.errors import EsteiraError, FileChangedError, ProblemError, StoppedError, UploadEndedError
 from api_app.client.problems import json_body, retry_after_s
-from api_app.client.shapes import File, Me, SignedPart, Upload, UploadConfig
-from api_app.client.transport import Patience, Repeat, Transport
+from api_app.client.trying import Patience, Repeat
 from api_app.client.uploads.lines import Lines
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from api_app.client.contract.shapes import Config, File, Me, Put, Upload
+    from api_app.client.transport import Transport
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 ASK_AGAIN_S = 2.0
@@ -25,23 +31,14 @@ BRIEFLY: Final = {"Prefer": "return=minimal"}
 type Json = dict[str, Any]
 
 
-class StoppedError(Exception):
-    """The person pressed Ctrl-C, or the caller gave up: whatever runs ends at its next step."""
-
-
 class Stubborn(Patience):
     """Without end while the platform has been there: it restarts, and hours of sending must not be lost to that."""
 
     def __init__(self, stopped: threading.Event) -> None:
-        super().__init__(first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
-        self._stopped = stopped
+        super().__init__(stopped, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
 
     def budget_s(self, usual_s: float) -> float:  # noqa: ARG002 - the base class's signature
         return math.inf
-
-    def sleep(self, pause_s: float) -> None:
-        if self._stopped.wait(pause_s):
-            raise StoppedError
 
     def next_s(self, at_least_s: float) -> float:
         return self.pause(at_least_s=at_least_s, within_s=math.inf) or 0.0
@@ -56,17 +53,19 @@ class Calls:
         self.checksums: list[str] = []
 
     def __enter__(self) -> Self:
+        self.transport.stops.add(self.stop)
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.transport.stops.discard(self.stop)
         self.lines.close()
 
     def stop(self) -> None:
         self.stopped.set()
         self.lines.cut()
 
-    def config(self) -> UploadConfig:
-        found = cast("UploadConfig", self._ask("GET", "uploads/config"))
+    def config(self) -> Config:
+        found = cast("Config", self._ask("GET", "uploads/config"))
         self.checksums = found["checksums"]
         return found
 
@@ -87,14 +86,14 @@ class Calls:
                 raise
             raise UploadEndedError("The platform does not know the upload any more.", state="gone") from problem
 
-    def sign(self, upload_id: str, parts: Sequence[Json]) -> list[SignedPart]:
+    def sign(self, upload_id: str, parts: Sequence[Json]) -> list[Put]:
         try:
             answer = self._ask("POST", f"uploads/{upload_id}/parts", json={"parts": list(parts)})
         except ProblemError as problem:
             if problem.status in MOVED:
                 self.open_upload(upload_id)
             raise
-        return cast("list[SignedPart]", answer["parts"])
+        return cast("list[Put]", answer["parts"])
 
     def open_upload(self, upload_id: str) -> Upload:
         """Its state now. Raises UploadEndedError when it takes no more bytes."""

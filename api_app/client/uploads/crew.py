@@ -1,18 +1,23 @@
 """What all files of one call share: the threads that send, and how much may be signed before it is sent."""
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
-from typing import Final, Self
+from __future__ import annotations
 
-from api_app.client.errors import EsteiraError
-from api_app.client.shapes import File
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, Self
+
+from api_app.client.errors import EsteiraError, StoppedError
 from api_app.client.uploads.bundles import bundles, send_bundle
-from api_app.client.uploads.calls import Calls, StoppedError, new_key
-from api_app.client.uploads.known import Known
+from api_app.client.uploads.calls import Calls, new_key
 from api_app.client.uploads.outgoing import Outcome, Outgoing, Watch
 from api_app.client.uploads.parts import Meter, Part, PartSender
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+
+    from api_app.client.contract.shapes import File
+    from api_app.client.uploads.known import Known
 
 FILES_AT_ONCE: Final = 4
 """Large files, or groups of small ones, that are read, begun and completed at a time."""

@@ -4,13 +4,17 @@ Only what is one's own, in this workspace, of the last day, still there, and of 
 wants it twice says so.
 """
 
+from __future__ import annotations
+
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from api_app.client import crc64
-from api_app.client.shapes import File, Upload
-from api_app.client.uploads.calls import Calls
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import File, Upload
+    from api_app.client.uploads.calls import Calls
 
 RECENT: Final = timedelta(days=1)
 FEW: Final = 8

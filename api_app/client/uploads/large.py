@@ -1,18 +1,21 @@
 """One file in parts: hashed, signed a few ahead, sent in parallel; what has arrived before is only hashed."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Final
 
 from api_app.client import crc64
 from api_app.client.errors import EsteiraError, FileChangedError, ProblemError, UploadEndedError
-from api_app.client.shapes import File, Upload
 from api_app.client.uploads.calls import file_of
-from api_app.client.uploads.crew import Crew
 from api_app.client.uploads.known import is_same
 from api_app.client.uploads.outgoing import DiskFile, Outcome, Outgoing
 from api_app.client.uploads.parts import Part, ranges
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from api_app.client.contract.shapes import File, Upload
+    from api_app.client.uploads.crew import Crew
 
 ROUNDS: Final = 3
 OVER: Final = frozenset({"expired", "gone"})

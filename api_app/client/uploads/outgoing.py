@@ -1,5 +1,7 @@
 """What is sent, and what became of it."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 import re
@@ -8,12 +10,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from api_app.client import crc64
 from api_app.client.errors import EsteiraError, FileChangedError, LocalFileError, RequestError
 from api_app.client.progress import CHUNK, Progress
-from api_app.client.shapes import File
+
+if TYPE_CHECKING:
+    from api_app.client.contract.shapes import File
 
 LONGEST_FINGERPRINT: Final = 255
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
@@ -30,6 +34,10 @@ class Outgoing:
     source: Path | Stream
     name: str = ""
     path: str = ""
+
+    @classmethod
+    def of(cls, item: str | Path | Outgoing) -> Outgoing:
+        return item if isinstance(item, Outgoing) else cls(Path(item))
 
     @property
     def is_stream(self) -> bool:
@@ -68,6 +76,11 @@ class Outcome:
     file: File | None = None
     fault: EsteiraError | None = None
     was_there: bool = False
+
+    def required(self) -> File:
+        if self.file is None:
+            raise self.fault or AssertionError(self)
+        return self.file
 
 
 class Watch:

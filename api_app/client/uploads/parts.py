@@ -1,22 +1,27 @@
 """One part on its way: sent, and sent again, until the platform has it or says never."""
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import httpx
 
 from api_app.client import crc64
-from api_app.client.errors import EsteiraError, FileChangedError
-from api_app.client.shapes import SignedPart
-from api_app.client.uploads.calls import Calls, StoppedError, Stubborn
+from api_app.client.errors import EsteiraError, FileChangedError, StoppedError
+from api_app.client.uploads.calls import Calls, Stubborn
 from api_app.client.uploads.verdicts import Answer, Verdict, read_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from api_app.client.contract.shapes import Put
 
 FRESH_S: Final = 600
 """A signed address lives for 15 minutes; one that waited longer than this is asked for anew before a byte is sent."""
@@ -65,13 +70,13 @@ class Part:
     is_unsized: bool = False
     crc: int = crc64.EMPTY
     is_read: bool = False
-    signed: SignedPart | None = None
+    signed: Put | None = None
     signed_at: float = 0
 
     def read(self) -> None:
         self.crc, self.is_read = self.content.crc(self.offset, self.length), True
 
-    def sign(self, signed: SignedPart) -> None:
+    def sign(self, signed: Put) -> None:
         self.signed, self.signed_at = signed, time.monotonic()
 
     def asked(self, checksums: Sequence[str]) -> dict[str, Any]:
@@ -132,7 +137,7 @@ class PartSender:
             sent.take_back()
         return answer
 
-    def _fresh(self, part: Part) -> SignedPart:
+    def _fresh(self, part: Part) -> Put:
         if part.signed is None or time.monotonic() - part.signed_at > FRESH_S:
             (signed,) = self._calls.sign(part.upload_id, [part.asked(self._calls.checksums)])
             part.sign(signed)

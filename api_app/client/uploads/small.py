@@ -1,21 +1,26 @@
 """Small files by the hundred: begun in one call, a PUT each, completed in one call."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from __future__ import annotations
+
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from api_app.client import crc64
 from api_app.client.errors import EsteiraError, FileChangedError, UploadEndedError
 from api_app.client.problems import error_of
-from api_app.client.shapes import Upload
 from api_app.client.uploads.calls import CHECKSUM, MOVED, file_of
-from api_app.client.uploads.crew import Crew
 from api_app.client.uploads.known import is_same
 from api_app.client.uploads.large import OVER, send_file
 from api_app.client.uploads.outgoing import DiskFile, Outcome, Outgoing
 from api_app.client.uploads.parts import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from api_app.client.contract.shapes import Upload
+    from api_app.client.uploads.crew import Crew
 
 SMALL: Final = 16 << 20
 """Up to here one part is enough."""

@@ -1,8 +1,9 @@
 """What can be read only once, such as standard input: each part is held in memory until the platform has it."""
 
+from __future__ import annotations
+
 import itertools
 import threading
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -10,14 +11,16 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from api_app.client import crc64
 from api_app.client.errors import EsteiraError, LocalFileError, RequestError
 from api_app.client.progress import CHUNK
-from api_app.client.shapes import File, Upload, UploadConfig
 from api_app.client.uploads.calls import file_of, new_key
-from api_app.client.uploads.crew import Crew
 from api_app.client.uploads.outgoing import Outcome, Outgoing, Stream
 from api_app.client.uploads.parts import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from concurrent.futures import Future
+
+    from api_app.client.contract.shapes import Config, File, Upload
+    from api_app.client.uploads.crew import Crew
 
 PART: Final = 16 << 20
 HELD: Final = 3
@@ -53,7 +56,7 @@ def _chunks(stream: Stream) -> Iterable[bytes]:
     return stream if read is None else iter(lambda: cast("bytes", read(CHUNK)), b"")
 
 
-def send_stream(crew: Crew, item: Outgoing, config: UploadConfig) -> Outcome:
+def send_stream(crew: Crew, item: Outgoing, config: Config) -> Outcome:
     crew.watch.began(item, None)
     try:
         return crew.ended(Outcome(item, _Stream(crew, item, config).send()))
@@ -62,7 +65,7 @@ def send_stream(crew: Crew, item: Outgoing, config: UploadConfig) -> Outcome:
 
 
 class _Stream:
-    def __init__(self, crew: Crew, item: Outgoing, config: UploadConfig) -> None:
+    def __init__(self, crew: Crew, item: Outgoing, config: Config) -> None:
         self._crew, self._item, self._most = crew, item, config["max_parts"]
         self._name = item.checked_name()
         self._meter = crew.meter(item)

@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 
 from api_app.client.problems import problem_of, retry_after_s
-from api_app.client.transport import PASSING
+from api_app.client.trying import PASSING
 
 _DAMAGED: Final = frozenset({"checksum_mismatch", "BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch"})
 _EXPIRED: Final = frozenset({"signature_expired", "ExpiredToken", "RequestExpired"})

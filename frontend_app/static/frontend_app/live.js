@@ -6,6 +6,9 @@
   const main = document.querySelector("[data-live-url]");
   if (!main) return;
   const POLL_MS = 3000;
+  const GROW_MS = 5000;
+  const PATIENCE_MS = 4000;
+  const banner = document.getElementById("live-away");
   const light = document.querySelector("[data-live-status]");
   const drawn = new Map(); // what the server last said, by id: scripts change the page afterwards
   for (const part of main.querySelectorAll("[data-live]")) drawn.set(part.id, part.outerHTML);
@@ -14,6 +17,7 @@
   let isStale = false;
   let failures = 0;
   let poll = null;
+  let away = null; // since when nothing was heard; then what is shown may be old, and the page says so
 
   function isOpen(part) {
     return Array.from(part.querySelectorAll("details[open]"), (node) => node.id).filter(Boolean);
@@ -52,12 +56,26 @@
     try {
       const answer = await fetch(main.dataset.liveUrl + location.search, { credentials: "same-origin" });
       if (answer.redirected || answer.status === 403 || answer.status === 404) location.reload();
-      else if (answer.ok) draw(await answer.text());
+      else if (answer.ok) {
+        draw(await answer.text());
+        heard();
+      } else lost();
     } catch {
-      // The network is away: the poll or the next socket tries again.
+      lost(); // the poll or the next socket tries again
     }
     isBusy = false;
     if (isStale) refresh();
+  }
+
+  function heard() {
+    away = null;
+    if (banner) banner.hidden = true;
+  }
+
+  // A restart of a second is nobody's business; what lasts is said, until the page shows the truth again.
+  function lost() {
+    away ??= Date.now();
+    setTimeout(() => { if (banner && away !== null && Date.now() - away >= PATIENCE_MS) banner.hidden = false; }, PATIENCE_MS + 50);
   }
 
   function show(isLive) {
@@ -67,6 +85,7 @@
     }
     clearInterval(poll);
     poll = isLive ? null : setInterval(refresh, POLL_MS);
+    if (!isLive) lost();
   }
 
   function connect() {
@@ -91,6 +110,8 @@
     });
   }
 
+  // What grows with time alone, such as the bar of an attempt that says nothing, is drawn anew now and then.
+  setInterval(() => { if (main.querySelector("[data-growing]")) refresh(); }, GROW_MS);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && isStale) refresh(); });
   if (main.dataset.liveSocket) connect();
   else show(false);

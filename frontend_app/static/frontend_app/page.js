@@ -47,6 +47,9 @@
   setInterval(tellTimes, 30000);
   document.addEventListener("esteira:swapped", tell);
 
+  // On a phone the bar is wider than the screen: where one is, is in sight.
+  document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // A button with data-confirm asks first; without this script it simply does what it says.
   const dialog = document.getElementById("confirm");
   let asked = null;

@@ -54,6 +54,8 @@ job = Job.objects.filter(state="SUCCEEDED").order_by("-id").first()
 terms = Terms(days=7, name="For the reviewers", has_manifest=True), Terms(days=1, password="a long password")
 said = [create_share(user=admin, job=job, terms=one)[1] for one in terms]
 (Path(settings.ESTEIRA_HOME) / "links").write_text(chr(10).join(said))
+from project.management.demo_rows import survey
+survey(admin, job.workspace, job.inputs.first())
 hook, _ = create_webhook(user=admin, url="https://example.org/hook?key=1", description="Tells the lab's chat")
 send_test(endpoint=hook)
 """
@@ -133,7 +135,7 @@ def _await_password(up: subprocess.Popen[bytes], said: Path) -> str:
 
 
 def _demo_jobs(home: Path, env: dict[str, str]) -> None:
-    """One that fails on its input, one with failed items, one that runs, one that waits for room."""
+    """One that fails on its input, one with failed items, one that runs, one that waits, one of ten thousand items."""
     folder = home / "demo"
     folder.mkdir()
     (folder / "broken.pdf").write_bytes(b"%PDF-1.7\nnot really\n")
@@ -157,11 +159,12 @@ def _demo_jobs(home: Path, env: dict[str, str]) -> None:
 def pages_now() -> dict[str, str]:
     """Name to path: every page, with one job of each state that there is."""
     pages = {
-        "home": "/", "jobs": "/jobs/", "jobs-none": "/jobs/?state=TIMED_OUT", "jobs-wrong": "/jobs/?q=colour:red",
+        "home": "/", "job-new": "/jobs/new/",
+        "jobs": "/jobs/", "jobs-none": "/jobs/?state=TIMED_OUT", "jobs-wrong": "/jobs/?q=colour:red",
         "jobs-filtered": "/jobs/?q=state:ended", "bulk": "/jobs/all/resubmit/?q=state:ended", "files": "/files/",
         "files-deleted": "/files/deleted/", "files-going": "/files/?going=soon", "usage": "/files/usage/",
         "pipelines": "/pipelines/", "tokens": "/tokens/", "tokens-service": "/service-accounts/",
-        "webhooks": "/webhooks/", "api-docs": "/docs/api/",
+        "webhooks": "/webhooks/", "design": "/design/", "api-docs": "/docs/api/",
         "api-docs-one": "/docs/api/#submit_job", "missing": "/nothing/here/",
     }  # fmt: skip
     for state in JobState:
@@ -183,10 +186,18 @@ def pages_now() -> dict[str, str]:
     with suppress(FileNotFoundError):
         links = (settings.ESTEIRA_HOME / "links").read_text().split()
         pages |= {f"link-{at}": f"/{link.split('/', 3)[3]}" for at, link in enumerate(links)}
-    pages |= {"admin-jobs": "/admin/orchestration/job/", "admin-storage": "/admin/orchestration/file/storage/"}
+    pages |= _many() | {
+        "admin-jobs": "/admin/orchestration/job/",
+        "admin-storage": "/admin/orchestration/file/storage/",
+    }
     if ApiToken.objects.exists():
         pages["admin-tokens"] = "/admin/orchestration/apitoken/"
     return pages
+
+
+def _many() -> dict[str, str]:
+    job = Job.objects.filter(pipeline_version__pipeline__name="survey").first()
+    return {"job-many": f"/jobs/{job.pk}/"} if job else {}
 
 
 def _browser() -> str:

@@ -1,0 +1,1 @@
+"""The calls and the JSON of docs/openapi.json, written by `make clients`."""

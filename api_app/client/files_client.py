@@ -1,0 +1,105 @@
+"""Uploads, files and results, by a client of a thread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from api_app.client import archives, downloads
+from api_app.client.asker import Asker
+from api_app.client.contract import files, jobs, manifests, uploads
+from api_app.client.progress import Progress, no_progress
+from api_app.client.uploads import fleet
+from api_app.client.uploads.outgoing import Outcome, Outgoing, SingleWatch, Stream, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from api_app.client.contract import shapes
+    from api_app.client.contract.shapes import (
+        File,
+        Upload,
+    )
+
+
+class FilesClient(Asker):
+    def upload(
+        self,
+        source: str | Path | Stream,
+        *,
+        name: str = "",
+        path: str = "",
+        workspace: str | None = None,
+        max_parallel: int | None = None,
+        progress: Progress = no_progress,
+    ) -> File:
+        """A file on disk, an open file, or anything that gives bytes; `path` is its folder there, like photos/2026.
+
+        A file on disk that was cut off, by whatever, goes on where it stopped when it is uploaded again.
+        """
+        item = Outgoing(Path(source) if isinstance(source, str) else source, name, path)
+        watch = SingleWatch(progress)
+        (outcome,) = self.upload_many([item], workspace=workspace, max_parallel=max_parallel, watch=watch)
+        return outcome.required()
+
+    def upload_many(
+        self,
+        items: Iterable[str | Path | Outgoing],
+        *,
+        workspace: str | None = None,
+        max_parallel: int | None = None,
+        watch: Watch | None = None,
+        again: bool = True,
+    ) -> list[Outcome]:
+        """Any number, `max_parallel` connections in all. Of each, in order, its file or what went wrong.
+
+        With `again=False` a file that you uploaded within the last day, and that is still there, is not sent again.
+        """
+        return fleet.upload_many(
+            self._transport,
+            [Outgoing.of(item) for item in items],
+            workspace=workspace,
+            max_parallel=max_parallel,
+            watch=watch,
+            again=again,
+        )
+
+    def uploads(self, *, state: shapes.UploadState | None = "open", limit: int | None = None) -> Iterator[Upload]:
+        """My own, newest first; the open ones are unfinished."""
+        return self.each(uploads.list_uploads(state=state), limit=limit)
+
+    def show_upload(self, upload_id: str) -> Upload:
+        return self.ask(uploads.show_upload(upload_id))
+
+    def abort_upload(self, upload_id: str) -> None:
+        """What has arrived of it is deleted, its room is free. Any number of times."""
+        self.ask(uploads.abort_upload(upload_id))
+
+    def files(self, *, limit: int | None = None) -> Iterator[File]:
+        return self.each(files.list_files(), limit=limit)
+
+    def fetch(self, place: downloads.Place, folder: Path, *, progress: Progress = no_progress) -> Path:
+        """One of the places of `downloads.plan`. An interrupted fetch goes on where it stopped."""
+        return downloads.fetch(self._transport, place, folder, progress)
+
+    def download_results(self, job_id: str, folder: Path, *, progress: Progress = no_progress) -> list[Path]:
+        return downloads.fetch_all(self._transport, self.results(job_id), folder, progress)
+
+    def download_archive(self, job_id: str, target: Path, *, progress: Progress = no_progress) -> Path:
+        """All results of a job as one ZIP. An interrupted fetch goes on where it stopped."""
+        return archives.fetch_archive(self._transport, job_id, target, progress)
+
+    def open_file(self, file_id: str) -> BinaryIO:
+        """Its bytes as a stream; the caller closes it."""
+        return downloads.opened(self._transport, file_id)
+
+    def manifest(self, job_id: str) -> bytes:
+        """The signed record of a finished job: a DSSE envelope. `signatures.opened` checks it."""
+        return self.ask(manifests.show_manifest(job_id).raw())
+
+    def signing_keys(self) -> str:
+        """A JSON Web Key Set with every key that has signed there."""
+        return self.ask(manifests.list_signing_keys().raw()).decode()
+
+    def results(self, job_id: str) -> list[File]:
+        return list(self.each(jobs.list_results(job_id)))

@@ -1,0 +1,3 @@
+"""What the contract's words mean to whoever waits."""
+
+FINISHED = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "TIMED_OUT"})

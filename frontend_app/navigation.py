@@ -1,0 +1,31 @@
+"""Which entry of the bar is lit on which page: pages that are not named here light the entry of their own name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SECTIONS: Final = {
+    "job-detail": "job-list",
+    "attempt-detail": "job-list",
+    "job-share": "job-list",
+    "bulk-preview": "job-list",
+    "bulk-detail": "job-list",
+    "file-detail": "file-list",
+    "file-deleted": "file-list",
+    "usage": "file-list",
+    "pipeline-detail": "pipeline-list",
+    "webhook-detail": "webhook-list",
+    "webhook-rotate": "webhook-list",
+    "webhook-edit": "webhook-list",
+    "delivery-detail": "webhook-list",
+    "token-rotate": "token-list",
+    "service-account-list": "token-list",
+    "service-account": "token-list",
+}
+
+
+def lit(at: str, entry: str) -> str:
+    """For `aria-current`: "page" on the entry's own page, "true" on those below it, else ""."""
+    if at == entry:
+        return "page"
+    return "true" if SECTIONS.get(at) == entry else ""

@@ -1,0 +1,112 @@
+"""The start of a workspace: what runs, what waits and why, what went wrong; and the next steps of a newcomer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from frontend_app.http import Request, page, workspace_of
+from frontend_app.words import WAITING
+from orchestration.models import ApiToken, Job
+from orchestration.models.budget import standing_of
+from orchestration.models.usage import usage_of
+from orchestration.services.progress import progress_of
+from orchestration.states import JOB_FAILED, JOB_UNFINISHED, JobState, Role, WaitingReason
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
+    from django.http import HttpResponse
+
+    from orchestration.models import Workspace
+
+MOST_RUNNING: Final = 8
+MOST_FAILED: Final = 6
+LATELY: Final = timedelta(days=7)
+A_DAY: Final = timedelta(days=1)
+AT_WORK: Final = (JobState.STARTING, JobState.RUNNING)
+IN_LINE: Final = (JobState.WAITING, JobState.QUEUED)
+HEAVY: Final = ("params", "pipeline_version__yaml", "pipeline_version__spec")
+
+
+@require_safe
+def home(request: Request) -> HttpResponse:
+    here = workspace_of(request)
+    if here is None:
+        return page(request, "frontend_app/jobs/may_not.html", {"workspace": None})
+    return page(request, "frontend_app/home.html", _now(request, here) | {"next_steps": _next_steps(request, here)})
+
+
+@require_safe
+def home_live(request: Request) -> HttpResponse:
+    """The part that changes, alone."""
+    here = workspace_of(request)
+    return render(request, "frontend_app/home.html#live", _now(request, here) if here else {})
+
+
+@require_safe
+def home_storage(request: Request) -> HttpResponse:
+    """Counted from rows, which takes a moment where there are millions: so the page does not wait for it."""
+    here = workspace_of(request)
+    usage = usage_of(here) if here else None
+    full = usage.used_bytes / usage.quota_bytes if usage and usage.quota_bytes else None
+    context = {"usage": usage, "full": full, "budget": standing_of(here) if here and settings.PRICES else None}
+    return render(request, "frontend_app/home.html#storage", context)
+
+
+def _now(request: Request, here: Workspace) -> dict[str, Any]:
+    jobs: QuerySet[Job] = Job.objects.visible_to(request.user).filter(workspace=here)
+    shown = jobs.select_related("pipeline_version__pipeline", "created_by").defer(*HEAVY)
+    running = list(shown.filter(state__in=AT_WORK).order_by("-id")[:MOST_RUNNING])
+    progress = progress_of(running)
+    now = timezone.now()
+    failed = shown.filter(state__in=JOB_FAILED, finished_at__gte=now - LATELY)
+    ended = jobs.filter(finished_at__gte=now - A_DAY)
+    return {
+        "running": [(job, progress.get(job.pk, 0.0)) for job in running],
+        "failed": list(failed.order_by("-id")[:MOST_FAILED]),
+        "waiting": _reasons(jobs),
+        "counts": jobs.filter(state__in=JOB_UNFINISHED).aggregate(
+            running=Count("pk", filter=Q(state__in=AT_WORK)), waiting=Count("pk", filter=Q(state__in=IN_LINE))
+        ),
+        "ended": ended.aggregate(
+            failed=Count("pk", filter=Q(state__in=JOB_FAILED)),
+            succeeded=Count("pk", filter=Q(state=JobState.SUCCEEDED)),
+        ),
+        "has_jobs": bool(running) or jobs.exists(),
+    }
+
+
+def _reasons(jobs: QuerySet[Job]) -> list[tuple[str, str, int]]:
+    """Why jobs wait, in words and in the filter's, and how many; what most of them wait for first."""
+    rows = jobs.filter(state__in=IN_LINE).order_by().values_list("waiting_reason").annotate(n=Count("pk"))
+    said = {reason: WAITING[WaitingReason(reason)] for reason, _ in rows if reason}
+    return [(said.get(reason, "A place is about to be free."), reason, n) for reason, n in sorted(rows, key=_by_number)]
+
+
+def _by_number(row: tuple[str, int]) -> int:
+    return -row[1]
+
+
+def _next_steps(request: Request, here: Workspace) -> list[tuple[str, str, str, bool]]:
+    """What is left to be tried by somebody new: title, words, name of the page, done. Empty when all is done."""
+    mine = Job.objects.filter(workspace=here, created_by=request.user)
+    steps = [
+        ("Look at a pipeline", "What it takes, its parameters, what it leaves.", "pipeline-list", mine.exists()),
+        ("Run the first job", "Drop a file, choose a pipeline, submit.", "job-new", mine.exists()),
+        ("Open a result", "A report to read, and files to keep.", "job-list", mine.filter(state="SUCCEEDED").exists()),
+        (
+            "Do it from a program",
+            "A token opens the command and the API.",
+            "token-list",
+            ApiToken.objects.filter(user=request.user).exists(),
+        ),
+    ]
+    if not here.lets(request.user, Role.SUBMITTER):
+        return []
+    return [] if all(done for *_, done in steps) else steps

@@ -1,0 +1,1 @@
+"""What Prometheus would read."""
