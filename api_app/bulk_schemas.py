@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api_app.job_schemas import JobBrief
+from api_app.json_types import AS_NUMBER
 from api_app.schemas import MAX_LABELS, PLAIN, In, Inputs, Label, Labels, Priority, Slug
 from orchestration.search import MOST_LETTERS
 from orchestration.states import BulkAction, BulkOutcome, JobState
@@ -22,7 +23,7 @@ class BulkChoiceIn(In):
 
 
 class BulkIn(BulkChoiceIn):
-    expected: Annotated[int, Field(ge=0)] | None = None
+    expected: Annotated[int, Field(ge=0), AS_NUMBER] | None = None
     """How many jobs the preview counted; with a filter it must be said."""
     set_labels: Labels = {}
     """Of the action `label`; labels that are not named stay."""

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api_app.auth import OPEN, SCOPE
 from api_app.deprecation import DEPRECATED, Notice, mark
+from api_app.errors import MEDIA_TYPE
 from api_app.examples import EXAMPLES, PARAMETERS
+from api_app.examples.form import JSON
 from api_app.examples.ids import BY_OPERATION
 from api_app.idempotency import CHANGING, LEFT_OUT, OF_THEIR_OWN
+from api_app.links import links_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +50,8 @@ PARAMETERS_SAY: Final = {
     "offset": "In bytes.",
 }
 """Of parameters that many calls have, where their own code says nothing."""
+REFUSALS: Final = frozenset({"4XX", "5XX"})
+PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 KEY_SCHEMA: Final = {
     "title": "Idempotency-Key",
     "type": "string",
@@ -74,8 +79,12 @@ def described(document: dict[str, Any], notices: Mapping[str, Notice] = DEPRECAT
         operation["summary"] = name.replace("_", " ").capitalize()
         operation["security"] = _security(operation)
         _parameters(operation)
+        _refusals(operation)
+        if links := links_of(name):
+            operation["responses"][success_of(operation)]["links"] = links
         if example := EXAMPLES.get(name):
             _examples(operation, example)
+    _close(document["components"]["schemas"])
     mark(document, notices)
     return document
 
@@ -97,6 +106,22 @@ def _security(operation: dict[str, Any]) -> list[dict[str, list[str]]]:
         return [{"runner": []}]
     by_token = [{"token": [SCOPE[name]]}]
     return [*by_token, {"password": []}] if name == "create_token" else by_token
+
+
+def _close(node: Any) -> None:
+    """A key that fits no pattern is refused; what Pydantic writes says only what holds for those that fit."""
+    for below in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _close(below)
+    if isinstance(node, dict) and isinstance(node.get("patternProperties"), dict):
+        node.setdefault("additionalProperties", False)
+
+
+def _refusals(operation: dict[str, Any]) -> None:
+    """FastAPI says of every model that it comes as plain JSON; a problem has a type of its own (RFC 9457)."""
+    for status, answer in operation["responses"].items():
+        content = answer.get("content", {})
+        if status in REFUSALS and content.get(JSON, {}).get("schema") == PROBLEM:
+            content[MEDIA_TYPE] = content.pop(JSON)
 
 
 def _idempotent(path: str, method: str, operation: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from api_app.database import Busy
+from api_app.methods import allowed
 from orchestration import errors as domain
 
 if TYPE_CHECKING:
@@ -160,12 +161,15 @@ async def _answer(_request: Request, exc: Exception) -> Response:
     return answer(exc)
 
 
-async def _http(_request: Request, exc: Exception) -> Response:
+async def _http(request: Request, exc: Exception) -> Response:
     """What Starlette itself refuses: unknown path, wrong method."""
     if not isinstance(exc, HTTPException):
         raise TypeError(type(exc))
     detail = "" if exc.detail == HTTPStatus(exc.status_code).phrase else exc.detail
-    return problem(exc.status_code, detail, headers=exc.headers)
+    headers = exc.headers
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers = {"allow": allowed(request.app, request.scope["path"])}
+    return problem(exc.status_code, detail, headers=headers)
 
 
 async def _validation(_request: Request, exc: Exception) -> Response:

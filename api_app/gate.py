@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from api_app.errors import NotAuthenticated, answer, problem
+from api_app.methods import allowed
 from orchestration.services.token_format import PREFIX, TYPO, is_well_formed
 
 if TYPE_CHECKING:
@@ -97,11 +98,19 @@ def _refusal(scope: Scope) -> Response | None:
         if found is None:
             return answer(NotAuthenticated(TYPO if _is_mistyped(given) else ""))
         scope[_KEY] = found._replace(address=_address(scope))
-    if path == RUNS and scope["method"] == "POST":
-        return None if _media_type(headers) in FORMS else problem(415, "Send the run as `multipart/form-data`.")
-    if _has_body(headers) and not _is_raw(scope, headers) and _media_type(headers) != b"application/json":
-        return problem(415, "Send the body as `Content-Type: application/json`.")
-    return None
+    return _unfit(scope, headers)
+
+
+def _unfit(scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
+    """A body of a type that nobody here reads. Of a method that is not offered, its route says that first."""
+    said = ""
+    if scope["path"] == RUNS and scope["method"] == "POST":
+        said = "" if _media_type(headers) in FORMS else "Send the run as `multipart/form-data`."
+    elif _has_body(headers) and not _is_raw(scope, headers) and _media_type(headers) != b"application/json":
+        said = "Send the body as `Content-Type: application/json`."
+    if not said or scope["method"] not in allowed(scope["app"], scope["path"]):
+        return None
+    return problem(415, said)
 
 
 def _is_open(method: str, path: str) -> bool:

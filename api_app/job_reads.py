@@ -18,7 +18,7 @@ from orchestration.services.progress import progress_of
 from orchestration.services.status import steps_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
     from api_app.job_schemas import AttemptOut
@@ -32,12 +32,21 @@ MOST_JOBS: Final = 50
 MOST_IN_LIST: Final = 20
 MOST_OF_ONE: Final = 200
 _FILES: Final = ("inputs", "results")
+
+
+def _names(known: Iterable[str]) -> dict[str, Any]:
+    """For the document alone: what is refused is said in better words than a pattern's."""
+    one = f" *({'|'.join(known)}) *"
+    return {"anyOf": [{"type": "string", "maxLength": MOST_LETTERS, "pattern": f"^{one}(,{one})*$"}, {"type": "null"}]}
+
+
 Fields = Annotated[
     str | None,
     Query(
         max_length=MOST_LETTERS,
         description="Only these fields of each job, with commas between; the answer then has no others.",
         examples=["id,state,progress"],
+        json_schema_extra=_names(JobBrief.model_fields),
     ),
 ]
 Expand = Annotated[
@@ -48,6 +57,7 @@ Expand = Annotated[
         f"In a list the first {MOST_IN_LIST} of each and the newest {MOST_IN_LIST} attempts, of at most "
         f"{MOST_JOBS} jobs; of one job up to {MOST_OF_ONE}.",
         examples=["steps,files"],
+        json_schema_extra=_names(EXPANDS),
     ),
 ]
 

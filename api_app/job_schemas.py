@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from api_app.json_types import AS_NUMBER, Flag, Moment
 from api_app.schemas import (
     MAX_INPUTS,
     DeadlineSeconds,
@@ -28,7 +29,7 @@ class JobWanted(In):
     name: Name = ""
     labels: Labels | None = None
     priority: Priority = 0
-    deadline: AwareDatetime | None = None
+    deadline: Moment | None = None
     """Not ended by then, it is stopped and has the state TIMED_OUT."""
     deadline_s: DeadlineSeconds | None = None
     """The same, in seconds from now."""
@@ -36,7 +37,7 @@ class JobWanted(In):
 
 
 class JobIn(JobWanted):
-    validate_only: bool = False
+    validate_only: Flag = False
     """Make no job; say what would become of it."""
 
 
@@ -63,7 +64,7 @@ class JobEditIn(In):
     name: Name | None = None
     labels: Labels | None = None
     priority: Priority | None = None
-    deadline: AwareDatetime | None = None
+    deadline: Moment | None = None
     deadline_s: DeadlineSeconds | None = None
 
 
@@ -71,7 +72,7 @@ class RerunIn(In):
     """Without a step and items: every failed item of every fan-out."""
 
     step: Slug | None = None
-    items: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(max_length=MAX_INPUTS)] | None = None
+    items: Annotated[list[Annotated[int, Field(ge=0, lt=2**31), AS_NUMBER]], Field(max_length=MAX_INPUTS)] | None = None
 
 
 class StepOut(BaseModel):

@@ -34,13 +34,8 @@ _TOKEN: Final = re.compile(r"(?:^|;)\s*filename\s*=\s*([^;\"\s]+)", re.IGNORECAS
 
 
 SCHEMA: Final[dict[str, Any]] = {
-    "parameters": [
-        {"name": "name", "in": "query", "schema": {"type": "string", "maxLength": 1024}},
-        {"name": "path", "in": "query", "schema": {"type": "string", "maxLength": 1024}},
-        {"name": "workspace", "in": "query", "schema": {"type": "string", "maxLength": 63}},
-    ],
     "requestBody": {
-        "required": True,
+        # Of no bytes a file can be too.
         "content": {
             "application/json": {"schema": UploadIn.model_json_schema()},
             "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
@@ -74,20 +69,19 @@ async def read_json[M: BaseModel](request: Request, model: type[M]) -> M:
         raise RequestValidationError([{**e, "loc": ("body", *e["loc"])} for e in errors]) from exc
 
 
-async def upload_file(request: Request, response: Response, name: str = "") -> UploadOut:
-    """Durable when this answers. Length and, if given, SHA-256 and CRC64NVME are checked. `name`: of the path."""
+async def upload_file(request: Request, response: Response, *, name: str, path: str, workspace: str) -> UploadOut:
+    """Durable when this answers. Length and, if given, SHA-256 and CRC64NVME are checked."""
     if _media_type(request) == "multipart/form-data":
         raise FormInsteadOfFile  # nobody could use the file that it would become
-    headers, query = request.headers, request.query_params
+    headers = request.headers
     announced = Announced(
-        name=name or name_from(headers.get("content-disposition", "")) or query.get("name", ""),
-        path=query.get("path", ""),
+        name=name,
+        path=path,
         size=size_of(request),
         sha256=sha256_from(headers) or "",
         crc64nvme=headers.get("x-amz-checksum-crc64nvme", ""),
     )
-    place = query.get("workspace", "")
-    receiving = await in_db(_begin, credential(request), scope_of(request), announced, place)
+    receiving = await in_db(_begin, credential(request), scope_of(request), announced, workspace)
     try:
         await _pour(request, receiving)
         upload = await in_files(_commit, receiving)

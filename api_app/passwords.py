@@ -1,7 +1,8 @@
 """HTTP Basic, for making a first token only, with a brake on guessing.
 
 The count is kept in this process: several web processes each allow as many tries. It is kept by account and
-address together, so nobody can lock another person out from elsewhere.
+address together, so nobody can lock another person out from elsewhere. Where a password alone opens no page, it
+makes no token either: a token would be the way around the second factor.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from django.contrib.auth import authenticate
 from api_app.database import in_passwords
 from api_app.errors import NotAuthenticated, TooManyTries
 from orchestration.models import User
+from orchestration.services.second_factor import require_password_enough
 
 if TYPE_CHECKING:
     from api_app.gate import Credential
@@ -59,6 +61,7 @@ async def user_by_password(given: Credential, address: str) -> User:
         brake.failed(who)
         raise NotAuthenticated("The user name or the password is wrong.")
     brake.passed(who)
+    await in_passwords(require_password_enough, user=user)
     return user
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api_app.json_types import AS_DAY, AS_NUMBER
 from api_app.schemas import In, Reason
 from orchestration.states import FileEventKind, FileKind
 
@@ -13,8 +14,8 @@ from orchestration.states import FileEventKind, FileKind
 class ExtendIn(In):
     """Either `days` from the present date on, or `until` the end of a day in UTC."""
 
-    days: Annotated[int, Field(ge=1, le=36_600)] | None = None
-    until: Annotated[date, Field(lt=date(9_000, 1, 1))] | None = None
+    days: Annotated[int, Field(ge=1, le=36_600), AS_NUMBER] | None = None
+    until: Annotated[date, Field(lt=date(9_000, 1, 1)), AS_DAY] | None = None
 
 
 class HoldIn(In):

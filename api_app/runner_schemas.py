@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from api_app.json_types import AS_NUMBER, MOST, Flag, Number, Whole
 from orchestration.states import FailureKind
 
 MAX_OUTPUTS: Final = 20_000
@@ -31,9 +32,9 @@ def _finite(value: float | None) -> float | None:
 
 Said = Annotated[str, BeforeValidator(_storable)]
 Path = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_harmless)]
-Size = Annotated[int, Field(ge=0, lt=2**63)]
+Size = Annotated[int, Field(ge=0, le=MOST), AS_NUMBER]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Progress = Annotated[float | None, AfterValidator(_finite)]
+Progress = Annotated[Number | None, AfterValidator(_finite)]
 
 
 class ClaimIn(BaseModel):
@@ -41,9 +42,9 @@ class ClaimIn(BaseModel):
 
     runner: Annotated[str, Field(max_length=32)] = ""
     batch_job: Annotated[str, Field(pattern=r"^[A-Za-z0-9_:-]{1,80}$")]
-    batch_attempt: Annotated[int, Field(ge=1, le=1_000)]
-    child: Annotated[int, Field(ge=0, lt=10_000)] = 0
-    done: Annotated[int, Field(ge=0, le=10_000)] = 0
+    batch_attempt: Annotated[int, Field(ge=1, le=1_000), AS_NUMBER]
+    child: Annotated[int, Field(ge=0, lt=10_000), AS_NUMBER] = 0
+    done: Annotated[int, Field(ge=0, le=10_000), AS_NUMBER] = 0
 
 
 class ClaimOut(BaseModel):
@@ -58,13 +59,13 @@ class ClaimOut(BaseModel):
 class StartIn(BaseModel):
     runner: Annotated[str, Field(max_length=32)] = ""
     host: Annotated[str, Field(max_length=255)] = ""
-    pid: int = 0
+    pid: Whole = 0
 
 
 class HeartbeatIn(BaseModel):
     progress: Progress = None
     message: Said | None = None
-    memory_bytes: int | None = None
+    memory_bytes: Whole | None = None
 
 
 class HeartbeatOut(BaseModel):
@@ -85,7 +86,7 @@ class SlotsIn(BaseModel):
     """`first` is the number of the first file among all outputs, when they are asked for in several calls."""
 
     files: Annotated[list[SlotFile], Field(max_length=MAX_OUTPUTS)]
-    first: Annotated[int, Field(ge=0, le=MAX_OUTPUTS)] = 0
+    first: Annotated[int, Field(ge=0, le=MAX_OUTPUTS), AS_NUMBER] = 0
 
 
 class SlotOut(BaseModel):
@@ -105,10 +106,10 @@ class OutputIn(SlotFile):
 
 class FinishIn(BaseModel):
     outcome: Literal["succeeded", "failed", "canceled", "timed_out"]
-    exit_code: Annotated[int, Field(ge=-(2**31), lt=2**31)] | None = None
-    signal: int | None = None
+    exit_code: Annotated[int, Field(ge=-(2**31), lt=2**31), AS_NUMBER] | None = None
+    signal: Whole | None = None
     failure_kind: FailureKind | None = None
     detail: Said = ""
-    retry: bool = False
+    retry: Flag = False
     outputs: Annotated[list[OutputIn], Field(max_length=MAX_OUTPUTS)] = []
-    usage: Annotated[dict[Annotated[str, Field(max_length=64)], float], Field(max_length=32)] = {}
+    usage: Annotated[dict[Annotated[str, Field(max_length=64)], Number], Field(max_length=32)] = {}

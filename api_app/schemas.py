@@ -6,11 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.states import (
-    EventKind,
-    FileKind,
-    ScanState,
-)
+from api_app.json_types import AS_NUMBER
+from orchestration.states import EventKind, FileKind, ScanState
 
 MAX_INPUTS = 10_000
 MAX_LABELS = 32
@@ -23,8 +20,8 @@ Slug = Annotated[str, Field(max_length=63, pattern=r"^[-a-zA-Z0-9_]*$")]
 PipelineRef = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[-a-zA-Z0-9_.@+]+$")]
 Label = Annotated[str, Field(max_length=100, pattern=PLAIN)]
 Labels = Annotated[dict[Label, Label], Field(max_length=MAX_LABELS)]
-Priority = Annotated[int, Field(ge=-100, le=100)]
-DeadlineSeconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
+Priority = Annotated[int, Field(ge=-100, le=100), AS_NUMBER]
+DeadlineSeconds = Annotated[int, Field(ge=1, le=366 * 86_400), AS_NUMBER]
 Inputs = Annotated[list[UUID], Field(max_length=MAX_INPUTS)]
 
 

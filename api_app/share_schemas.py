@@ -6,17 +6,18 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api_app.json_types import AS_NUMBER, Flag
 from api_app.schemas import In, Inputs, Name
 
 
 class ShareIn(In):
-    days: Annotated[int, Field(ge=1, le=3_660)]
+    days: Annotated[int, Field(ge=1, le=3_660), AS_NUMBER]
     files: Inputs = []
     """Without them: all results that the job has now."""
     name: Name = ""
     password: Annotated[str, Field(max_length=128)] = ""
-    max_downloads: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    with_manifest: bool = False
+    max_downloads: Annotated[int, Field(ge=1, le=1_000_000), AS_NUMBER] | None = None
+    with_manifest: Flag = False
     """Its ZIP has the signed manifest too, which names inputs, parameters, attempts and cost."""
 
 

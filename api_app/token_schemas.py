@@ -6,10 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api_app.json_types import AS_NUMBER, Flag
 from api_app.schemas import In, Name, Slug
+from orchestration.services.service_accounts import NAME
 
 Scopes = list[Literal["read", "upload", "run", "admin"]]
-Days = Annotated[int, Field(ge=1, le=366)]
+Days = Annotated[int, Field(ge=1, le=366), AS_NUMBER]
 
 
 class AccountTokenIn(In):
@@ -24,7 +26,7 @@ class TokenIn(AccountTokenIn):
 
 
 class RotateTokenIn(In):
-    overlap_hours: Annotated[int, Field(ge=0, le=168)] = 24
+    overlap_hours: Annotated[int, Field(ge=0, le=168), AS_NUMBER] = 24
     """How long the old one works beside the new one."""
 
 
@@ -56,14 +58,14 @@ class NewTokenOut(BaseModel):
 
 
 class ServiceAccountIn(In):
-    name: Annotated[str, Field(max_length=40)]
+    name: Annotated[str, Field(max_length=40, json_schema_extra={"pattern": f"^{NAME.pattern}$"})]
     workspace: Slug = ""
     role: Literal["viewer", "submitter", "manager"] = "submitter"
 
 
 class ServiceAccountPatch(In):
     role: Literal["viewer", "submitter", "manager"] | None = None
-    enabled: bool | None = None
+    enabled: Flag | None = None
 
 
 class ServiceAccountOut(BaseModel):

@@ -1,18 +1,20 @@
 """The JSON of /api/v1/uploads, in and out (docs/design/0003)."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
+from api_app.json_types import AS_NUMBER, MOST, Flag, LooseMoment
 from api_app.schemas import PLAIN, FileOut, In, Slug
 from orchestration.services.uploads.limits import BATCH_MAX, MAX_FINGERPRINT, MAX_PARTS, SIGN_MAX
 from orchestration.states import UploadMode, UploadState
 
-Bytes = Annotated[int, Field(ge=0, le=1 << 56)]
+Bytes = Annotated[int, Field(ge=0, le=MOST), AS_NUMBER]
 Crc = Annotated[str, Field(max_length=12)]
-PartNumber = Annotated[int, Field(ge=1, le=MAX_PARTS)]
+CRC: Final = r"^[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]=$"
+PartNumber = Annotated[int, Field(ge=1, le=MAX_PARTS), AS_NUMBER]
 
 
 class UploadIn(In):
@@ -21,22 +23,22 @@ class UploadIn(In):
     workspace: Slug = ""
     path: Annotated[str, Field(max_length=1024)] = ""
     content_type: Annotated[str, Field(max_length=255, pattern=PLAIN)] = ""
-    modified: datetime | None = None
+    modified: LooseMoment | None = None
     crc64nvme: Crc = ""
     fingerprint: Annotated[str, Field(max_length=MAX_FINGERPRINT, pattern=PLAIN)] = ""
-    resume: bool = False
+    resume: Flag = False
     part_size_hint: Bytes | None = None
 
 
 class UploadBatchIn(In):
     uploads: Annotated[list[UploadIn], Field(min_length=1, max_length=BATCH_MAX)]
     workspace: Slug = ""
-    atomic: bool = False
+    atomic: Flag = False
 
 
 class PartIn(In):
     number: PartNumber
-    crc64nvme: Crc
+    crc64nvme: Annotated[Crc, WithJsonSchema({"type": "string", "pattern": CRC})]
     size: Bytes | None = None
     sha256: Annotated[str, Field(max_length=44)] = ""
     md5: Annotated[str, Field(max_length=24)] = ""
@@ -48,6 +50,8 @@ class PartsIn(In):
 
 class PartOfIn(PartIn):
     id: UUID
+    crc64nvme: Crc
+    """One that is none is a problem of its part, and keeps no other from being signed."""
 
 
 class SignBatchIn(In):

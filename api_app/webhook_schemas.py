@@ -4,17 +4,27 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
+from api_app.json_types import AS_NUMBER, Flag, Moment
 from api_app.schemas import PLAIN, In, Slug
 from orchestration.models.webhook import MOST_LETTERS
 from orchestration.services.webhooks import LONGEST_OVERLAP_HOURS, OVERLAP_HOURS
 from orchestration.states import WEBHOOK_CHOICES, WEBHOOK_ENDS, DeliveryState, WebhookKind
 
 Url = Annotated[
-    str, Field(min_length=1, max_length=MOST_LETTERS, pattern=PLAIN, examples=["https://hooks.example/esteira"])
+    str,
+    Field(
+        min_length=1,
+        max_length=MOST_LETTERS,
+        pattern=PLAIN,
+        examples=["https://hooks.example/esteira"],
+        # The service says it in better words; the document has to say it too.
+        json_schema_extra={"pattern": r"^https://[^\x00-\x08\x0b-\x1f\x7f]*$"},
+    ),
 ]
-Kinds = Annotated[list[WebhookKind], Field(min_length=1, max_length=len(WEBHOOK_CHOICES))]
+Chosen = Annotated[WebhookKind, WithJsonSchema({"type": "string", "enum": list(WEBHOOK_CHOICES)})]
+Kinds = Annotated[list[Chosen], Field(min_length=1, max_length=len(WEBHOOK_CHOICES))]
 Description = Annotated[str, Field(max_length=200, pattern=PLAIN)]
 
 
@@ -31,16 +41,16 @@ class WebhookEditIn(In):
     url: Url | None = None
     kinds: Kinds | None = None
     description: Description | None = None
-    enabled: bool | None = None
+    enabled: Flag | None = None
 
 
 class RotateIn(In):
-    overlap_hours: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP_HOURS)] = OVERLAP_HOURS
+    overlap_hours: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP_HOURS), AS_NUMBER] = OVERLAP_HOURS
     """So long the secrets before it sign too; 0, after one got out: no longer."""
 
 
 class ReplayIn(In):
-    since: AwareDatetime | None = None
+    since: Moment | None = None
     """Of events since then; without it, of all that are kept."""
 
 

@@ -70,15 +70,18 @@ def workspace_of(request: Request) -> Workspace | None:
 
 
 def page(request: Request, template: str, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
-    """A page with what its frame needs: the reader's workspaces and what they may do here."""
+    return render(request, template, frame_of(request) | (context or {}), status=status)
+
+
+def frame_of(request: Request) -> dict[str, Any]:
+    """What the frame of a page needs: the reader's workspaces and what they may do here."""
     here = workspace_of(request)
-    frame = {
+    return {
         "workspaces": workspaces_of(request),
         "workspace": here,
         "can_submit": here is not None and here.lets(request.user, Role.SUBMITTER),
         "can_manage": here is not None and here.lets(request.user, Role.MANAGER),
     }
-    return render(request, template, frame | (context or {}), status=status)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
 from frontend_app.views import (
@@ -36,12 +35,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("home/live/", home.home_live, name="home-live"),
     path("home/storage/", home.home_storage, name="home-storage"),
-    path(
-        "login/",
-        LoginView.as_view(template_name="frontend_app/login.html", redirect_authenticated_user=True),
-        name="login",
-    ),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("", include("frontend_app.people.urls")),
     path("workspace/", workspaces.workspace_choose, name="workspace-choose"),
     path("jobs/", jobs.job_list, name="job-list"),
     path("jobs/live/", jobs.job_list_live, name="job-list-live"),

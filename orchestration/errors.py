@@ -25,6 +25,12 @@ class Forbidden(OrchestrationError):
     code = "forbidden"
 
 
+class SecondFactorNeeded(Forbidden):
+    """This account needs more than a password. Make the token in the browser, on the page Tokens, and use that one."""
+
+    code = "second_factor_needed"
+
+
 class Conflict(OrchestrationError):
     """The thing has changed in the meantime. Load it again."""
 

@@ -176,6 +176,14 @@ class MailOn(StrEnum):
     ALWAYS = "always"
 
 
+class LetterKind(StrEnum):
+    """What one mail to one person is about."""
+
+    RESET = "reset"
+    NOTICE = "notice"
+    INVITATION = "invitation"
+
+
 class FileEventKind(StrEnum):
     SCAN = "scan"
     RELEASED = "released"

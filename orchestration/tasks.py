@@ -19,6 +19,7 @@ from orchestration.execution import (
     old_logs,
     orphans,
     overdue,
+    post,
     retention,
     scrub,
     stopping,
@@ -143,6 +144,11 @@ def tell_of_webhooks() -> None:
     webhook_notice.tell_of_webhooks()
 
 
+@shared_task(name="esteira.post")
+def post_letters() -> None:
+    post.deliver()
+
+
 class Nudge:
     """Sends one message for any number of calls that come while the last one is under way.
 
@@ -187,3 +193,4 @@ nudge_stop: Any = Nudge(stop)
 nudge_examine: Any = Nudge(examine)
 nudge_finish: Any = Nudge(finish_upload)
 nudge_webhooks: Any = Nudge(webhooks)
+nudge_post: Any = Nudge(post_letters)

@@ -16,6 +16,7 @@ app.conf.beat_schedule = {
     "stop overdue": {"task": "esteira.stop_overdue", "schedule": 5.0},
     "find unknown": {"task": "esteira.find_unknown", "schedule": 300.0},
     "mail": {"task": "esteira.mail", "schedule": 30.0},
+    "post": {"task": "esteira.post", "schedule": 30.0},
     "tell of budgets": {"task": "esteira.tell_of_budgets", "schedule": 60.0},
     "webhooks": {"task": "esteira.webhooks", "schedule": 2.0},
     "tell of webhooks": {"task": "esteira.tell_of_webhooks", "schedule": 60.0},

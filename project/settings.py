@@ -13,6 +13,8 @@ from project import aws_cell, env, object_storage, tes
 from project.embedded.location import embedded_database_url
 from project.kept_secret import made_once, signing_key
 from project.price_table import price_table
+from project.sign_in import *  # noqa: F403  what it lists in __all__
+from project.sign_in import ALLAUTH_SIGN_IN_APPS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ESTEIRA_HOME = env.folder("ESTEIRA_HOME", BASE_DIR / "var")
@@ -95,6 +97,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    *ALLAUTH_SIGN_IN_APPS,
 ]
 AUTH_USER_MODEL = "orchestration.User"
 MIDDLEWARE = [
@@ -105,6 +108,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "frontend_app.people.required.SecondFactorRequired",
 ]
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"
@@ -117,13 +122,14 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "frontend_app.people.frame.frame",
             ],
         },
     },
 ]
-LOGIN_URL = "login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "job-list"
-LOGOUT_REDIRECT_URL = "login"
+LOGOUT_REDIRECT_URL = "account_login"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

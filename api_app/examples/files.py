@@ -61,7 +61,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     "list_files": listing(TABLE),
     "show_file": Example(TABLE),
     "put_file": Example(TABLE, bodies={"application/octet-stream": TABLE_TEXT}),
-    "download_file": Example(answers={"application/octet-stream": TABLE_TEXT}),
+    "download_file": Example(answers={"application/octet-stream": TABLE_TEXT, "*/*": TABLE_TEXT}),
     "download_files": Example(body={"ids": [FILE, RESULT]}, answers=_ZIP.answers),
     "download_results": _ZIP,
     "delete_file": NOTHING,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api_app.ga4gh.service import Service
 from api_app.ga4gh.states import State
+from api_app.json_types import AS_NUMBER, Flag
 from api_app.schemas import PLAIN, Labels, Name
 
 MOST_FILES = 10_000
@@ -16,7 +17,13 @@ MOST_WORDS = 10_000
 LONGEST_CONTENT = 4 << 20
 
 Text = Annotated[str, Field(max_length=2_000, pattern=PLAIN)]
-Path = Annotated[str, Field(min_length=1, max_length=1_000, pattern=PLAIN)]
+Path = Annotated[
+    str,
+    # The service says it in better words; the document has to say it too.
+    Field(
+        min_length=1, max_length=1_000, pattern=PLAIN, json_schema_extra={"pattern": r"^/[^\x00-\x08\x0b-\x1f\x7f]*$"}
+    ),
+]
 Word = Annotated[str, Field(max_length=128 << 10, pattern=r"^[^\x00]*$")]
 Variable = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00=]+$")]
 
@@ -39,7 +46,7 @@ class TesInput(BaseModel):
     path: Path
     type: FileType = FileType.FILE
     content: Annotated[str, Field(max_length=LONGEST_CONTENT)] | None = None
-    streamable: bool | None = None
+    streamable: Flag | None = None
 
 
 class TesOutput(BaseModel):
@@ -52,16 +59,16 @@ class TesOutput(BaseModel):
 
 
 class TesResources(BaseModel):
-    cpu_cores: Annotated[int, Field(ge=1, le=1_024)] | None = None
-    preemptible: bool | None = None
-    ram_gb: Annotated[float, Field(gt=0, le=16_384)] | None = None
-    disk_gb: Annotated[float, Field(gt=0, le=65_536)] | None = None
+    cpu_cores: Annotated[int, Field(ge=1, le=1_024), AS_NUMBER] | None = None
+    preemptible: Flag | None = None
+    ram_gb: Annotated[float, Field(gt=0, le=16_384), AS_NUMBER] | None = None
+    disk_gb: Annotated[float, Field(gt=0, le=65_536), AS_NUMBER] | None = None
     zones: Annotated[list[Text], Field(max_length=100)] | None = None
 
 
 class TesResourcesIn(TesResources):
     backend_parameters: dict[str, Any] | None = None
-    backend_parameters_strict: bool | None = None
+    backend_parameters_strict: Flag | None = None
 
 
 class TesExecutor(BaseModel):
@@ -72,7 +79,7 @@ class TesExecutor(BaseModel):
     stdout: Path | None = None
     stderr: Path | None = None
     env: dict[Variable, Word] | None = None
-    ignore_error: bool | None = None
+    ignore_error: Flag | None = None
 
 
 class TesTaskIn(BaseModel):

@@ -42,7 +42,7 @@ def _preview(user: User, body: BulkChoiceIn) -> BulkPreviewOut:
     return BulkPreviewOut(total=found.total, others=others, sample=sample)
 
 
-@router.post("/bulk", status_code=202)
+@router.post("/bulk", status_code=202, responses={200: {"model": BulkOut, "description": "It was begun before"}})
 async def begin_bulk(
     request: Request, response: Response, body: BulkIn, idempotency_key: IdempotencyKey = None
 ) -> BulkOut:

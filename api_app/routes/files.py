@@ -44,7 +44,7 @@ BODY: Final[dict[str, Any]] = {
 async def put_file(request: Request, response: Response, name: str, workspace: Slug = "", path: Folder = "") -> Any:
     """The body is the file. Where clients send to object storage themselves: 307, before a byte of it was read."""
     if not await in_db(sends_elsewhere):
-        return (await upload_file(request, response, name)).file
+        return (await upload_file(request, response, name=name, path=path, workspace=workspace)).file
     upload, url = await ask_sender(request, _redirect, name, path, size_of(request), dict(request.headers), workspace)
     if not url:
         return upload.file
@@ -82,7 +82,11 @@ async def show_file(request: Request, file_id: UUID) -> FileOut:
 
 
 @router.head("/files/{file_id}/content", include_in_schema=False)
-@router.get("/files/{file_id}/content", response_class=Response)
+@router.get(
+    "/files/{file_id}/content",
+    response_class=Response,
+    responses={200: {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}},
+)
 async def download_file(request: Request, file_id: UUID) -> Response:
     """The bytes, whole or one range of them, always as an attachment."""
     return FileContent(await ask(request, _readable, file_id))

@@ -1,6 +1,6 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
@@ -45,6 +45,7 @@ from orchestration.services.status import results_of
 from orchestration.states import JobState
 
 router = APIRouter(tags=["jobs"])
+MADE_BEFORE: Final = "What the same Idempotency-Key has made before; with `validate_only` what would become of it"
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=64, pattern=r"^[\x21-\x7e]+$")]
 Filter = Annotated[
     str, Query(max_length=MOST_LETTERS, examples=['state:failed pipeline:inspect label:batch=7 created:>-7d "scan 12"'])
@@ -53,7 +54,7 @@ Version = Annotated[str | None, Query(max_length=16)]
 States = Annotated[list[JobState] | None, Query(max_length=len(JobState))]
 
 
-@router.post("/jobs", status_code=201)
+@router.post("/jobs", status_code=201, responses={200: {"model": JobOut | JobCheckOut, "description": MADE_BEFORE}})
 async def submit_job(
     request: Request, response: Response, body: JobIn, idempotency_key: IdempotencyKey = None
 ) -> JobOut | JobCheckOut:
@@ -227,7 +228,7 @@ async def retry_job(request: Request, job_id: UUID) -> JobOut:
     return await ask(request, lambda user: job_out(reruns.retry(user=user, job=find_job(user=user, job_id=job_id))))
 
 
-@router.post("/jobs/{job_id}/resubmit", status_code=201)
+@router.post("/jobs/{job_id}/resubmit", status_code=201, responses={200: {"model": JobOut, "description": MADE_BEFORE}})
 async def resubmit_job(
     request: Request,
     response: Response,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 
+ALLOW: Final = {False: "OPTIONS, POST", True: "DELETE, HEAD, OPTIONS, PATCH, POST"}
+
+
 class Tus:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -54,7 +57,7 @@ async def _answered(request: Request, dialect: ModuleType) -> Response:
         (True, "PATCH"): dialect.patch,
         (True, "DELETE"): _delete,
     }.get(("upload_id" in request.path_params, method))
-    return await act(request) if act else problem(405)
+    return await act(request) if act else problem(405, headers={"allow": ALLOW["upload_id" in request.path_params]})
 
 
 async def _delete(request: Request) -> Response:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api_app.callers import Sender, ask_sender, ask_sender_at_length
-from api_app.one_request import SCHEMA, is_resource, read_json, upload_file
+from api_app.one_request import SCHEMA, is_resource, name_from, read_json, upload_file
 from api_app.paging import Cursor, Limit, page
 from api_app.preferences import MINIMAL, Prefer, is_minimal
 from api_app.routes.jobs import IdempotencyKey
@@ -79,13 +79,27 @@ def _wanted_part(part: PartIn) -> WantedPart:
     return WantedPart(part.number, part.crc64nvme, part.size, part.sha256, part.md5)
 
 
-@router.post("/uploads", status_code=201, openapi_extra=SCHEMA)
+@router.post(
+    "/uploads",
+    status_code=201,
+    openapi_extra=SCHEMA,
+    responses={200: {"model": UploadOut, "description": "It was begun before"}},
+)
 async def create_upload_or_file(
-    request: Request, response: Response, idempotency_key: IdempotencyKey = None
+    request: Request,
+    response: Response,
+    name: Annotated[str, Query(max_length=1024)] = "",
+    path: Annotated[str, Query(max_length=1024)] = "",
+    workspace: Slug = "",
+    idempotency_key: IdempotencyKey = None,
 ) -> UploadOut:
-    """JSON begins an upload; any other body is the file itself, durable when this answers."""
+    """JSON begins an upload; any other body is the file itself, durable when this answers.
+
+    The parameters are of a file that is the body.
+    """
     if not is_resource(request):
-        return await upload_file(request, response)
+        named = name_from(request.headers.get("content-disposition", "")) or name
+        return await upload_file(request, response, name=named, path=path, workspace=workspace)
     body = await read_json(request, UploadIn)
     upload, created = await ask_sender(request, _create, body, idempotency_key or "")
     response.headers["location"] = f"/api/v1/uploads/{upload.id}"
@@ -193,7 +207,10 @@ def _sign_batch(sender: Sender, body: SignBatchIn) -> PartResults:
     )
 
 
-@router.post("/uploads/{upload_id}/complete")
+@router.post(
+    "/uploads/{upload_id}/complete",
+    responses={202: {"model": UploadOut, "description": "The storage joins the parts; ask again"}},
+)
 async def complete_upload(
     request: Request, response: Response, upload_id: UUID, body: CompleteIn | None = None
 ) -> UploadOut:

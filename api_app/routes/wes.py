@@ -60,6 +60,7 @@ FORM: Final[dict[str, Any]] = {
                     "required": ["workflow_url", "workflow_type", "workflow_type_version"],
                     "properties": {
                         **dict.fromkeys(RunForm.model_fields, _TEXT),
+                        "workflow_url": RunForm.model_json_schema()["properties"]["workflow_url"],
                         ATTACHMENT: {
                             "type": "array",
                             "maxItems": MOST_FILES,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
@@ -10,6 +10,7 @@ from frontend_app.admin.read_only import ReadOnlyAdmin
 from orchestration.errors import OrchestrationError
 from orchestration.models import ApiToken, Membership, User, Workspace
 from orchestration.services.mail import address_changed, choose
+from orchestration.services.second_factor import remove_second_factors
 from orchestration.services.tokens import revoke
 
 if TYPE_CHECKING:
@@ -47,6 +48,17 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
     inlines = [MembershipOfUser]
     fieldsets = (*(UserAdmin.fieldsets or ()), ("Mail", {"fields": ["mail_on", "mail_problem"]}))
     readonly_fields = ["mail_problem"]
+    actions = ["remove_factors"]
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    @admin.action(description="Remove second factors of selected users", permissions=["operate"])
+    def remove_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For people who have lost theirs: until they set up new ones, their password is enough."""
+        for user in queryset:
+            removed = remove_second_factors(by=cast("User", request.user), user=user)
+            self.message_user(request, f"{user}: {removed} removed.", messages.SUCCESS)
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         # A service account given a password would be refused by the database; its workspace's managers change it.
@@ -70,6 +82,7 @@ class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "budget_mode",
         "upload_retention_days",
         "result_retention_days",
+        "needs_second_factor",
         "created_at",
     ]
     search_fields = ["slug", "name"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from django import template
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
@@ -105,6 +107,12 @@ def kept(file: File, *, in_full: bool = False) -> SafeString:
         said = f"{'goes' if is_soon else 'until'} {words.day(file.expires_at)}"
     form = '<span class="soon">{}</span>' if is_soon else "{}"
     return format_html(form, said)
+
+
+@register.filter
+def as_json(value: Any) -> str:
+    """For an attribute that a script reads: the pages have no inline scripts, not even of data."""
+    return json.dumps(value, cls=DjangoJSONEncoder)
 
 
 @register.filter

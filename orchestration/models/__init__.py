@@ -8,7 +8,9 @@ from orchestration.models.event import Event
 from orchestration.models.execution import Execution
 from orchestration.models.file import Examination, File, FileEvent
 from orchestration.models.idempotency import IdempotentCall
+from orchestration.models.invitation import Invitation
 from orchestration.models.job import Job, JobInput
+from orchestration.models.letter import Letter
 from orchestration.models.manifest import Manifest, SigningKey
 from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pipeline import Pipeline, PipelineVersion
@@ -31,10 +33,12 @@ __all__ = [
     "File",
     "FileEvent",
     "IdempotentCall",
+    "Invitation",
     "Item",
     "Job",
     "JobInput",
     "Leadership",
+    "Letter",
     "LiveTicket",
     "Manifest",
     "Membership",

@@ -94,6 +94,8 @@ class Workspace(models.Model):
     budget_mode = models.CharField(
         max_length=8, choices=[(m, m) for m in BudgetMode], default=BudgetMode.WARN, db_default=BudgetMode.WARN
     )
+    # A password alone lets nobody in who is a member, whatever the whole platform asks for.
+    needs_second_factor = models.BooleanField("second factor for everyone", default=False, db_default=False)
     created_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar = WorkspaceQuerySet.as_manager()

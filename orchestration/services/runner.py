@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 
 from orchestration.engines.base import AttemptReport, Output
 from orchestration.engines.leasing import LEASE
-from orchestration.errors import AttemptFenced, Invalid, LogOffset, StorageRejected
+from orchestration.errors import AttemptFenced, Forbidden, Invalid, LogOffset, StorageRejected
 from orchestration.execution.outputs import STORAGE as RESULTS
 from orchestration.execution.outputs import output_key
 from orchestration.execution.record import record
@@ -54,11 +54,13 @@ def issue_token(attempt_id: UUID, fence: int) -> str:
 
 
 def read_token(token: str) -> Holder:
-    """Raises AttemptFenced for a forged, foreign or expired token."""
+    """Raises Forbidden for a forged or foreign token, AttemptFenced for one that has expired."""
     try:
         hex_id, fence = signing.loads(token, salt=_SALT, max_age=TOKEN_LASTS)
+    except signing.SignatureExpired as exc:
+        raise AttemptFenced("This token has expired.") from exc
     except signing.BadSignature as exc:
-        raise AttemptFenced("This token is not valid here.") from exc
+        raise Forbidden("This token is not valid here.") from exc
     return Holder(UUID(hex=hex_id), fence)
 
 

@@ -99,8 +99,11 @@ def _body(operation: Operation) -> list[str]:
     schema = operation.body()
     if schema is None:
         return []
-    is_required = operation.said["requestBody"].get("required", False)
-    return [f"body: {_type(schema)}" if is_required else f"body: {_type(schema)} = None"]
+    said = operation.said["requestBody"]
+    # Where bytes may stand instead, the call is of the form with the body.
+    if said.get("required", False) or "application/octet-stream" in said["content"]:
+        return [f"body: {_type(schema)}"]
+    return [f"body: {_type(schema).removesuffix(' | None')} | None = None"]
 
 
 def _name(parameter: Json) -> str:

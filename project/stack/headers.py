@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from django.conf import settings
+
 from orchestration.storage.registry import get_direct
 from project.object_storage import IN_BUCKETS
 from project.stack.answers import is_api
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-def _app_csp(*origins: str) -> bytes:
-    """Pages send files to object storage, where there is one, and show images from there."""
+def _app_csp(*origins: str, forms: Iterable[str] = ()) -> bytes:
+    """Pages send files to object storage, where there is one, and show images from there.
+
+    `forms`: where a form may lead to, also by a redirect: people sign in there.
+    """
     own = " ".join(["'self'", *origins])
+    to = " ".join(["'self'", *forms])
     return (
         f"default-src 'self'; style-src 'self'; script-src 'self'; img-src {own} data: blob:; connect-src {own}; "
-        "frame-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        f"frame-src 'self'; object-src 'none'; base-uri 'none'; form-action {to}; frame-ancestors 'none'"
     ).encode()
 
 
@@ -43,7 +51,8 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._csp = _app_csp(*sorted({at.origin for alias in IN_BUCKETS if (at := get_direct(alias))}))
+        buckets = sorted({at.origin for alias in IN_BUCKETS if (at := get_direct(alias))})
+        self._csp = _app_csp(*buckets, forms=settings.OIDC_ORIGINS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

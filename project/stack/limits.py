@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,7 +59,9 @@ SLOWEST_BYTES: Final = 1 * KIB
 STALL_S: Final = 120.0
 LATE_BYTES: Final = 8 * MIB
 LATE_S: Final = 1.0
+# A page's function would take any method for a GET. The API's routes refuse these themselves, and say which they take.
 REFUSED_METHODS: Final = frozenset({"TRACE", "TRACK", "CONNECT"})
+PAGE_METHODS: Final = "GET, HEAD, POST"
 HEALTH: Final = "/health/"
 
 
@@ -68,6 +70,7 @@ class Refused:
     status: int
     detail: str
     retry_after_s: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 TOO_SLOW: Final = Refused(408, "The body came too slowly.")
@@ -115,8 +118,8 @@ class Limits:
             self._sockets -= 1
 
     def _refused(self, scope: Scope, body: Body) -> Refused | None:
-        if scope["method"] in REFUSED_METHODS:
-            return Refused(405, "This method is not offered.")
+        if scope["method"] in REFUSED_METHODS and not is_api(scope):
+            return Refused(405, "This method is not offered.", headers={"allow": PAGE_METHODS})
         if (refused := _head_refused(scope)) is not None:
             return refused
         if body.declared > body.limit:
@@ -260,7 +263,9 @@ class Body:
         await self._out(message)
 
     async def refuse(self, refused: Refused) -> None:
-        headers = {"retry-after": str(refused.retry_after_s)} if refused.retry_after_s else {}
+        headers = {**refused.headers}
+        if refused.retry_after_s:
+            headers["retry-after"] = str(refused.retry_after_s)
         closing = not self._done and not await self._late_rest()
         self._started = True
 

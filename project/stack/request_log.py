@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,8 @@ log = logging.getLogger("project.request")
 HEADER: Final = b"x-request-id"
 _DENIAL: Final = "websocket.http.response"
 LONGEST_PATH: Final = 500
+# What follows opens an account: the links that are mailed.
+_SECRET: Final = re.compile(r"^(/password/reset/|/invitation/)\S{20,}")
 CLIENT_LEFT: Final = 499
 current_request: Final[ContextVar[str]] = ContextVar("request_id", default="")
 
@@ -47,11 +50,18 @@ def bind_log_records() -> None:
         handler.addFilter(_without_query)
 
 
+def shown(path: str) -> str:
+    """What may be written down of an address."""
+    return _SECRET.sub(r"\1…", path)[:LONGEST_PATH]
+
+
 def _without_query(record: logging.LogRecord) -> bool:
-    """Django hands whole requests to its loggers, and in words they show the query string."""
+    """Django hands requests and paths to its loggers; in words they show the query string, and mailed links."""
     request = record.__dict__.get("request")
     if request is not None and hasattr(request, "path"):
-        record.request = f"{request.method} {request.path}"
+        record.request = f"{request.method} {shown(request.path)}"
+    if record.name.startswith("django.") and isinstance(record.args, tuple):
+        record.args = tuple(_SECRET.sub(r"\1…", one) if isinstance(one, str) else one for one in record.args)
     return True
 
 
@@ -79,7 +89,7 @@ class RequestLog:
             exchange.status = exchange.status or CLIENT_LEFT
         except Exception:
             # The last resort of both frameworks: logged once, with the request's id, and nothing of it sent.
-            log.exception("unhandled", extra={"method": scope.get("method", ""), "path": scope["path"][:LONGEST_PATH]})
+            log.exception("unhandled", extra={"method": scope.get("method", ""), "path": shown(scope["path"])})
             if not exchange.status and scope["type"] == "http":
                 detail = "Something went wrong on our side. It has been noted with the id in X-Request-Id."
                 await refusal(scope, 500, detail)(scope, receive, exchange.send)
@@ -122,7 +132,7 @@ class _Exchange:
         client = self._scope.get("client")
         said = {
             "method": self._scope.get("method", "WEBSOCKET"),
-            "path": self._scope["path"][:LONGEST_PATH],
+            "path": shown(self._scope["path"]),
             "status": self.status,
             "ms": round((time.perf_counter() - self._began) * 1_000, 1),
             "bytes": self._bytes,

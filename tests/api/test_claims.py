@@ -84,7 +84,7 @@ def test_tokens_of_attempts_and_steps_open_nothing_of_each_other(door: Door, con
     for call in ("start", "heartbeat", "outputs", "finish"):
         body = {"outcome": "succeeded", "files": []}
         answer = door.send("POST", f"/api/runner/v1/{call}", container.token, json=body)
-        assert problem(answer) == (409, "attempt_fenced")
+        assert problem(answer) == (403, "forbidden")
     assert problem(door.send("GET", "/api/v1/me", container.token)) == (401, "not_authenticated")
     assert Attempt.objects.get(state="STARTING").item_index == 0, "nothing of it has moved anything"
 

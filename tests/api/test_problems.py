@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 from django.db import OperationalError, connection
@@ -16,6 +17,7 @@ from api_app.database import Busy, Lane
 from api_app.errors import STATUS, answer
 from orchestration import errors as domain
 from orchestration.services import access
+from tests.api.test_access import GA4GH, V1, ids, sent
 
 if TYPE_CHECKING:
     from tests.api.door import Door, Visitor
@@ -87,6 +89,26 @@ def test_unknown_exception_is_logged_once_and_shown_never(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("route", V1 + GA4GH, ids=ids)
+def test_route_that_breaks_shows_nothing_of_it(
+    ana: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    route: tuple[str, str, str],
+) -> None:
+    def broken(**_: object) -> None:
+        raise RuntimeError(CANARY)
+
+    for where in ("api_app.auth.authenticate", "api_app.callers.authenticate"):
+        monkeypatch.setattr(where, broken, raising=False)
+    method, path, name = route
+    said = ana.door.send(method, path, ana.token, **sent(name))
+    assert said.status_code == 500
+    assert CANARY not in said.text + str(said.headers)
+    assert len([r for r in caplog.records if r.exc_info and CANARY in str(r.exc_info[1])]) == 1
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("method", "path", "options", "status", "code"),
     [
@@ -124,7 +146,21 @@ def test_sentence_of_a_body_that_does_not_fit_says_what_is_wrong_where(ana: Visi
 
 @pytest.mark.django_db
 def test_wrong_method_says_which_are_right(ana: Visitor) -> None:
-    assert ana("PUT", "/jobs/rerun").headers["allow"] == "GET"
+    """Of all routes of the address, not of the first one that Starlette finds; and before the type of a body counts."""
+    text: dict[str, Any] = {"content": b"x", "headers": {"Content-Type": "text/plain"}}
+    for path, allowed in {
+        "/jobs": "GET, POST",
+        "/jobs/rerun": "GET, PATCH",
+        "/files/x": "DELETE, GET, PUT",
+        "/tokens:revoke-leaked": "POST",
+    }.items():
+        for options in (dict[str, Any](), text):
+            said = ana("TRACE", path, **options)
+            assert (said.status_code, said.headers["allow"]) == (405, allowed), path
+    said = ana.door.send("TRACE", f"/ga4gh/tes/v1/tasks/{uuid4()}:cancel", ana.token)
+    assert (said.status_code, said.headers["allow"]) == (405, "POST")
+    said = ana("PUT", "/tus", headers={"Tus-Resumable": "1.0.0"})
+    assert (said.status_code, said.headers["allow"]) == (405, "OPTIONS, POST")
 
 
 @pytest.mark.django_db

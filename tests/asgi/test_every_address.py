@@ -91,6 +91,18 @@ def test_slash_too_few_or_many_redirects_nowhere_else(stack: Door, path: str) ->
     assert not location.startswith("//")
 
 
+@pytest.mark.parametrize(
+    "origin", [b"null", b"https://evil.example", b"https://localhost.evil.example", b"http://sub.localhost"]
+)
+def test_no_address_lets_another_origin_in(stack: Door, origin: bytes) -> None:
+    """SEC-005: neither when a browser asks before it sends, nor in the answer itself."""
+    asks = [(b"access-control-request-method", b"POST"), (b"access-control-request-headers", b"authorization")]
+    for _, path in http():
+        for method, more in (("OPTIONS", asks), ("GET", [])):
+            answer = stack.raw(method, path, headers=[(b"host", b"localhost"), (b"origin", origin), *more])
+            assert not [name for name, _ in answer.headers if name.lower().startswith(b"access-control-")], path
+
+
 def test_request_id_from_outside_is_not_taken_over(stack: Door) -> None:
     answer = stack.raw("GET", "/", headers=[(b"host", b"localhost"), (b"x-request-id", b"mine")])
     assert answer.header("x-request-id") != "mine"

@@ -36,7 +36,7 @@ def sign_in(platform: Platform) -> str:
         page = browser.get("/login/")
         field = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         assert field, page.text
-        form = {"username": user, "password": password, "csrfmiddlewaretoken": field[1]}
+        form = {"login": user, "password": password, "csrfmiddlewaretoken": field[1]}
         browser.post(str(page.url), data=form, headers={"Origin": platform.url}).raise_for_status()
         return "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
 

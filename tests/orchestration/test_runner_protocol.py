@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from orchestration.engines.leasing import lost_report
 from orchestration.engines.local import leases
-from orchestration.errors import AttemptFenced, Invalid, LogOffset
+from orchestration.errors import AttemptFenced, Forbidden, Invalid, LogOffset
 from orchestration.execution.dispatch import dispatch
 from orchestration.execution.outputs import output_key
 from orchestration.execution.record import record
@@ -34,8 +36,16 @@ def attempt(owner: User, lab: Workspace) -> Attempt:
 def test_token_names_attempt_and_fence_and_cannot_be_forged(attempt: Attempt) -> None:
     token = issue_token(attempt.pk, attempt.fence)
     assert read_token(token) == holder(attempt)
-    with pytest.raises(AttemptFenced):
+    with pytest.raises(Forbidden):
         read_token(token[:-2] + ("aa" if token[-2:] != "aa" else "bb"))
+
+
+def test_token_that_has_expired_ends_its_attempt(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    """409 is what a runner stops at without asking again, so a late one must hear that, and not a 403."""
+    token = issue_token(attempt.pk, attempt.fence)
+    monkeypatch.setattr(runner, "TOKEN_LASTS", timedelta(seconds=-1))
+    with pytest.raises(AttemptFenced, match="expired"):
+        read_token(token)
 
 
 def test_holder_of_an_old_fence_can_do_nothing(attempt: Attempt) -> None:

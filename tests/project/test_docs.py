@@ -37,6 +37,13 @@ def test_links_lead_somewhere() -> None:
     assert not broken
 
 
+def test_tests_that_the_page_of_security_names_are_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", (DOCS / "security-tests.md").read_text())
+    assert len(named) > 50
+    for path, name in named:
+        assert f"def {name}(" in (DOCS.parent / path).read_text() or not name, f"{path}::{name}"
+
+
 if __name__ == "__main__":
     page = DOCS / "pipelines.md"
     head, begin, rest = page.read_text().partition("<!-- reference: begin -->\n")

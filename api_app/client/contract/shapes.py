@@ -514,6 +514,49 @@ type WaitingReason = Literal[
 ]
 
 
+class WebhookEditIn(TypedDict):
+    """What is left out stays as it is."""
+
+    description: NotRequired[str | None]
+    enabled: NotRequired[bool | None]
+    kinds: NotRequired[
+        list[
+            Literal[
+                "job.submitted",
+                "job.queued",
+                "job.started",
+                "job.succeeded",
+                "job.failed",
+                "job.timed_out",
+                "job.canceled",
+                "job.retried",
+            ]
+        ]
+        | None
+    ]
+    url: NotRequired[str | None]
+
+
+class WebhookIn(TypedDict):
+    description: NotRequired[str]
+    kinds: NotRequired[
+        list[
+            Literal[
+                "job.submitted",
+                "job.queued",
+                "job.started",
+                "job.succeeded",
+                "job.failed",
+                "job.timed_out",
+                "job.canceled",
+                "job.retried",
+            ]
+        ]
+    ]
+    url: str
+    workspace: NotRequired[str]
+
+
 type WebhookKind = Literal[
     "job.submitted",
     "job.queued",
@@ -819,22 +862,6 @@ class UploadResults(TypedDict):
 class Wait(TypedDict):
     detail: str
     reason: WaitingReason
-
-
-class WebhookEditIn(TypedDict):
-    """What is left out stays as it is."""
-
-    description: NotRequired[str | None]
-    enabled: NotRequired[bool | None]
-    kinds: NotRequired[list[WebhookKind] | None]
-    url: NotRequired[str | None]
-
-
-class WebhookIn(TypedDict):
-    description: NotRequired[str]
-    kinds: NotRequired[list[WebhookKind]]
-    url: str
-    workspace: NotRequired[str]
 
 
 class BulkPreview(TypedDict):

@@ -37,7 +37,10 @@ def create_upload_batch(
 
 
 def create_upload_or_file(body: shapes.UploadIn, *, key: str | None = None) -> Call[shapes.Upload]:
-    """JSON begins an upload; any other body is the file itself, durable when this answers."""
+    """JSON begins an upload; any other body is the file itself, durable when this answers.
+
+    The parameters are of a file that is the body.
+    """
     return Call("POST", "/uploads", key=key or new_key(), body=body)
 
 

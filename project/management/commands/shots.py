@@ -38,7 +38,8 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
     "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True},
 }
 
-
+# Before anybody has signed in.
+OUTSIDE: Final = {"account-reset-gone": "/password/reset/x/y/", "account-off": "/account/inactive/"}
 MANAGE: Final = str(settings.BASE_DIR / "manage.py")
 # What only a service says once: addresses of links, for `pages_now`.
 SHARED: Final = """
@@ -163,7 +164,9 @@ def pages_now() -> dict[str, str]:
         "jobs": "/jobs/", "jobs-none": "/jobs/?state=TIMED_OUT", "jobs-wrong": "/jobs/?q=colour:red",
         "jobs-filtered": "/jobs/?q=state:ended", "bulk": "/jobs/all/resubmit/?q=state:ended", "files": "/files/",
         "files-deleted": "/files/deleted/", "files-going": "/files/?going=soon", "usage": "/files/usage/",
-        "pipelines": "/pipelines/", "tokens": "/tokens/", "tokens-service": "/service-accounts/",
+        "pipelines": "/pipelines/", "account": "/account/", "account-password": "/account/password/",
+        "account-factor": "/account/second-factor/", "account-confirm": "/account/confirm/", "members": "/members/",
+        "tokens": "/tokens/", "tokens-service": "/service-accounts/",
         "webhooks": "/webhooks/", "design": "/design/", "api-docs": "/docs/api/",
         "api-docs-one": "/docs/api/#submit_job", "missing": "/nothing/here/",
     }  # fmt: skip
@@ -224,6 +227,11 @@ def _shoot(
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(f"{base}/login/")
     yield _save(page, out / f"login.{look}.png")
+    for name, path in OUTSIDE.items():
+        if only in name:
+            page.goto(f"{base}{path}")
+            yield _save(page, out / f"{name}.{look}.png")
+    page.goto(f"{base}/login/")
     page.fill("#id_username", account[0])
     page.fill("#id_password", account[1])
     page.click("button.primary")

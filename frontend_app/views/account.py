@@ -1,0 +1,40 @@
+"""One's own account: what it is, and what keeps it safe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.contrib import messages
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
+
+from frontend_app.http import Request, page, whole_number
+from frontend_app.people.sessions import end_sessions, sessions_of
+from orchestration.services.second_factor import has_second_factor, must_have_second_factor
+
+if TYPE_CHECKING:
+    from django.http import HttpResponse
+
+
+@require_safe
+def account(request: Request) -> HttpResponse:
+    connected = {one.provider: one for one in request.user.socialaccount_set.all()}
+    safety = {
+        "sessions": sessions_of(request),
+        "memberships": request.user.memberships.select_related("workspace").order_by("workspace__name"),
+        "providers": [(one["provider_id"], one["name"], connected.get(one["provider_id"])) for one in settings.OIDC],
+        "has_second_factor": has_second_factor(user=request.user),
+        "must_have_second_factor": must_have_second_factor(user=request.user),
+    }
+    return page(request, "frontend_app/people/account.html", safety)
+
+
+@require_POST
+def sessions_end(request: Request) -> HttpResponse:
+    """The named one, or all but this."""
+    named = request.POST.get("session")
+    only = None if named is None else whole_number(named, digits=18) or 0  # of which there is none
+    ended = end_sessions(request, only=only)
+    messages.success(request, f"Signed out elsewhere: {ended}." if ended else "There was nothing to end.")
+    return redirect("account")
