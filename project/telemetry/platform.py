@@ -20,7 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from psycopg_pool import PoolTimeout
 
-from orchestration.models import Attempt, Event, File, Job, Repair, WebhookDelivery
+from orchestration.models import Attempt, Event, Examination, Job, Repair, WebhookDelivery
 from orchestration.models.bulk import database_now
 from orchestration.states import ATTEMPT_LIVE, JOB_FINISHED, JOB_UNFINISHED, AttemptState, JobState, ScanState
 
@@ -97,9 +97,11 @@ def _work() -> Iterator[Metric]:
     yield attempts
     expired = Attempt.objects.live().filter(lease_until__lt=Now() - SETTLED).count()
     yield _gauge("esteira_attempts_lost", "Attempts whose lease ran out, and nobody has said so yet.", expired)
-    unseen = File.objects.filter(scan_state=ScanState.RECEIVED).aggregate(Count("pk"), Min("created_at"))
+    # By what waits, not by the files: those have no index for it, and one that was purged unexamined stays "received".
+    waiting = Examination.objects.filter(file__scan_state=ScanState.RECEIVED)
+    unseen = waiting.aggregate(Count("pk"), Min("file__created_at"))
     yield _gauge("esteira_files_unexamined", "Files that wait for their check.", unseen["pk__count"])
-    age = _age(unseen["created_at__min"], now)
+    age = _age(unseen["file__created_at__min"], now)
     yield _gauge("esteira_oldest_unexamined_file_seconds", "Since the oldest of them arrived.", age)
     due = WebhookDelivery.objects.waiting().filter(due_at__lte=Now()).aggregate(Count("pk"), Min("due_at"))
     yield _gauge("esteira_webhook_deliveries_due", "Deliveries that should have been sent.", due["pk__count"])
