@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 MAIL_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 MAIL_URL: Final = "smtp://user:password@host:port/?security=starttls, or tls, or none; empty for no mail"
+DATABASE_FORM: Final = (
+    "postgresql://user:password@host/name, where % / @ : # ? and spaces in the password are written as in URLs"
+    " (%25 for %, %2F for /, %40 for @)"
+)
 PROXY_URL: Final = "the address of an egress proxy, as http://host:port; empty for none"
 
 
@@ -103,6 +110,20 @@ def folder(name: str, default: Path) -> Path:
     if path.exists() and not path.is_dir():
         raise BadSetting(name, str(path), "a folder, or a path where one can be made")
     return path
+
+
+def database(name: str, url: str) -> dict[str, Any]:
+    """The parts of PostgreSQL's address. Neither it nor libpq's words are shown: they may hold the password."""
+    refused = BadSetting(name, "***", DATABASE_FORM)
+    try:
+        parts = dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:
+        raise refused from None
+    ports = [one for one in str(parts.get("port") or "").split(",") if one]
+    # Cut wrongly at a sign in the password, a piece of it would be shown from here on as host or port.
+    if "@" in str(parts.get("host") or "")[1:] or not all(one.isascii() and one.isdigit() for one in ports):
+        raise refused
+    return parts
 
 
 def mail_server(name: str) -> dict[str, Any] | None:
