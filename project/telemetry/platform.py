@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from django.db.backends.utils import CursorWrapper
     from prometheus_client.core import Metric
 
 SETTLED: Final = timedelta(seconds=30)
@@ -123,7 +124,8 @@ def _database() -> Iterator[Metric]:
         most, used = cursor.fetchone()
         yield _gauge("esteira_database_connections", "Open connections of the server.", used)
         yield _gauge("esteira_database_connections_most", "As many as it takes.", most)
-        if settings.BROKER_URL == "pgmq://":
+        # Before the first message there is no queue; asked all the same, the whole database would be told as away.
+        if settings.BROKER_URL == "pgmq://" and _is_there(cursor, "pgmq.q_esteira"):
             cursor.execute(
                 "SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - greatest(vt, enqueued_at))), 0)"
                 " FROM pgmq.q_esteira WHERE vt <= clock_timestamp()"
@@ -131,6 +133,12 @@ def _database() -> Iterator[Metric]:
             number, age = cursor.fetchone()
             yield _gauge("esteira_queue_messages", "Messages that no worker has taken.", number)
             yield _gauge("esteira_queue_oldest_message_seconds", "Since the oldest of them could be.", float(age))
+
+
+def _is_there(cursor: CursorWrapper, table: str) -> bool:
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [table])
+    (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def _gauge(name: str, says: str, value: float) -> Metric:

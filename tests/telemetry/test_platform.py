@@ -127,6 +127,14 @@ def test_queue_in_the_database(registry: CollectorRegistry, settings: Settings) 
     assert (value(registry, "queue_oldest_message_seconds") or 0) >= 300
 
 
+def test_queue_that_nobody_has_made_is_no_database_that_is_away(
+    registry: CollectorRegistry, settings: Settings
+) -> None:
+    settings.BROKER_URL = "pgmq://"
+    assert value(registry, "database_up") == 1
+    assert value(registry, "queue_messages") is None
+
+
 def test_database_that_is_away_is_said_and_nothing_else(
     registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
