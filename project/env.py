@@ -16,7 +16,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 MAIL_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
-MAIL_URL: Final = "smtp://user:password@host:port/?security=starttls, or tls, or none; empty for no mail"
+MAIL_URL: Final = (
+    "smtp://user:password@host:port/?security=starttls, or tls, or none (user and password in ASCII); empty for no mail"
+)
 DATABASE_FORM: Final = (
     "postgresql://user:password@host/name, where % / @ : # ? and spaces in the password are written as in URLs"
     " (%25 for %, %2F for /, %40 for @)"
@@ -141,11 +143,15 @@ def mail_server(name: str) -> dict[str, Any] | None:
         raise refused
     if security["security"] not in MAIL_PORTS or bool(url.username) != bool(url.password):
         raise refused
+    username, password = unquote(url.username or ""), unquote(url.password or "")
+    if not (username + password).isascii():
+        # smtplib sends no other; its error would look as if the address of every account were wrong.
+        raise refused
     return {
         "host": url.hostname,
         "port": port or MAIL_PORTS[security["security"]],
-        "username": unquote(url.username or ""),
-        "password": unquote(url.password or ""),
+        "username": username,
+        "password": password,
         "use_tls": security["security"] == "starttls",
         "use_ssl": security["security"] == "tls",
         "timeout": 10,
