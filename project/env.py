@@ -12,8 +12,17 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 MAIL_PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
-MAIL_URL: Final = "smtp://user:password@host:port/?security=starttls, or tls, or none; empty for no mail"
+MAIL_URL: Final = (
+    "smtp://user:password@host:port/?security=starttls, or tls, or none (user and password in ASCII); empty for no mail"
+)
+DATABASE_FORM: Final = (
+    "postgresql://user:password@host/name, where % / @ : # ? and spaces in the password are written as in URLs"
+    " (%25 for %, %2F for /, %40 for @)"
+)
 PROXY_URL: Final = "the address of an egress proxy, as http://host:port; empty for none"
 
 
@@ -105,6 +114,20 @@ def folder(name: str, default: Path) -> Path:
     return path
 
 
+def database(name: str, url: str) -> dict[str, Any]:
+    """The parts of PostgreSQL's address. Neither it nor libpq's words are shown: they may hold the password."""
+    refused = BadSetting(name, "***", DATABASE_FORM)
+    try:
+        parts = dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:
+        raise refused from None
+    ports = [one for one in str(parts.get("port") or "").split(",") if one]
+    # Cut wrongly at a sign in the password, a piece of it would be shown from here on as host or port.
+    if "@" in str(parts.get("host") or "")[1:] or not all(one.isascii() and one.isdigit() for one in ports):
+        raise refused
+    return parts
+
+
 def mail_server(name: str) -> dict[str, Any] | None:
     """Where mail is handed in, as options of Django's SMTP backend; None: nowhere. STARTTLS unless told otherwise."""
     if not (read := text(name)):
@@ -120,11 +143,15 @@ def mail_server(name: str) -> dict[str, Any] | None:
         raise refused
     if security["security"] not in MAIL_PORTS or bool(url.username) != bool(url.password):
         raise refused
+    username, password = unquote(url.username or ""), unquote(url.password or "")
+    if not (username + password).isascii():
+        # smtplib sends no other; its error would look as if the address of every account were wrong.
+        raise refused
     return {
         "host": url.hostname,
         "port": port or MAIL_PORTS[security["security"]],
-        "username": unquote(url.username or ""),
-        "password": unquote(url.password or ""),
+        "username": username,
+        "password": password,
         "use_tls": security["security"] == "starttls",
         "use_ssl": security["security"] == "tls",
         "timeout": 10,

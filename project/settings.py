@@ -6,7 +6,6 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from project import aws_cell, env, object_storage, tes
@@ -36,10 +35,7 @@ def _address(url: str) -> dict[str, Any]:
 
 
 def _database(url: str) -> dict[str, Any]:
-    try:
-        parts = conninfo_to_dict(url)
-    except psycopg.ProgrammingError as exc:
-        raise env.BadSetting("DATABASE_URL", "***", f"postgresql://user:password@host/name ({exc})") from exc
+    parts = env.database("DATABASE_URL", url)
     known = {"dbname", "user", "password", "host", "port"}
     return {
         "ENGINE": "django.db.backends.postgresql",

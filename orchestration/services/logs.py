@@ -86,10 +86,13 @@ def _blocks(attempt: Attempt, *, until: int) -> Iterator[bytes]:
     left = min(until, storage.size(key) or 0)
     if not left:
         return
+    held = b""
     with storage.open(key) as log:
-        while left > 0 and (block := log.read(min(MAX_READ, left))):
-            left -= len(block)
-            while left > 0 and block.endswith(b"\r"):
-                block += log.read(1)
-                left -= 1
-            yield block
+        while left > 0 and (read := log.read(min(MAX_READ, left))):
+            left -= len(read)
+            block = held + read
+            # Not read on for the end of them: a log of nothing but carriage returns would be copied once for each.
+            held = b"\r" if left > 0 and block.endswith(b"\r") else b""
+            yield block.removesuffix(held)
+    if held:
+        yield held

@@ -32,7 +32,9 @@ class Address:
     def read(cls, url: str) -> Self:
         parts: Mapping[str, object] = conninfo_to_dict(url)
         host = str(parts.get("host") or "/var/run/postgresql").split(",")[0]
-        return cls(host, int(str(parts.get("port") or PORT)), str(parts.get("dbname", "")), str(parts.get("user", "")))
+        # Of several servers the first, as with the host.
+        port = int(str(parts.get("port") or "").split(",")[0] or PORT)
+        return cls(host, port, str(parts.get("dbname", "")), str(parts.get("user", "")))
 
     @property
     def is_socket(self) -> bool:
@@ -48,9 +50,10 @@ class Address:
             return f"a socket in {self.host}"
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:
+            why = getattr(exc, "strerror", None) or "it is no name that can be asked for"
             raise Fault(
-                f"The name {self.host} cannot be looked up: {exc.strerror}.",
+                f"The name {self.host} cannot be looked up: {why}.",
                 causes=(
                     "a typing error in DATABASE_URL",
                     "the cluster was deleted, or its endpoint has another name since",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from django.conf import settings
-from django.db import connection
+from django.db import ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from orchestration.findings import ERROR, OK, WARNING, Fault, tried
@@ -168,7 +168,14 @@ class Database:
 
 def migrated() -> str:
     """Through Django's own connection, as its executor wants one."""
-    executor = MigrationExecutor(connection)
+    try:
+        executor = MigrationExecutor(connection)
+    except ProgrammingError as exc:
+        raise Fault(
+            "Which migrations are applied cannot be read.",
+            causes=("they ran under another role, which did not grant the tables",),
+            command="GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO …;",
+        ) from exc
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     applied = set(executor.loader.applied_migrations)
     if not applied:

@@ -40,6 +40,12 @@ def _supervisor() -> str:
         return "runs"
     except FileNotFoundError:
         pass
+    except OSError as exc:
+        raise Fault(
+            f"Whether an engine runs cannot be seen: {path} cannot be read ({exc.strerror}).",
+            causes=("ESTEIRA_HOME belongs to another user than the one who asks",),
+            command=f"ls -ld {settings.ESTEIRA_HOME}; id",
+        ) from exc
     raise Fault(
         f"No local engine runs on this machine for {settings.ESTEIRA_HOME}: nothing starts.",
         causes=("it was not started", "it ended: see its log", "ESTEIRA_HOME is another folder here than there"),

@@ -35,7 +35,7 @@ def examine() -> Iterator[Finding]:
         elif alias in IN_BUCKETS:
             for finding in look(alias):
                 yield _named(alias, finding)
-    yield from tried([("temporary files", lambda: _room(Path(tempfile.gettempdir())))])
+    yield from tried([("temporary files", _temporary)])
 
 
 def _named(alias: str, finding: Finding) -> Finding:
@@ -71,6 +71,18 @@ def _written(folder: Path) -> str:
             f"What was written in {folder} is read otherwise.", causes=("the disk is failing",), command="dmesg"
         )
     return f"written, read and deleted in {folder}"
+
+
+def _temporary() -> str:
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError as exc:  # so it says of a disk that is full
+        raise Fault(
+            "No folder takes temporary files.",
+            causes=("the disk is full", "it is mounted read-only, and TMPDIR names no other folder"),
+            command="df -h /tmp /var/tmp .; printenv TMPDIR",
+        ) from exc
+    return _room(folder)
 
 
 def _room(folder: Path) -> str:

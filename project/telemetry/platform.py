@@ -20,7 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from psycopg_pool import PoolTimeout
 
-from orchestration.models import Attempt, Event, File, Job, Repair, WebhookDelivery
+from orchestration.models import Attempt, Event, Examination, Job, Repair, WebhookDelivery
 from orchestration.models.bulk import database_now
 from orchestration.states import ATTEMPT_LIVE, JOB_FINISHED, JOB_UNFINISHED, AttemptState, JobState, ScanState
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from django.db.backends.utils import CursorWrapper
     from prometheus_client.core import Metric
 
 SETTLED: Final = timedelta(seconds=30)
@@ -97,9 +98,11 @@ def _work() -> Iterator[Metric]:
     yield attempts
     expired = Attempt.objects.live().filter(lease_until__lt=Now() - SETTLED).count()
     yield _gauge("esteira_attempts_lost", "Attempts whose lease ran out, and nobody has said so yet.", expired)
-    unseen = File.objects.filter(scan_state=ScanState.RECEIVED).aggregate(Count("pk"), Min("created_at"))
+    # By what waits, not by the files: those have no index for it, and one that was purged unexamined stays "received".
+    waiting = Examination.objects.filter(file__scan_state=ScanState.RECEIVED)
+    unseen = waiting.aggregate(Count("pk"), Min("file__created_at"))
     yield _gauge("esteira_files_unexamined", "Files that wait for their check.", unseen["pk__count"])
-    age = _age(unseen["created_at__min"], now)
+    age = _age(unseen["file__created_at__min"], now)
     yield _gauge("esteira_oldest_unexamined_file_seconds", "Since the oldest of them arrived.", age)
     due = WebhookDelivery.objects.waiting().filter(due_at__lte=Now()).aggregate(Count("pk"), Min("due_at"))
     yield _gauge("esteira_webhook_deliveries_due", "Deliveries that should have been sent.", due["pk__count"])
@@ -121,7 +124,8 @@ def _database() -> Iterator[Metric]:
         most, used = cursor.fetchone()
         yield _gauge("esteira_database_connections", "Open connections of the server.", used)
         yield _gauge("esteira_database_connections_most", "As many as it takes.", most)
-        if settings.BROKER_URL == "pgmq://":
+        # Before the first message there is no queue; asked all the same, the whole database would be told as away.
+        if settings.BROKER_URL == "pgmq://" and _is_there(cursor, "pgmq.q_esteira"):
             cursor.execute(
                 "SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - greatest(vt, enqueued_at))), 0)"
                 " FROM pgmq.q_esteira WHERE vt <= clock_timestamp()"
@@ -129,6 +133,12 @@ def _database() -> Iterator[Metric]:
             number, age = cursor.fetchone()
             yield _gauge("esteira_queue_messages", "Messages that no worker has taken.", number)
             yield _gauge("esteira_queue_oldest_message_seconds", "Since the oldest of them could be.", float(age))
+
+
+def _is_there(cursor: CursorWrapper, table: str) -> bool:
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [table])
+    (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def _gauge(name: str, says: str, value: float) -> Metric:

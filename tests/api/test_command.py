@@ -162,6 +162,7 @@ def test_api_asks_whatever_is_asked(ana: Run, job: Job) -> None:
     assert json.loads(ana("api", "get", "/api/v1/me")[1])["user"] == "ana"
     assert answer(ana("api", "GET", "jobs", "-f", "limit=1", "-f", "q=state:succeeded", "--json"))["items"]
     assert answer(ana("api", "PATCH", f"jobs/{job.pk}", "-f", "name=April, again", "--json"))["name"] == "April, again"
+    assert answer(ana("api", "PATCH", f"jobs/{job.pk}", "-f", "name=NaN", "--json"))["name"] == "NaN"
     code, out, err = ana("api", "GET", "jobs/nowhere")
     assert (code, out, err.startswith("Error: ")) == (7, "", True)
 
@@ -179,6 +180,8 @@ def test_api_sends_a_file_and_goes_over_pages(
     assert answer(sent)["size"] == 11
     assert ana("api", "POST", "jobs", "--body", tmp_path / "none.json")[0] == 2
     assert "is no list with pages" in ana("api", "GET", "me", "--paginate")[2]
+    content = f"files/{answer(sent)['id']}/content"
+    assert "is no list with pages" in ana("api", "GET", content, "--paginate")[2]
     assert ana("api", "POST", "jobs", "--paginate")[0] == 2
     assert ana("api", "POST", "jobs", "--body", "-", "-f", "a=b")[0] == 2
 

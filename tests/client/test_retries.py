@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from api_app.client import Client, ProblemError, UnreachableError
+from api_app.client import Client, ProblemError, UnreachableError, by_path
+from api_app.client.errors import RequestError
 from tests.client.fake_faults import answer, hang_up, lose_answer
 from tests.client.fake_server import TOKEN, Platform
 
@@ -136,4 +137,6 @@ def test_an_id_cannot_reach_another_path(client: Client, platform: Platform) -> 
     for bad in ("../files", "a/b", "", "x?y"):
         with pytest.raises(Exception, match="neither an id nor a name"):
             client.job(bad)
+        with pytest.raises(RequestError, match="neither an id nor a name"):
+            by_path.path("webhooks", bad, "test")
     assert platform.requests == []

@@ -74,6 +74,21 @@ def test_name_that_nobody_knows(address: Change, look: Look) -> None:
     assert bad.command == "getent hosts db.invalid"
 
 
+@pytest.mark.parametrize("name", ["db..invalid", "d" * 64 + ".invalid"])
+def test_name_that_no_name_can_be(address: Change, look: Look, name: str) -> None:
+    address(host=name)
+    bad = the_bad_one(look("database"))
+    assert (bad.name, bad.said) == (
+        "name",
+        f"The name {name} cannot be looked up: it is no name that can be asked for.",
+    )
+
+
+def test_of_several_servers_the_first_is_looked_at() -> None:
+    read = Address.read("postgresql://esteira@one.invalid:5433,two.invalid:5434/esteira")
+    assert (read.host, read.port) == ("one.invalid", 5433)
+
+
 def test_closed_port(address: Change, look: Look) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -161,6 +161,22 @@ def test_lines_are_counted_over_the_edges_of_blocks(
         assert logs.offset_of_line(attempt=attempt, line=7) is None
 
 
+def test_log_of_nothing_but_carriage_returns_is_read_block_by_block(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step writes what it likes: each of these once made a copy of all before it, for hours."""
+    monkeypatch.setattr(logs, "MAX_READ", 1 << 10)
+    data = b"\r" * 5_000 + b"\nend"
+    write(attempt, data)
+    blocks = list(logs._blocks(attempt, until=len(data)))
+    assert b"".join(blocks) == data
+    assert max(map(len, blocks)) <= (1 << 10) + 1
+    assert logs.lines_before(attempt=attempt, offset=len(data)) == 5_000
+    assert logs.lines_before(attempt=attempt, offset=5_000) == 5_000
+    assert logs.offset_of_line(attempt=attempt, line=5_001) == len(data) - 3
+    assert logs.offset_of_line(attempt=attempt, line=1_025) == 1_024
+
+
 def test_lines_far_in_are_not_counted(owner: User, attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else two gigabytes would be read for a number."""
     monkeypatch.setattr(logs, "COUNTED", 10)

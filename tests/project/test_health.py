@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from project import health
@@ -34,6 +35,14 @@ def test_not_before_the_migrations_are_applied(client: Client) -> None:
     assert client.get("/health/live").status_code == 200
     last.save()
     assert client.get("/health/ready").status_code == 200
+
+
+def test_not_with_a_database_whose_migrations_it_may_not_read(client: Client) -> None:
+    """The tables belong to another role: `permission denied`."""
+    with connection.cursor() as cursor:
+        cursor.execute("REVOKE ALL ON django_migrations FROM CURRENT_USER")
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable", "database": "not migrated"})
 
 
 def test_older_release_goes_on_with_a_newer_database(client: Client) -> None:

@@ -57,6 +57,7 @@ def test_no_address_means_no_mail(monkeypatch: pytest.MonkeyPatch) -> None:
         "smtp://ana:hunter2@mail.example/?secure=tls",
         "smtp://ana:hunter2@mail.example/?security=tls&timeout=1",
         "smtp://ana:hunter2@mail.example/inbox",
+        "smtp://ana:hunter2%C3%A4@mail.example",
         "smtp://ana:hunter2@mail.example/#x",
         "smtp://ana@mail.example",
         "smtp://:hunter2@mail.example",

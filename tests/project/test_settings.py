@@ -54,6 +54,21 @@ def test_bad_value_ends_the_process_with_a_sentence(tmp_path: Path, name: str, v
     assert allowed in done.stderr
 
 
+@pytest.mark.parametrize("password", ["hush%secret", "hush secret", "hush/secret", "hush@secret"])
+def test_password_that_cannot_be_read_is_not_shown(tmp_path: Path, password: str) -> None:
+    done = start(tmp_path, DATABASE_URL=f"postgresql://esteira:{password}@db.invalid/esteira")
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "%2F for /" in done.stderr
+    assert "hush" not in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_database_may_have_several_hosts(tmp_path: Path) -> None:
+    assert (
+        start(tmp_path, DATABASE_URL="postgresql://esteira@one.invalid:5432,two.invalid:5433/esteira").returncode == 0
+    )
+
+
 def test_images_of_tasks_are_for_the_local_engine_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESTEIRA_TES_IMAGES", "debian:13=host, quay.io/tools@sha256:ab=/opt/tools")
     assert images(engine="local") == {"debian:13": "", "quay.io/tools@sha256:ab": "/opt/tools"}

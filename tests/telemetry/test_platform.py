@@ -14,7 +14,7 @@ from django.utils import timezone
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from orchestration.models import Attempt, Event
+from orchestration.models import Attempt, Event, Examination
 from orchestration.models.repair import count_repairs
 from orchestration.states import EventKind
 from project.telemetry import platform
@@ -68,7 +68,9 @@ def test_what_waits_and_runs(registry: CollectorRegistry, owner: User, lab: Work
 
 def test_files_that_wait_for_their_check(registry: CollectorRegistry, owner: User, lab: Workspace) -> None:
     make_file(lab, owner)
-    make_file(lab, owner, scan_state="received", sha256="")
+    Examination.objects.create(file=make_file(lab, owner, scan_state="received", sha256=""))
+    gone = timezone.now() - timedelta(days=2)
+    make_file(lab, owner, scan_state="received", sha256="", created_at=gone, deleted_at=gone, purged_at=gone)
     assert value(registry, "files_unexamined") == 1
     assert (value(registry, "oldest_unexamined_file_seconds") or 0) < 60
 
@@ -123,6 +125,14 @@ def test_queue_in_the_database(registry: CollectorRegistry, settings: Settings) 
         )
     assert value(registry, "queue_messages") == 1
     assert (value(registry, "queue_oldest_message_seconds") or 0) >= 300
+
+
+def test_queue_that_nobody_has_made_is_no_database_that_is_away(
+    registry: CollectorRegistry, settings: Settings
+) -> None:
+    settings.BROKER_URL = "pgmq://"
+    assert value(registry, "database_up") == 1
+    assert value(registry, "queue_messages") is None
 
 
 def test_database_that_is_away_is_said_and_nothing_else(

@@ -11,6 +11,7 @@ import click
 
 from api_app.client.errors import LocalFileError, RequestError
 from api_app.client.options import Connection, OneOf, as_json, connection, examples, pair
+from api_app.client.problems import problem_of
 from api_app.client.session import Session, session
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -102,9 +103,14 @@ def _options(method: str, given: Sequence[tuple[str, str]], body: bytes | None, 
 
 def _value(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number)
     except ValueError:
         return text
+
+
+def _no_number(text: str) -> Any:
+    """Of Python's own, such as NaN: no JSON, and nothing that could be sent."""
+    raise ValueError(text)
 
 
 def _one(current: Session, method: str, where: str, options: dict[str, Any]) -> None:
@@ -124,7 +130,8 @@ def _one(current: Session, method: str, where: str, options: dict[str, Any]) -> 
 def _all(current: Session, where: str, options: dict[str, Any]) -> None:
     query = dict(options.get("params", []))
     while True:
-        page = current.client.call("GET", where, params=query).json()
+        answer = current.client.call("GET", where, params=query)
+        page = problem_of(answer)  # None for what is no JSON, such as the bytes of a file
         if not isinstance(page, dict) or "items" not in page:
             raise RequestError(f"{where} is no list with pages. Leave out --paginate.")
         for item in page["items"]:

@@ -36,6 +36,7 @@ class Nudges {
   readonly #closed = new AbortController();
   #hasHappened = false;
   #isOpen = false;
+  #fault: Error | null = null;
   #wake: () => void = () => undefined;
 
   constructor(transport: Transport, path: string) {
@@ -51,7 +52,8 @@ class Nudges {
       this.#hasHappened = true; // the stream says that the job has ended
     } catch (fault) {
       // No stream to be had: the watcher asks every second, and hears a "no" itself.
-      if (!(fault instanceof EsteiraError) && !this.#closed.signal.aborted) throw fault;
+      // Anything else, as of a token that could not be had, is the watcher's: thrown here it would end the program.
+      if (!(fault instanceof EsteiraError) && !this.#closed.signal.aborted) this.#fault = fault as Error;
     } finally {
       this.#isOpen = false;
       this.#wake();
@@ -59,13 +61,14 @@ class Nudges {
   }
 
   async wait(signal: AbortSignal | undefined): Promise<void> {
-    if (!this.#hasHappened) {
+    if (!this.#hasHappened && !this.#fault) {
       const woken = new AbortController();
       this.#wake = () => woken.abort();
       const either = signal ? AbortSignal.any([woken.signal, signal]) : woken.signal;
       await sleep(this.#isOpen ? SAFETY_POLL_MS : POLL_MS, either).catch(() => undefined);
       signal?.throwIfAborted();
     }
+    if (this.#fault) throw this.#fault;
     this.#hasHappened = false;
   }
 

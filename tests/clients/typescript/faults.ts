@@ -146,6 +146,21 @@ test("who stops listening leaves no connection behind", async () => {
   });
 });
 
+test("a token that cannot be had any more ends the watch and not the program", async () => {
+  let asked = 0;
+  const token = async (): Promise<string> => {
+    asked += 1;
+    if (asked > 1) throw new Error("the vault is closed");
+    return "secret";
+  };
+  await served(says(200, { ...JOB, state: "RUNNING" }), async (_, url) => {
+    const client = new Esteira({ url, token });
+    await assert.rejects(async () => {
+      for await (const job of client.watch(JOB.id)) assert.equal(job.state, "RUNNING");
+    }, /the vault is closed/);
+  });
+});
+
 const STATEMENT = { _type: "https://in-toto.io/Statement/v1", subject: [], predicate: {} };
 const KIND = "application/vnd.in-toto+json";
 
@@ -186,6 +201,15 @@ test("names from a server stay in the folder, and no file is written over", asyn
     assert.deepEqual(paths, ["report-2.html", "Report.html", "REPORT-3.html", "up.txt", "etc/passwd", "a/b.txt", "_bashrc", "_con.txt", "tab_.txt", "report.html_x.txt", "file", long]);
     assert.equal(await readFile(join(folder, "report.html"), "utf8"), "mine");
     assert.deepEqual((await client.download(JOB.id, folder)).map((path) => relative(folder, path)), paths); // what is there is the same
+  });
+});
+
+test("an id from a server that is a path leads nowhere", async () => {
+  const items = [{ id: "x/../../up", name: "a.txt", size: 5, sha256: null }];
+  const top = await mkdtemp(join(process.cwd(), "ids-"));
+  await served(says(200, { items, next_cursor: null }), async (client) => {
+    await assert.rejects(client.download(JOB.id, join(top, "into")), /neither an id nor a name/);
+    assert.deepEqual(await readdir(top), ["into"]);
   });
 });
 

@@ -9,7 +9,7 @@ import type { Hasher } from "../machine.js";
 import { Patience } from "../patience.js";
 import { CutError, reading } from "../reading.js";
 import type { File } from "../shapes.js";
-import { isRefusal, type Transport } from "../transport.js";
+import { isRefusal, segment, type Transport } from "../transport.js";
 import { isFileThere, isSame, isThere, told } from "./disk.js";
 import { NODE } from "./machine.js";
 import { safeParts, withNumber } from "./names.js";
@@ -55,7 +55,7 @@ export async function fetchTo(transport: Transport, { file, path, isPresent }: P
   if (isPresent) return path;
   return told(path, "write", async () => {
     await makeFolder(dirname(path), folder);
-    const part = join(dirname(path), `.${file.id}.part`);
+    const part = join(dirname(path), `.${segment(file.id)}.part`); // an id is the server's word too
     await fetchPart(transport, file, part, signal);
     await rename(part, path);
     return path;
