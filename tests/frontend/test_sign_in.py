@@ -41,6 +41,22 @@ def test_mail_address_is_as_good_as_the_user_name(owner: User) -> None:
     assert client.get("/jobs/").status_code == 200
 
 
+def test_mail_address_is_known_as_an_administrator_has_written_it(owner: User) -> None:
+    owner.email = "Ana@Example.org"
+    owner.save(update_fields=["email"])
+    for login in ("ana@example.org", "Ana@Example.org"):
+        assert browser().post("/login/", {"login": login, "password": PASSWORD}).status_code == 302
+
+
+def test_names_that_differ_only_by_case_are_taken_to_the_letter(owner: User) -> None:
+    other = make_user("Ana")
+    for user in (owner, other):
+        client = browser()
+        assert client.post("/login/", {"login": user.username, "password": PASSWORD}).status_code == 302
+        assert client.session["_auth_user_id"] == str(user.pk)
+    assert browser().post("/login/", {"login": "ANA", "password": PASSWORD}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "next_page", ["https://evil.example/", "//evil.example/", "/\\evil.example", "https:evil.example"]
 )
