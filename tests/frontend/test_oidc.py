@@ -198,6 +198,16 @@ def test_rule_lets_somebody_new_into_its_workspace(
     assert User.objects.filter(username__startswith="ida").count() == 1
 
 
+@pytest.mark.parametrize("claimed", ["robot@lab", "boss@example.org"])
+def test_nobody_is_called_like_a_service_account_or_an_address(
+    uni: Double, settings: Settings, monkeypatch: pytest.MonkeyPatch, lab: Workspace, claimed: str
+) -> None:
+    configure(settings, monkeypatch, uni, workspace="lab")
+    uni.person.preferred_username = claimed
+    sign_in(uni)
+    assert Membership.objects.get(workspace=lab, user__first_name="Ida").user.username == "ida"
+
+
 @pytest.mark.parametrize(("address", "is_verified"), [("ida@elsewhere.example", True), ("ida@example.org", False)])
 def test_rule_for_a_domain_wants_an_address_that_the_provider_vouches_for(
     uni: Double,
