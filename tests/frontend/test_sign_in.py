@@ -73,6 +73,19 @@ def test_wrong_password_is_said_in_the_same_words_for_whoever_it_is(owner: User,
     assert "wrong horse" not in html
 
 
+@pytest.mark.parametrize("login", ["ana", "ana@example.org", "nobody", "nobody@example.org"])
+def test_wrong_password_is_hashed_once_for_whoever_it_is(
+    owner: User, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the time it takes tells whose addresses there are."""
+    type(owner).objects.filter(pk=owner.pk).update(email="ana@example.org")
+    hashed = []
+    for name in ("check_password", "set_password"):
+        monkeypatch.setattr(type(owner), name, lambda _user, password: hashed.append(password))
+    browser().post("/login/", {"login": login, "password": "wrong horse"})
+    assert hashed == ["wrong horse"]
+
+
 def test_session_begins_anew_with_the_sign_in(owner: User) -> None:
     """A session that somebody else has planted in this browser is not the one that is signed in."""
     client = browser()
