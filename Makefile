@@ -12,13 +12,13 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench shots crash fuzz simulate clients pins clean
+.PHONY: help setup run test check bench shots crash fuzz simulate clients pins clean infra-check infra-docs
 
 help: ## Print this list
 	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1#\2/p' Makefile | column -s '#' -t 2>/dev/null \
-		|| sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1: \2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1#\2/p' Makefile | column -s '#' -t 2>/dev/null \
+		|| sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1: \2/p' Makefile
 	@echo
 	@echo "Start with: make run. ARGS=… is handed on, as in: make test ARGS='-k upload'"
 
@@ -29,7 +29,7 @@ run: setup ## Start the platform on this machine and open the door
 	@exec $(BIN)/python manage.py up $(ARGS)
 
 test: setup ## Run every test, with the database and browser they need
-	@$(BOOTSTRAP) ensure --optional chromium bubblewrap clamd
+	@$(BOOTSTRAP) ensure --optional chromium bubblewrap clamd promtool
 	@echo "Running the tests …"
 	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
@@ -59,6 +59,12 @@ fuzz: setup ## Schemathesis over the whole API, with new seeds until the time is
 
 simulate: setup ## Two million simulated histories of jobs on AWS, each from its seed (ARGS='--seeds N --first K')
 	@exec $(BIN)/python -m tests.simulation $(ARGS)
+
+infra-check: setup ## Terraform: format, tests, plans, linters, and whether the tests would see a fault (needs terraform)
+	@exec $(BIN)/python -m tests.infra $(ARGS)
+
+infra-docs: setup ## Write the READMEs and tables that are made from the Terraform files
+	@exec $(BIN)/python -m tests.infra.write
 
 clients: setup ## Write the generated parts of the clients anew, from docs/openapi.json
 	@echo "Python …" && $(BIN)/python -m project.clients

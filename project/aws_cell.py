@@ -33,6 +33,7 @@ def read(public_url: str) -> dict[str, str]:
         "manifests": _fit("ESTEIRA_MANIFESTS", _FOLDER, "s3://bucket/folder, where lists of items are put"),
         "endpoint": _fit("ESTEIRA_AWS_ENDPOINT", _ADDRESS, "http://host:port; empty for Amazon's own", default=""),
         "server": _fit("ESTEIRA_RUNNER_URL", _ADDRESS, "the address at which steps reach this server", public_url),
+        "fair_share": "yes" if env.flag("ESTEIRA_BATCH_FAIR_SHARE", default=False) else "",
         "prefix": _fit("ESTEIRA_BATCH_PREFIX", _PREFIX, "up to 20 of a-z, 0-9 and -, a letter first", "esteira"),
     }
 

@@ -38,7 +38,7 @@ def read_log(*, attempt: Attempt, offset: int = 0, limit: int = MAX_READ) -> Log
     storage = get_storage(STORAGE)
     key = log_key(attempt)
     size = storage.size(key) or 0
-    start = max(0, size + offset) if offset < 0 else min(offset, size)
+    start = _start(size, offset)
     data = b""
     if size > start:
         with storage.open(key) as log:
@@ -46,6 +46,15 @@ def read_log(*, attempt: Attempt, offset: int = 0, limit: int = MAX_READ) -> Log
             data = log.read(min(limit, MAX_READ))
     end = start + len(data)
     return LogPart(data=data, end=end, is_complete=attempt.finished_at is not None and end >= size)
+
+
+def start_of(*, attempt: Attempt, offset: int) -> int:
+    """Where `offset` is now; a negative one counts from the end."""
+    return _start(get_storage(STORAGE).size(log_key(attempt)) or 0, offset)
+
+
+def _start(size: int, offset: int) -> int:
+    return max(0, size + offset) if offset < 0 else min(offset, size)
 
 
 def lines_before(*, attempt: Attempt, offset: int) -> int | None:

@@ -60,7 +60,13 @@ CLAMD = Program(
     package="clamav-daemon",
     needed_for="the tests of the virus scanner",
 )
-PROGRAMS = {"chromium": CHROMIUM, "bubblewrap": BUBBLEWRAP, "clamd": CLAMD}
+PROMTOOL = Program(
+    title="promtool",
+    commands=("promtool",),
+    package="prometheus",
+    needed_for="the tests of alerts",
+)
+PROGRAMS = {"chromium": CHROMIUM, "bubblewrap": BUBBLEWRAP, "clamd": CLAMD, "promtool": PROMTOOL}
 
 
 def ensure(program: Program) -> str | None:

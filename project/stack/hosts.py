@@ -31,6 +31,7 @@ _FORWARDED: Final = frozenset(
         b"x-script-name",
     }
 )
+_HEALTH: Final = "/health/"
 _SCHEMES: Final = {b"http": ("http", "ws"), b"https": ("https", "wss")}
 
 
@@ -46,12 +47,16 @@ class AllowedHosts:
             return bool(domain) and validate_host(domain, list(allowed))
 
         self._is_allowed = is_allowed
+        self._own = allowed[0].lstrip(".").encode() if allowed else b""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
         hosts = [value for name, value in scope["headers"] if name == b"host"]
+        if _is_probe(scope, hosts):
+            hosts = [self._own]
+            scope["headers"] = [(name, self._own if name == b"host" else value) for name, value in scope["headers"]]
         if len(hosts) != 1 or not self._is_allowed(hosts[0]):
             detail = "This server does not answer to that name. Its names are in ESTEIRA_ALLOWED_HOSTS."
             await refusal(scope, 400, detail)(scope, receive, send)
@@ -68,6 +73,13 @@ class AllowedHosts:
         if len(origins) != 1:
             return False
         return urlsplit(origins[0]).netloc.lower() == host.decode("latin-1").lower() or origins[0] in self._origins
+
+
+def _is_probe(scope: Scope, hosts: Sequence[bytes]) -> bool:
+    """A balancer and Kubernetes ask a pod how it is by its address, and cannot be told to use a name."""
+    if scope["type"] != "http" or not scope["path"].startswith(_HEALTH) or len(hosts) != 1:
+        return False
+    return _is_address(split_domain_port(hosts[0].decode("latin-1"))[0].strip("[]"))
 
 
 class TrustedProxies:

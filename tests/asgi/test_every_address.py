@@ -70,6 +70,12 @@ def test_every_address_refuses_a_name_that_is_not_ours(stack: Door) -> None:
             assert stack.raw("GET", path, headers=headers).status == 400, headers
 
 
+@pytest.mark.parametrize("host", [b"10.20.33.7:8000", b"10.20.33.7", b"[fd00::7]:8000"])
+def test_balancer_asks_a_pod_how_it_is_by_its_address(stack: Door, host: bytes) -> None:
+    assert stack.raw("GET", "/health/live", headers=[(b"host", host)]).status == 200
+    assert stack.raw("GET", "/login/", headers=[(b"host", host)]).status == 400
+
+
 def test_forwarded_host_builds_no_link(stack: Door) -> None:
     headers = [(b"host", b"localhost"), (b"x-forwarded-host", b"evil.example"), (b"forwarded", b"host=evil.example")]
     for _, path in http():

@@ -8,6 +8,7 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -16,6 +17,7 @@ from django.db import connection
 
 from orchestration.engines.step_functions.compile import INPUT_SCHEMA
 from orchestration.engines.step_functions.manifest import read_lines
+from orchestration.engines.step_functions.work import plan_of
 from orchestration.errors import EngineRejected, EngineUnavailable
 from orchestration.models import Item, Job, StepRun
 from orchestration.states import WorkState
@@ -71,6 +73,17 @@ def test_execution_has_the_jobs_name_and_an_input_of_the_contract(cloud: Cloud, 
     assert step["job_queue"] == cloud.cell.queue
     assert step["job_definition"] == cloud.definitions()[0]["jobDefinitionArn"]
     assert given["environment"][-1] == {"Name": "ESTEIRA_URL", "Value": "https://esteira.example"}
+
+
+def test_each_job_names_its_workspaces_share_where_queues_have_shares(cloud: Cloud, job: Job) -> None:
+    """A queue with a scheduling policy refuses a job without one; a queue without, a job with one."""
+
+    def share_by(fair_share: str) -> str:
+        cell = replace(cloud.cell, fair_share=fair_share)
+        (step,) = plan_of(spec_of(job), cell=cell, definitions=cloud.engine._definitions).steps
+        return step.share_identifier
+
+    assert (share_by("yes"), share_by("")) == (job.workspace_id.hex, "")
 
 
 def test_start_repeated_is_the_same_execution(cloud: Cloud, job: Job) -> None:

@@ -25,6 +25,7 @@ MORE: Final = {
     "ESTEIRA_AWS_ENDPOINT": "http://127.0.0.1:5000/",
     "ESTEIRA_RUNNER_URL": "https://inside.example",
     "ESTEIRA_BATCH_PREFIX": "esteira-prod",
+    "ESTEIRA_BATCH_FAIR_SHARE": "true",
 }
 
 
@@ -40,7 +41,7 @@ def test_what_terraform_made_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     cell = read(monkeypatch, **GIVEN)
 
     assert (cell.region, cell.server, cell.prefix) == ("eu-west-1", "https://esteira.example", "esteira")
-    assert (cell.gpu_queue, cell.execution_role, cell.endpoint) == ("", "", "")
+    assert (cell.gpu_queue, cell.execution_role, cell.endpoint, cell.fair_share) == ("", "", "", "")
     assert cell.queues == (GIVEN["ESTEIRA_BATCH_QUEUE"],)
     assert cell.execution("x-r1") == f"arn:aws:states:{PLACE}:execution:esteira:x-r1"
 
@@ -50,6 +51,7 @@ def test_everything_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert len(cell.queues) == 3
     assert cell.endpoint == "http://127.0.0.1:5000"
+    assert cell.fair_share
     assert (cell.server, cell.prefix) == ("https://inside.example", "esteira-prod")
 
 
@@ -77,6 +79,7 @@ def test_what_is_missing_ends_the_process(monkeypatch: pytest.MonkeyPatch, name:
         ("ESTEIRA_AWS_ENDPOINT", "127.0.0.1:5000"),
         ("ESTEIRA_RUNNER_URL", "inside"),
         ("ESTEIRA_BATCH_PREFIX", "Esteira"),
+        ("ESTEIRA_BATCH_FAIR_SHARE", "perhaps"),
         ("ESTEIRA_BATCH_PREFIX", "a" * 21),
     ],
 )

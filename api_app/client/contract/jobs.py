@@ -65,10 +65,19 @@ def list_results(job_id: str, *, limit: int | None = None, cursor: str | None = 
     return Listing("GET", f"/jobs/{segment(job_id)}/results", query={"limit": limit, "cursor": cursor})
 
 
-def read_log(attempt_id: str, *, offset: int | None = None, limit: int | None = None) -> Call[bytes]:
-    """Raw text from `offset` on; a negative offset counts from the end."""
+def read_log(
+    attempt_id: str, *, offset: int | None = None, limit: int | None = None, follow: bool | None = None
+) -> Call[bytes]:
+    """Raw text from `offset` on; a negative offset counts from the end.
+
+    With `follow` it goes on until the log has ended, and `limit` does not count. Who is cut off before goes on at
+    `Esteira-Log-Start` plus what has come.
+    """
     return Call(
-        "GET", f"/attempts/{segment(attempt_id)}/log", query={"offset": offset, "limit": limit}, reads=Reads.BYTES
+        "GET",
+        f"/attempts/{segment(attempt_id)}/log",
+        query={"offset": offset, "limit": limit, "follow": follow},
+        reads=Reads.BYTES,
     )
 
 

@@ -134,6 +134,9 @@ export interface paths {
         /**
          * Read log
          * @description Raw text from `offset` on; a negative offset counts from the end.
+         *
+         *     With `follow` it goes on until the log has ended, and `limit` does not count. Who is cut off before goes on at
+         *     `Esteira-Log-Start` plus what has come.
          */
         get: operations["read_log"];
         put?: never;
@@ -4667,6 +4670,7 @@ export interface operations {
                 offset?: number;
                 /** @description At most so many. */
                 limit?: number;
+                follow?: boolean;
             };
             header?: never;
             path: {

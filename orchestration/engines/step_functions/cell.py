@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from orchestration.errors import EngineRejected
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from orchestration.spec.model import StepSpec
 
 
@@ -27,6 +29,8 @@ class Cell:
     """Folder for the lists of a fan-out's items, as s3://bucket/folder."""
     execution_role: str = ""
     """What the machine itself may do to pull an image and to write its log; no step gets it."""
+    fair_share: str = ""
+    """Not empty: its queues have a scheduling policy, and refuse a job that names no share."""
     endpoint: str = ""
     prefix: str = "esteira"
     name: str = "default"
@@ -53,6 +57,10 @@ class Cell:
     def spot_queue_for(self, step: StepSpec) -> str:
         """Where its first attempts go; "" for a step that goes to `queue_for` at once."""
         return self.spot_queue if step.spot and not step.resources.gpu else ""
+
+    def share_of(self, workspace: UUID) -> str:
+        """By which its queues give each workspace its turn; "" where they have no shares."""
+        return workspace.hex if self.fair_share else ""
 
     def execution(self, name: str) -> str:
         """What Step Functions calls the execution of this name."""

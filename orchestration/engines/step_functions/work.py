@@ -57,6 +57,7 @@ def _step(job: Job, step: StepSpec, run: StepRun, arn: str | None, cell: Cell) -
         fan_out=fan_out,
         environment=_right(job, step, per_child, SPOT if spot_queue else ""),
         on_demand=_on_demand(job, step, fan_out, cell) if spot_queue else None,
+        share_identifier=cell.share_of(job.workspace_id),
         is_done=arn is None,
     )
 

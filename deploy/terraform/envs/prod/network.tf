@@ -1,0 +1,10 @@
+module "network" {
+  source = "../../modules/network"
+
+  name                         = local.name
+  cidr                         = "10.20.0.0/16"
+  nat_per_zone                 = true
+  private_endpoints            = true
+  log_bucket_arn               = module.logs.arn
+  cloudfront_security_group_id = local.cloudfront_security_group_id
+}

@@ -1,0 +1,65 @@
+module "keys" {
+  source = "../../modules/keys"
+
+  name = local.name
+}
+
+module "far_keys" {
+  source    = "../../modules/keys"
+  providers = { aws = aws.far }
+
+  name = local.name
+  only = ["storage"]
+}
+
+module "logs" {
+  source = "../../modules/log_bucket"
+
+  name = local.name
+}
+
+module "uploads" {
+  source = "../../modules/file_store"
+
+  bucket         = "${local.name}-uploads-${local.account}"
+  kms_key_arn    = module.keys.arns["storage"]
+  log_bucket     = module.logs.bucket
+  retention_days = 365
+  cors_origin    = "https://${local.domain}"
+  scan           = true
+}
+
+module "results" {
+  source = "../../modules/file_store"
+
+  bucket         = "${local.name}-results-${local.account}"
+  kms_key_arn    = module.keys.arns["storage"]
+  log_bucket     = module.logs.bucket
+  retention_days = 1826
+
+  replica = {
+    bucket_arn  = module.results_copy.arn
+    kms_key_arn = module.far_keys.arns["storage"]
+  }
+}
+
+module "results_copy" {
+  source    = "../../modules/file_store"
+  providers = { aws = aws.far }
+
+  bucket         = "${local.name}-results-copy-${local.account}"
+  kms_key_arn    = module.far_keys.arns["storage"]
+  retention_days = 1826
+}
+
+# Lists of the items of runs: small, and of use only while a run can still be retried.
+module "manifests" {
+  source = "../../modules/file_store"
+
+  bucket         = "${local.name}-manifests-${local.account}"
+  kms_key_arn    = module.keys.arns["storage"]
+  log_bucket     = module.logs.bucket
+  retention_days = 90
+  net_days       = 30
+  tiered         = false
+}

@@ -1,0 +1,12 @@
+terraform {
+  required_version = ">= 1.11, < 2.0"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.60"
+      # The copy lies in another region.
+      configuration_aliases = [aws.far]
+    }
+  }
+}

@@ -1,0 +1,1 @@
+"""Rules, their tests, the runbooks that they name and the metrics that they rest on."""

@@ -1,0 +1,93 @@
+"""Every alert fires and stops in a test of its own, leads to a runbook, and rests on metrics that the code has."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+from django.conf import settings
+from django.db import connection
+
+from project.doctor.rounds import AREAS
+from project.embedded.debian import PROMTOOL
+from project.telemetry import http
+from project.telemetry.platform import Platform
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+HERE: Final = ROOT / "deploy" / "observability"
+RULES: Final = HERE / "rules.yaml"
+TESTS: Final = sorted((HERE / "tests").glob("*.yaml"))
+GROUPS: Final = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+ALERTS: Final = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
+RECORDED: Final = {rule["record"] for group in GROUPS for rule in group["rules"] if "record" in rule}
+SUFFIX: Final = re.compile(r"_(total|bucket|count|sum)$")
+
+
+def promtool(*words: object) -> str:
+    program = PROMTOOL.path()
+    if program is None:
+        pytest.skip("this machine has no promtool")
+    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_rules_can_be_read() -> None:
+    assert "SUCCESS" in promtool("check", "rules", RULES)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.stem)
+def test_alerts_fire_and_stop(path: Path) -> None:
+    promtool("test", "rules", path)
+
+
+def test_every_alert_is_tested_both_ways() -> None:
+    fires, is_silent = set[str](), set[str]()
+    for path in TESTS:
+        for case in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
+            for one in case["alert_rule_test"]:
+                (fires if one.get("exp_alerts") else is_silent).add(one["alertname"])
+    assert fires == is_silent == set(ALERTS)
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_alert_leads_to_a_runbook_that_names_it(name: str) -> None:
+    runbook = ROOT / ALERTS[name]["annotations"]["runbook_url"]
+    text = runbook.read_text(encoding="utf-8")
+    short = re.sub(r"^ErrorBudgetBurn(?!1h)", "…", name)
+    assert f"`{short}`" in text
+    for heading in ("First five minutes", "It is mended when", "If it is not", "Afterwards"):
+        assert f"## {heading}\n" in text
+
+
+@pytest.mark.django_db
+def test_rules_and_runbooks_rest_on_metrics_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {
+        family.name for family in (*http.REQUESTS.describe(), *http.SECONDS.describe(), *http.IN_PROGRESS.describe())
+    }
+    known |= _of_the_platform(monkeypatch)
+    text = "\n".join([RULES.read_text(), *(path.read_text() for path in (ROOT / "docs" / "runbooks").glob("*.md"))])
+    named = {SUFFIX.sub("", one) for one in re.findall(r"\besteira_[a-z_0-9]+", text)}
+    assert named
+    assert named <= known
+    assert set(re.findall(r"\besteira:[a-z_]+:[a-z0-9]+", text)) <= RECORDED
+
+
+def _of_the_platform(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    monkeypatch.setattr(connection, "close", lambda: None)
+    monkeypatch.setattr(settings, "BROKER_URL", "pgmq://")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pgmq.create('esteira')")
+    found: list[Any] = list(Platform().collect())
+    assert found[0].samples[0].value == 1
+    return {family.name for family in found}
+
+
+def test_commands_in_runbooks_are_those_that_there_are() -> None:
+    for path in (ROOT / "docs" / "runbooks").glob("*.md"):
+        for words in re.findall(r"manage\.py doctor((?: [a-z]+)*)", path.read_text(encoding="utf-8")):
+            assert set(words.split()) <= set(AREAS), path
