@@ -35,7 +35,7 @@ __all__ = [
 OIDC_APPS = ["allauth.socialaccount", "allauth.socialaccount.providers.openid_connect"]
 ALLAUTH_SIGN_IN_APPS = ["allauth", "allauth.account", "allauth.mfa", "allauth.usersessions", *OIDC_APPS]
 # The only one: a second would check, and hash, every wrong password once more.
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["frontend_app.people.backend.Backend"]
 ACCOUNT_ADAPTER = "frontend_app.people.adapter.AccountAdapter"
 ACCOUNT_FORMS = {"reset_password": "frontend_app.people.forms.ResetByMail"}
 ACCOUNT_LOGIN_METHODS = {"username", "email"}

@@ -27,6 +27,7 @@ class AccountAdapter(DefaultAccountAdapter):
         "email_password_mismatch": MISMATCH,
         "too_many_login_attempts": "Too many wrong passwords. Wait ten minutes, or ask for a new password.",
         "incorrect_password": "That is not your password.",
+        "invalid_username": "A user name has no @: with it are mail addresses and service accounts.",
         "enter_current_password": "That is not your password.",
     }
 
@@ -49,6 +50,12 @@ class AccountAdapter(DefaultAccountAdapter):
         response = super().post_login(request, user, **more)
         brakes.remember(response, user)
         return response
+
+    def clean_username(self, username: str, shallow: bool = False) -> str:  # noqa: FBT001, FBT002  allauth's signature
+        # Of a provider's word for somebody: taken as it is, she could be called as a service account or by an address.
+        if "@" in username:
+            raise self.validation_error("invalid_username")
+        return super().clean_username(username, shallow)
 
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:  # noqa: ARG002  allauth's signature
         return reverse("account")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allauth.account.auth_backends import AuthenticationBackend
 from allauth.core.internal import ratelimit
 from django.contrib import messages
 from django.contrib.auth import login
@@ -15,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from frontend_app.http import CHOSEN
+from frontend_app.people.backend import Backend
 from frontend_app.people.sessions import note_session
 from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestration.services import invitations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from orchestration.models import Invitation, Workspace
 
-BACKEND = f"{AuthenticationBackend.__module__}.{AuthenticationBackend.__qualname__}"
+BACKEND = f"{Backend.__module__}.{Backend.__qualname__}"
 
 
 @login_not_required

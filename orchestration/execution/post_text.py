@@ -13,6 +13,8 @@ NOTICES: Final = {
     "webauthn_added": "A passkey was added to your account.",
     "webauthn_removed": "A passkey was removed from your account.",
     "recovery_codes_generated": "Your account was given new recovery codes.",
+    "account_connected": "Another way to sign in to your account was connected: an account at another place.",
+    "account_disconnected": "An account at another place no longer signs in to yours.",
     "second_factors_removed": "An administrator has removed all second factors from your account.",
 }
 

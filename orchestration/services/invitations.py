@@ -10,11 +10,12 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestration.models import Invitation, Membership, User, Workspace
+from orchestration.models.invitation import UNUSED
 from orchestration.services.access import find_workspace
 from orchestration.services.letters import send_invitation
 from orchestration.states import Role
@@ -27,7 +28,12 @@ log = logging.getLogger(__name__)
 DAYS: Final = 7
 MOST_OF_A_WORKSPACE: Final = 200
 """Unused at once: whoever manages a workspace must not have us write to everybody."""
-NOWHERE: Final = "This invitation leads nowhere: it is older than a week, was used or taken back, or is not all of it."
+MOST_LINKS: Final = 20
+"""Sent to one address by one invitation: the same."""
+NOWHERE: Final = (
+    "This invitation leads nowhere: it is older than a week, was used or taken back, is not all of it, or is of "
+    "somebody who does not manage the workspace any more."
+)
 
 
 def invite(*, user: User, email: str, role: str, workspace: str = "") -> Invitation:
@@ -45,10 +51,15 @@ def invite(*, user: User, email: str, role: str, workspace: str = "") -> Invitat
         unused = Invitation.objects.unused().filter(workspace=here)
         again = unused.filter(email=address)
         fields = {"role": as_role, "invited_by": user, "expires_at": Now() + timedelta(days=DAYS)}
+        if again.filter(sends__gte=MOST_LINKS).exists():
+            raise Conflict(f"{address} was sent {MOST_LINKS} links. Take the invitation back before you send another.")
         if again.update(sends=F("sends") + 1, **fields):
             invitation: Invitation = again.get()
-        elif unused.count() >= MOST_OF_A_WORKSPACE:
-            raise Conflict(f"{MOST_OF_A_WORKSPACE} invitations are unused. Take some back first.")
+        elif _recent(here) >= MOST_OF_A_WORKSPACE:
+            raise Conflict(
+                f"{MOST_OF_A_WORKSPACE} invitations are unused or were taken back within a day. Wait until some of "
+                "them are accepted, or take some back and come again tomorrow."
+            )
         else:
             invitation = Invitation.objects.create(workspace=here, email=address, **fields)
         send_invitation(invitation=invitation)
@@ -57,12 +68,21 @@ def invite(*, user: User, email: str, role: str, workspace: str = "") -> Invitat
     return invitation
 
 
+def _recent(here: Workspace) -> int:
+    # Taken back, they have been mailed all the same: without these the limit would end where somebody takes back.
+    counted = UNUSED | Q(revoked_at__gt=Now() - timedelta(days=1))
+    return int(Invitation.objects.filter(counted, workspace=here).count())
+
+
 def _address(email: str) -> str:
     try:
         validate_email(email.strip())
     except ValidationError as exc:
         raise Invalid("That is no mail address.") from exc
-    return email.strip().casefold()
+    address = email.strip().casefold()
+    if len(address) > (Invitation._meta.get_field("email").max_length or 0):  # noqa: SLF001  as below
+        raise Invalid("That mail address is too long: it may have 254 characters.")
+    return address
 
 
 def known_role(role: str) -> Role:
@@ -75,9 +95,15 @@ def known_role(role: str) -> Role:
 def find_invitation(*, key: str) -> Invitation:
     """By the link. Raises NotFound."""
     found: Invitation | None = Invitation.objects.by_key(key).select_related("workspace", "invited_by").first()
-    if found is None:
+    if found is None or not _stands(found):
         raise NotFound(NOWHERE)
     return found
+
+
+def _stands(invitation: Invitation) -> bool:
+    """Whoever sent it could still do so: else a manager who is removed comes back by a link that she kept."""
+    by: User | None = invitation.invited_by
+    return by is not None and by.is_active and bool(invitation.workspace.lets(by, Role.MANAGER))
 
 
 def revoke_invitation(*, user: User, invitation_id: UUID) -> None:
@@ -125,8 +151,9 @@ def _check(user: User, password: str) -> None:
 
 def _join(user: User, key: str) -> Workspace:
     # Two with the same link: the second waits here and finds it used.
-    invitation = Invitation.objects.by_key(key).select_for_update(of=("self",)).select_related("workspace").first()
-    if invitation is None:
+    rows = Invitation.objects.by_key(key).select_for_update(of=("self",)).select_related("workspace", "invited_by")
+    invitation = rows.first()
+    if invitation is None or not _stands(invitation):
         raise NotFound(NOWHERE)
     here: Workspace = invitation.workspace
     _, is_new = Membership.objects.get_or_create(workspace=here, user=user, defaults={"role": invitation.role})

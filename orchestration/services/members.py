@@ -44,6 +44,8 @@ def change_role(*, user: User, workspace: Workspace, member_id: UUID, role: str)
     """Raises Forbidden, NotFound, Invalid, Conflict."""
     as_role = known_role(role)
     member = _locked(user, workspace, member_id)
+    # Whoever is made less just now must not make herself more again: leaving is all that one may do by oneself.
+    require_role(user=user, workspace=workspace, role=Role.MANAGER)
     if as_role != Role.MANAGER:
         _not_the_last(workspace, member)
     Membership.objects.filter(pk=member.pk).update(role=as_role)

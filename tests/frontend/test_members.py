@@ -15,7 +15,7 @@ from orchestration.errors import OrchestrationError
 from orchestration.execution.post import deliver
 from orchestration.models import Invitation, Letter, Membership, User, Workspace
 from orchestration.services.invitations import accept, invite
-from orchestration.services.members import remove_member
+from orchestration.services.members import change_role, remove_member
 from orchestration.services.service_accounts import create_service_account
 from tests.factories import join, make_user, make_workspace
 from tests.frontend.ask import browser
@@ -127,7 +127,48 @@ def test_workspace_has_only_so_many_unused(manager: User, monkeypatch: pytest.Mo
     assert said == [200, 200, 422]
 
 
+def test_taking_back_makes_no_room_on_the_same_day(manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was mailed: by taking back and inviting anew we would write to everybody."""
+    monkeypatch.setattr("orchestration.services.invitations.MOST_OF_A_WORKSPACE", 1)
+    ask(manager, "p1@example.org")
+    browser(manager).post(f"/members/invitations/{Invitation.objects.get().pk}/revoke/")
+    assert ask(manager, "p2@example.org").status_code == 422
+    Invitation.objects.update(revoked_at=timezone.now() - timedelta(days=2))
+    assert ask(manager, "p2@example.org").status_code == 200
+
+
+def test_one_address_is_written_to_only_so_often(manager: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.services.invitations.MOST_LINKS", 2)
+    assert [ask(manager).status_code for _ in range(3)] == [200, 200, 422]
+
+
+def test_address_that_no_column_has_room_for_is_refused(manager: User) -> None:
+    response = ask(manager, f"{'a' * 260}@example.org")
+    assert response.status_code == 422
+    assert "too long" in response.content.decode()
+
+
 # Accepting
+
+
+@pytest.mark.parametrize("how", ["removed", "lowered", "off"])
+def test_link_of_somebody_who_manages_no_more_leads_nowhere(
+    manager: User, invited: Invitation, lab: Workspace, how: str
+) -> None:
+    """Or a manager who is removed comes back by one that she sent to herself before."""
+    other = make_user("nina")
+    join(other, lab, "manager")
+    if how == "removed":
+        remove_member(user=other, workspace=lab, member_id=manager.pk)
+    elif how == "lowered":
+        change_role(user=other, workspace=lab, member_id=manager.pk, role="viewer")
+    else:
+        User.objects.filter(pk=manager.pk).update(is_active=False)
+    assert browser().get(path_of(invited)).status_code == 404
+    with pytest.raises(OrchestrationError, match="leads nowhere"):
+        accept(user=make_user("otto"), key=invited.key)
+    again = invite(user=other, email="ida@example.org", role="viewer", workspace="lab")
+    assert browser().get(path_of(again)).status_code == 200
 
 
 def test_somebody_new_makes_an_account_and_is_in(invited: Invitation, lab: Workspace) -> None:
@@ -240,6 +281,13 @@ def test_others_change_nothing(who: str, request: pytest.FixtureRequest, manager
     for path in (f"/members/{manager.pk}/role/", f"/members/{manager.pk}/remove/"):
         assert client.post(path, {"role": "viewer"}).status_code == 403
     assert role_in(lab, "mara") == "manager"
+
+
+def test_nobody_makes_herself_more(owner: User, manager: User, lab: Workspace) -> None:
+    """As somebody would who is made less while she asks: the page has looked at her role before."""
+    with pytest.raises(OrchestrationError, match="needs the role manager"):
+        change_role(user=owner, workspace=lab, member_id=owner.pk, role="manager")
+    assert role_in(lab, "ana") == "submitter"
 
 
 def test_manager_reaches_only_people_of_her_workspace(manager: User, stranger: User) -> None:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialToken
+from django.core import mail
 
+from orchestration.execution.post import deliver
 from orchestration.models import Membership, User, Workspace
 from project import oidc
 from tests.factories import PASSWORD
@@ -198,6 +200,16 @@ def test_rule_lets_somebody_new_into_its_workspace(
     assert User.objects.filter(username__startswith="ida").count() == 1
 
 
+@pytest.mark.parametrize("claimed", ["robot@lab", "boss@example.org"])
+def test_nobody_is_called_like_a_service_account_or_an_address(
+    uni: Double, settings: Settings, monkeypatch: pytest.MonkeyPatch, lab: Workspace, claimed: str
+) -> None:
+    configure(settings, monkeypatch, uni, workspace="lab")
+    uni.person.preferred_username = claimed
+    sign_in(uni)
+    assert Membership.objects.get(workspace=lab, user__first_name="Ida").user.username == "ida"
+
+
 @pytest.mark.parametrize(("address", "is_verified"), [("ida@elsewhere.example", True), ("ida@example.org", False)])
 def test_rule_for_a_domain_wants_an_address_that_the_provider_vouches_for(
     uni: Double,
@@ -245,6 +257,18 @@ def test_account_is_connected_after_the_password_and_by_its_owner_alone(uni: Dou
     client.post("/account/confirm/", {"password": PASSWORD})
     assert SocialAccount.objects.get().user == owner
     assert sign_in(uni)["Location"] == "/files/"
+
+
+def test_owner_is_mailed_of_another_way_in_and_of_its_end(uni: Double, owner: User, settings: Settings) -> None:
+    User.objects.filter(pk=owner.pk).update(email="ana@example.org")
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+    client = browser(owner)
+    come_back(client, uni.consent(go(client, process="connect")))
+    client.post("/account/confirm/", {"password": PASSWORD})
+    client.post("/account/elsewhere/", {"account": SocialAccount.objects.get().pk})
+    assert deliver() == 2
+    assert [to for letter in mail.outbox for to in letter.to] == ["ana@example.org"] * 2
+    assert ["connected" in letter.subject for letter in mail.outbox] == [True, False]
 
 
 def test_account_of_somebody_else_is_not_taken_over(uni: Double, ida: User, stranger: User) -> None:

@@ -164,6 +164,12 @@ def test_one_address_is_not_flooded(office: PostOffice, ana: User) -> None:
     assert Letter.objects.count() == 3
 
 
+def test_address_that_no_account_can_have_is_refused(office: PostOffice) -> None:
+    response = ask(f"{'a' * 260}@example.org")
+    assert response.status_code == 200
+    assert "too long" in response.content.decode()
+
+
 def test_without_a_mail_server_the_page_says_whom_to_ask(settings: Settings, ana: User) -> None:
     settings.MAILERS = {}
     assert "administrator can give you a new one" in browser().get("/login/").content.decode()

@@ -41,6 +41,22 @@ def test_mail_address_is_as_good_as_the_user_name(owner: User) -> None:
     assert client.get("/jobs/").status_code == 200
 
 
+def test_mail_address_is_known_as_an_administrator_has_written_it(owner: User) -> None:
+    owner.email = "Ana@Example.org"
+    owner.save(update_fields=["email"])
+    for login in ("ana@example.org", "Ana@Example.org"):
+        assert browser().post("/login/", {"login": login, "password": PASSWORD}).status_code == 302
+
+
+def test_names_that_differ_only_by_case_are_taken_to_the_letter(owner: User) -> None:
+    other = make_user("Ana")
+    for user in (owner, other):
+        client = browser()
+        assert client.post("/login/", {"login": user.username, "password": PASSWORD}).status_code == 302
+        assert client.session["_auth_user_id"] == str(user.pk)
+    assert browser().post("/login/", {"login": "ANA", "password": PASSWORD}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "next_page", ["https://evil.example/", "//evil.example/", "/\\evil.example", "https:evil.example"]
 )
@@ -55,6 +71,19 @@ def test_wrong_password_is_said_in_the_same_words_for_whoever_it_is(owner: User,
     assert response.status_code == 200
     assert html.count("do not fit") == 1
     assert "wrong horse" not in html
+
+
+@pytest.mark.parametrize("login", ["ana", "ana@example.org", "nobody", "nobody@example.org"])
+def test_wrong_password_is_hashed_once_for_whoever_it_is(
+    owner: User, login: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the time it takes tells whose addresses there are."""
+    type(owner).objects.filter(pk=owner.pk).update(email="ana@example.org")
+    hashed = []
+    for name in ("check_password", "set_password"):
+        monkeypatch.setattr(type(owner), name, lambda _user, password: hashed.append(password))
+    browser().post("/login/", {"login": login, "password": "wrong horse"})
+    assert hashed == ["wrong horse"]
 
 
 def test_session_begins_anew_with_the_sign_in(owner: User) -> None:
