@@ -6,9 +6,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, Forbidden, NotFound
-from orchestration.models import Membership, Workspace
+from orchestration.models import Membership, ShareLink, Workspace
 from orchestration.services.access import require_role
 from orchestration.services.invitations import known_role
 from orchestration.states import Role
@@ -54,10 +55,13 @@ def change_role(*, user: User, workspace: Workspace, member_id: UUID, role: str)
 
 @transaction.atomic(durable=True)
 def remove_member(*, user: User, workspace: Workspace, member_id: UUID) -> None:
-    """Anybody may leave; a manager may have others leave. What they made stays. Raises the same."""
+    """Anybody may leave; a manager may have others leave. What they made stays, but no link to it. Raises the same."""
     member = _locked(user, workspace, member_id)
     _not_the_last(workspace, member)
     member.delete()
+    # She knows their addresses, and would go on reading by them.
+    links = ShareLink.objects.filter(workspace=workspace, created_by=member.user_id, revoked_at__isnull=True)
+    links.update(revoked_at=Now(), revoked_by=user)
     _note("removed", workspace, member, by=user)
 
 

@@ -13,11 +13,13 @@ from django.utils import timezone
 
 from orchestration.errors import OrchestrationError
 from orchestration.execution.post import deliver
-from orchestration.models import Invitation, Letter, Membership, User, Workspace
+from orchestration.models import Invitation, Letter, Membership, ShareLink, User, Workspace
 from orchestration.services.invitations import accept, invite
 from orchestration.services.members import change_role, remove_member
 from orchestration.services.service_accounts import create_service_account
-from tests.factories import join, make_user, make_workspace
+from orchestration.services.shares import Terms, create_share
+from tests.api.test_archives import result
+from tests.factories import join, make_job, make_user, make_workspace
 from tests.frontend.ask import browser
 from tests.orchestration.post_office import PostOffice, post_office, use
 
@@ -306,6 +308,20 @@ def test_last_manager_cannot_go(manager: User, lab: Workspace, how: str) -> None
     response = browser(manager).post(path, {"role": "viewer"}, follow=True)
     assert "last manager cannot go" in response.content.decode()
     assert role_in(lab, "mara") == "manager"
+
+
+def test_links_of_somebody_who_goes_end_with_her(manager: User, owner: User, lab: Workspace) -> None:
+    other = make_workspace("other")
+    join(owner, other)
+    jobs = [make_job(owner, workspace, state="SUCCEEDED") for workspace in (lab, other)]
+    for job in jobs:
+        result(job, "a.txt")
+    ends, stays = (create_share(user=owner, job=job, terms=Terms(days=7))[0] for job in jobs)
+    managers = create_share(user=manager, job=jobs[0], terms=Terms(days=7))[0]
+    browser(manager).post(f"/members/{owner.pk}/remove/")
+    assert set(ShareLink.objects.good()) == {stays, managers}
+    ends.refresh_from_db()
+    assert ends.revoked_by == manager
 
 
 def test_anybody_may_leave(owner: User, manager: User, lab: Workspace) -> None:
