@@ -63,10 +63,13 @@ def workspaces_of(request: Request) -> list[Workspace]:
 
 
 def workspace_of(request: Request) -> Workspace | None:
-    """The workspace chosen in this session, else the first; None for somebody who is in none."""
-    mine = workspaces_of(request)
-    chosen = request.session.get(CHOSEN)
-    return next((w for w in mine if w.slug == chosen), mine[0] if mine else None)
+    """The workspace chosen in this session, else the first; None for somebody who is in none.
+
+    A page that draws itself anew says which one it is of: in another tab another may have been chosen since.
+    """
+    mine = {w.slug: w for w in workspaces_of(request)}
+    chosen = (request.GET.get("workspace", ""), request.session.get(CHOSEN, ""), *mine)
+    return next((mine[slug] for slug in chosen if slug in mine), None)
 
 
 def page(request: Request, template: str, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:

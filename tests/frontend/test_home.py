@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from orchestration.services.tokens import issue
-from tests.factories import make_file, make_job
+from tests.factories import join, make_file, make_job, make_workspace
 from tests.frontend.ask import browser
 
 if TYPE_CHECKING:
@@ -100,3 +100,18 @@ def test_home_shows_no_other_workspace(owner: User, stranger: User, lab: Workspa
 def test_live_part_is_the_page_s_own(owner: User, lab: Workspace) -> None:
     make_job(owner, lab, state="RUNNING")
     assert home(owner, "/home/live/").strip() in home(owner)
+
+
+def test_page_stays_with_its_workspace_though_another_was_chosen_in_another_tab(owner: User, lab: Workspace) -> None:
+    other = make_workspace("other")
+    join(owner, other)
+    make_job(owner, lab, name="of the lab", state="RUNNING")
+    make_job(owner, other, name="of the other", state="RUNNING")
+    client = browser(owner)
+    client.post("/workspace/", {"workspace": "lab"})
+    assert 'data-workspace="lab"' in client.get("/").content.decode()
+    client.post("/workspace/", {"workspace": "other"})
+    live = client.get("/home/live/?workspace=lab").content.decode()
+    assert "of the lab" in live
+    assert "of the other" not in live
+    assert "of the other" in client.get("/home/live/?workspace=nobody-s").content.decode(), "else the chosen one"

@@ -54,7 +54,10 @@
     isBusy = true;
     isStale = false;
     try {
-      const answer = await fetch(main.dataset.liveUrl + location.search, { credentials: "same-origin" });
+      const url = new URL(main.dataset.liveUrl + location.search, location.href);
+      // In another tab another workspace may have been chosen since.
+      if (main.dataset.workspace) url.searchParams.set("workspace", main.dataset.workspace);
+      const answer = await fetch(url, { credentials: "same-origin" });
       if (answer.redirected || answer.status === 403 || answer.status === 404) location.reload();
       else if (answer.ok) {
         draw(await answer.text());
