@@ -33,6 +33,7 @@ class Command(BaseCommand):
         except OSError as exc:
             raise CommandError(f"Cannot listen on {host}, port {port}: {exc.strerror}. Choose another --port.") from exc
         self.stdout.write(f"Metrics at http://{host}:{port}/metrics")
+        self.stdout.flush()  # whoever started it may read it through a pipe
         stop.wait()
         server.shutdown()
         server.server_close()
