@@ -66,7 +66,16 @@ PROMTOOL = Program(
     package="prometheus",
     needed_for="the tests of alerts",
 )
-PROGRAMS = {"chromium": CHROMIUM, "bubblewrap": BUBBLEWRAP, "clamd": CLAMD, "promtool": PROMTOOL}
+ZSH = Program(title="zsh", commands=("zsh",), package="zsh", needed_for="the tests of its tab key")
+FISH = Program(title="fish", commands=("fish",), package="fish", needed_for="the tests of its tab key")
+PROGRAMS = {
+    "chromium": CHROMIUM,
+    "bubblewrap": BUBBLEWRAP,
+    "clamd": CLAMD,
+    "promtool": PROMTOOL,
+    "zsh": ZSH,
+    "fish": FISH,
+}
 
 
 def ensure(program: Program) -> str | None:

@@ -158,7 +158,9 @@ def test_zsh_takes_it() -> None:
 @pytest.mark.usefixtures("shell")
 def test_fish_takes_it() -> None:
     done = run("fish", "esteira completion fish | source; complete -C 'esteira tokens ro'")
-    assert (done.stdout.strip(), done.stderr) == ("rotate", "")
+    word, _, about = done.stdout.strip().partition("\t")
+    assert (word, done.stderr) == ("rotate", "")
+    assert about.startswith("Put a new token"), "fish shows it beside the word"
 
 
 @pytest.mark.usefixtures("shell")
