@@ -26,12 +26,14 @@ NAME = "A name that is longer than any window " * 4
 
 def on_terminal(*args: object, width: int = 80, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
     """What a person sees: stdin, stdout and stderr are one terminal."""
+    # The size is the terminal's, unless these say another.
+    plain = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
     mine, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "api_app.client", *map(str, args)],
         stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True,
-        env={**os.environ, "TERM": "xterm-256color", **(environment or {})},
+        env={**plain, "TERM": "xterm-256color", **(environment or {})},
     )  # fmt: skip
     os.close(theirs)
     seen = b""
@@ -105,6 +107,7 @@ def test_lines_fit_the_terminal(job: str, width: int) -> None:
 
 def test_colour_in_a_pipe_has_to_be_asked_for(esteira: Esteira, job: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As CI does, which shows it."""
+    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert COLOUR.search(esteira("jobs").stdout)
     monkeypatch.setenv("NO_COLOR", "1")

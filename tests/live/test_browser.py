@@ -60,6 +60,7 @@ def page(platform: Platform, console: list[str]) -> Iterator[Page]:
 def test_file_goes_in_and_its_report_comes_out_without_a_reload(page: Page, platform: Platform) -> None:
     page.goto(f"{platform.url}/")
     page.get_by_role("link", name="New job").last.click()
+    page.wait_for_url("**/jobs/new/")  # with its scripts: a file that is chosen before them is not heard of
     page.set_input_files("input[type=file]", str(SAMPLE))
     page.get_by_text("Profile a table").click()
     page.get_by_role("button", name="Submit job").click()

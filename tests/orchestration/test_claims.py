@@ -127,7 +127,7 @@ def refusal(token: str) -> str:
 
 def test_right_to_a_step_is_no_right_to_another_job_or_an_attempt(owner: User, lab: Workspace) -> None:
     job = two_steps(owner, lab)
-    with pytest.raises(AttemptFenced):
+    with pytest.raises(Forbidden):
         read_token(issue_step_token(right_to(job)))
     with pytest.raises(Forbidden):
         claim(right=right_to(job, "nowhere"), container=container())
