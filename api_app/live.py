@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from django.db import InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
@@ -23,7 +23,7 @@ from orchestration.errors import OrchestrationError
 from orchestration.follow import hub
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from starlette.types import Receive, Scope, Send
 
@@ -79,25 +79,17 @@ class Stream:
 
     async def run(self, receive: Receive) -> Ending:
         """Until there is no more to tell, or nobody to tell it to. Raises ReaderTooSlow."""
-        streaming = asyncio.ensure_future(self._stream())
-        gone = asyncio.ensure_future(disconnected(receive))
-        try:
-            await asyncio.wait({streaming, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (streaming, gone):
-                task.cancel()
-            await asyncio.wait({streaming, gone})
-        return Ending.GONE if streaming.cancelled() else streaming.result()
+        return await while_connected(self._stream(), receive) or Ending.GONE
 
     async def _stream(self) -> Ending:
         async with hub.subscribe(self._feed.topic) as self._flag:
-            await _in_time(self._wire.greet())
+            await in_time(self._wire.greet())
             checked = time.monotonic()
             while not is_stopping():
                 self._flag.clear()
                 news = await self._news()
                 if news is not None and news.messages:
-                    await _in_time(self._wire.tell(news))
+                    await in_time(self._wire.tell(news))
                 if news is not None:
                     self._last = news.last
                     if news.ended:
@@ -115,7 +107,7 @@ class Stream:
             async with asyncio.timeout(seconds):
                 await self._flag.wait()
         except TimeoutError:
-            await _in_time(self._wire.be_there(self._last))
+            await in_time(self._wire.be_there(self._last))
 
     async def _news(self) -> News | None:
         """None: not just now."""
@@ -134,7 +126,21 @@ class Stream:
         return True
 
 
-async def _in_time(telling: Awaitable[None]) -> None:
+async def while_connected[T](streaming: Coroutine[Any, Any, T], receive: Receive) -> T | None:
+    """What it gives; None where the reader left before. Raises what it raises."""
+    work = asyncio.ensure_future(streaming)
+    gone = asyncio.ensure_future(disconnected(receive))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (work, gone):
+            task.cancel()
+        await asyncio.wait({work, gone})
+    return None if work.cancelled() else work.result()
+
+
+async def in_time(telling: Awaitable[None]) -> None:
+    """Raises ReaderTooSlow."""
     try:
         async with asyncio.timeout(SLOW_S):
             await telling

@@ -11,14 +11,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from django.db import InterfaceError, OperationalError
-from psycopg_pool import PoolTimeout
 from starlette.responses import Response
 
-from api_app.database import Busy, in_db, in_files
+from api_app.database import in_db, in_files
 from api_app.errors import NotAuthenticated
-from api_app.live import disconnected, is_stopping
-from api_app.readers import CutShort, ReaderTooSlow
+from api_app.live import LATER, in_time, is_stopping, while_connected
+from api_app.readers import CutShort
 from orchestration.errors import OrchestrationError
 from orchestration.follow import hub
 from orchestration.services.logs import read_log
@@ -34,8 +32,6 @@ LOOK_S: Final = 0.5
 """Between two looks for new bytes."""
 ROW_S: Final = 15.0
 """Between two looks at the row, where no event asks for one sooner. They also ask whether the reader still may."""
-SLOW_S: Final = 30.0
-LATER: Final = (Busy, OperationalError, InterfaceError, PoolTimeout)
 
 
 class FollowedLog(Response):
@@ -52,16 +48,7 @@ class FollowedLog(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        following = asyncio.ensure_future(self._follow(send))
-        gone = asyncio.ensure_future(disconnected(receive))
-        try:
-            await asyncio.wait({following, gone}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (following, gone):
-                task.cancel()
-            await asyncio.wait({following, gone})
-        if not following.cancelled():
-            following.result()
+        await while_connected(self._follow(send), receive)
 
     async def _follow(self, send: Send) -> None:
         async with hub.subscribe(f"job.{self._attempt.job_id}") as flag:
@@ -69,7 +56,7 @@ class FollowedLog(Response):
                 part = await in_files(partial(read_log, attempt=self._attempt, offset=self._offset))
                 self._offset = part.end
                 if part.data:
-                    await self._say(send, part.data)
+                    await in_time(send({"type": "http.response.body", "body": part.data, "more_body": True}))
                 elif part.is_complete:
                     await send({"type": "http.response.body", "body": b""})
                     return
@@ -92,10 +79,3 @@ class FollowedLog(Response):
             return  # asked again
         except (NotAuthenticated, OrchestrationError) as exc:
             raise CutShort from exc
-
-    async def _say(self, send: Send, data: bytes) -> None:
-        try:
-            async with asyncio.timeout(SLOW_S):
-                await send({"type": "http.response.body", "body": data, "more_body": True})
-        except TimeoutError as exc:
-            raise ReaderTooSlow from exc

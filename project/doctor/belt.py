@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 
 from orchestration.findings import Fault, NotSetUp, tried
 from project.celery import app
+from project.telemetry.platform import UNREAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +25,6 @@ TICK_S: Final = 6.0
 """The clock sends something every two seconds."""
 LOOK_S: Final = 0.2
 _QUEUE: Final = "SELECT queue_length, total_messages FROM pgmq.metrics(%s)"
-# Those that were read are out of sight until they are done, or their reader is taken for dead.
-_UNREAD: Final = (
-    "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - greatest(vt, enqueued_at))), 0)::float8"
-    " FROM pgmq.q_{} WHERE vt <= clock_timestamp()"
-)
 
 
 def examine() -> Iterator[Finding]:
@@ -68,7 +64,7 @@ def _asked(statement: str, *values: Any) -> tuple[Any, ...]:
 def _workers() -> str:
     if settings.BROKER_URL != PGMQ:
         raise NotSetUp("Only the queue in the database tells how long its messages wait.")
-    (waits_s,) = _asked(_UNREAD.format(settings.CELERY["task_default_queue"]))
+    (_, waits_s) = _asked(UNREAD)
     if waits_s < WAITS_S:
         return "take what comes"
     raise Fault(

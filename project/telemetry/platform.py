@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 SETTLED: Final = timedelta(seconds=30)
 """Ids of events are handed out before commit: a younger one may still come between two others."""
+# Messages that were read are out of sight until they are done, or their reader is taken for dead.
+UNREAD: Final = (
+    "SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - greatest(vt, enqueued_at))), 0)::float8"
+    " FROM pgmq.q_esteira WHERE vt <= clock_timestamp()"
+)
 _MOVES: Final = """
 SELECT p.name, e.new, coalesce(e.data->>'failure_kind', ''), extract(epoch FROM e.at - (
   SELECT max(b.at) FROM orchestration_event b
@@ -126,13 +131,10 @@ def _database() -> Iterator[Metric]:
         yield _gauge("esteira_database_connections_most", "As many as it takes.", most)
         # Before the first message there is no queue; asked all the same, the whole database would be told as away.
         if settings.BROKER_URL == "pgmq://" and _is_there(cursor, "pgmq.q_esteira"):
-            cursor.execute(
-                "SELECT count(*), coalesce(max(extract(epoch FROM clock_timestamp() - greatest(vt, enqueued_at))), 0)"
-                " FROM pgmq.q_esteira WHERE vt <= clock_timestamp()"
-            )
+            cursor.execute(UNREAD)
             number, age = cursor.fetchone()
             yield _gauge("esteira_queue_messages", "Messages that no worker has taken.", number)
-            yield _gauge("esteira_queue_oldest_message_seconds", "Since the oldest of them could be.", float(age))
+            yield _gauge("esteira_queue_oldest_message_seconds", "Since the oldest of them could be.", age)
 
 
 def _is_there(cursor: CursorWrapper, table: str) -> bool:

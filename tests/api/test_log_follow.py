@@ -164,7 +164,7 @@ def test_reader_who_takes_nothing_is_let_go(
     door: Door, ana: Visitor, attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def watch() -> None:
-        monkeypatch.setattr(log_follow, "SLOW_S", 0.05)
+        monkeypatch.setattr(live, "SLOW_S", 0.05)
         await in_db(write, attempt, 0, b"one\n")
         watching = asked(door, ana.token, attempt, client=Stuck())
         await over(watching)
