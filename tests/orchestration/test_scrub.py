@@ -131,12 +131,15 @@ def test_only_what_is_due_is_read_the_longest_unread_first(
     assert read == ["oldest", "older"]
 
 
-def test_what_is_due_is_found_without_a_look_at_all_that_is_not() -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
+@pytest.mark.parametrize(("nth", "index"), [(0, "file_to_verify"), (1, "file_to_look_at_again")])
+def test_what_is_due_is_found_without_a_look_at_all_that_is_not(nth: int, index: str) -> None:
+    with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
-        plans = [rows.order_by("verified_at")[:1].explain() for rows in scrubbing._due()]
-    assert ["Index Cond: (verified_at <=" in plan for plan in plans] == [True, True], plans
-    assert "file_to_look_at_again" in plans[1]
+        # Of an empty table one index costs as much as the other.
+        cursor.execute(f"DROP INDEX {'file_to_look_at_again' if nth == 0 else 'file_to_verify'}")
+    plan = scrubbing._due()[nth].order_by("verified_at")[:1].explain()
+    assert index in plan
+    assert "Index Cond: (verified_at <=" in plan
 
 
 def test_damaged_file_is_looked_at_again_though_others_have_waited_for_longer(
