@@ -14,6 +14,7 @@ from orchestration.execution import (
     abandoned,
     budget_notice,
     finishing,
+    invariants,
     notice,
     old_calls,
     old_logs,
@@ -147,6 +148,11 @@ def tell_of_webhooks() -> None:
 @shared_task(name="esteira.post")
 def post_letters() -> None:
     post.deliver()
+
+
+@shared_task(name="esteira.look_for_violations")
+def look_for_violations() -> None:
+    invariants.look()
 
 
 class Nudge:

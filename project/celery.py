@@ -31,6 +31,7 @@ app.conf.beat_schedule = {
     "sweep incoming": {"task": "esteira.sweep_incoming", "schedule": 3_600.0},
     # Much more often than one round takes, or the rate that was set would be reached half of the time only.
     "scrub files": {"task": "esteira.scrub_files", "schedule": 5.0},
+    "look for violations": {"task": "esteira.look_for_violations", "schedule": 120.0},
     "sweep storage": {"task": "esteira.sweep_storage", "schedule": 3_600.0},
 }
 app.autodiscover_tasks(["orchestration"])

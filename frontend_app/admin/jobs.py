@@ -10,7 +10,7 @@ from django.shortcuts import render
 from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
 from orchestration.errors import Invalid, OrchestrationError
-from orchestration.models import Attempt, Event, Job, Repair, StepRun, User
+from orchestration.models import Attempt, Event, Job, Repair, StepRun, User, Violation
 from orchestration.services.job_search import find_jobs
 from orchestration.services.jobs import cancel
 from orchestration.services.redrive import redrive
@@ -124,3 +124,11 @@ class RepairAdmin(ReadOnlyAdmin):
     """What the reconciler had to mend: many of a kind mean that news of the engine get lost."""
 
     list_display = ["kind", "total", "last_at"]
+
+
+@admin.register(Violation)
+class ViolationAdmin(ReadOnlyAdmin):
+    """Faults of the platform itself. One without a date of resolution is still true."""
+
+    list_display = ["invariant", "job_id", "detail", "found_at", "resolved_at"]
+    list_filter = ["invariant", ("resolved_at", admin.EmptyFieldListFilter)]

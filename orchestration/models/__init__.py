@@ -18,6 +18,7 @@ from orchestration.models.repair import Repair
 from orchestration.models.share import SharedFile, ShareLink
 from orchestration.models.step import Item, StepRun
 from orchestration.models.upload import Upload, UploadPart
+from orchestration.models.violation import InvariantWatch, Violation
 from orchestration.models.webhook import WebhookEndpoint, WebhookSecret
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "File",
     "FileEvent",
     "IdempotentCall",
+    "InvariantWatch",
     "Invitation",
     "Item",
     "Job",
@@ -53,6 +55,7 @@ __all__ = [
     "Upload",
     "UploadPart",
     "User",
+    "Violation",
     "WebhookAttempt",
     "WebhookBookmark",
     "WebhookDelivery",

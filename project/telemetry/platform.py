@@ -20,7 +20,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from psycopg_pool import PoolTimeout
 
-from orchestration.models import Attempt, Event, Examination, Job, Repair, WebhookDelivery
+from orchestration.execution.invariants import INVARIANTS
+from orchestration.models import Attempt, Event, Examination, InvariantWatch, Job, Repair, Violation, WebhookDelivery
 from orchestration.models.bulk import database_now
 from orchestration.states import ATTEMPT_LIVE, JOB_FINISHED, JOB_UNFINISHED, AttemptState, JobState, ScanState
 
@@ -118,6 +119,16 @@ def _work() -> Iterator[Metric]:
     for kind, total in Repair.objects.values_list("kind", "total"):
         repairs.add_metric([kind], total)
     yield repairs
+    violations = GaugeMetricFamily(
+        "esteira_invariant_violations", "Jobs of which something is true that never must be.", labels=["invariant"]
+    )
+    unresolved = Violation.objects.filter(resolved_at__isnull=True)
+    found: dict[str, int] = dict(unresolved.values_list("invariant").annotate(Count("pk")))
+    for invariant in INVARIANTS:
+        violations.add_metric([invariant], found.get(invariant, 0))
+    yield violations
+    looked_at = InvariantWatch.objects.values_list("looked_at", flat=True).first()
+    yield _gauge("esteira_invariants_unwatched_seconds", "Since they were last looked for.", _age(looked_at, now))
 
 
 def _database() -> Iterator[Metric]:

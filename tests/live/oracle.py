@@ -41,6 +41,17 @@ def check(platform: Platform, journal: Journal, read: Callable[[str, str, str], 
     _nothing_left_over(platform)
 
 
+def platform_itself_finds_nothing(platform: Platform) -> None:
+    """Its own look at what must never be, at once instead of a minute after each end: it may not cry wolf."""
+    look = "from datetime import timedelta; from orchestration.execution import invariants; "
+    platform.manage("shell", "--no-imports", "-c", look + "invariants.REST = timedelta(); invariants.look()")
+    found = platform.sql("SELECT invariant, job_id, detail FROM orchestration_violation WHERE resolved_at IS NULL")
+    assert not found, f"violations that the platform found: {found}"
+    assert platform.sql(
+        "SELECT 1 FROM orchestration_job WHERE id IN (SELECT through_id FROM orchestration_invariantwatch)"
+    )
+
+
 def _accepted_uploads_are_there(platform: Platform, journal: Journal) -> None:
     """I1."""
     for file_id, sha256 in journal.files.items():

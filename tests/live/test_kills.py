@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.live.oracle import Journal, check
+from tests.live.oracle import Journal, check, platform_itself_finds_nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,6 +126,7 @@ def test_every_job_ends_exactly_once_whatever_is_killed(platform: Platform, camp
     assert set(ends.values()) == {"SUCCEEDED"}, {s: list(ends.values()).count(s) for s in set(ends.values())}
     assert all(struck.values()), f"a fault that never struck proves nothing: {struck}"
     check(platform, journal)
+    platform_itself_finds_nothing(platform)
     beats = [p for p in Path("/proc").iterdir() if p.name.isdigit() and is_ours(p, platform, b"celery")]
     assert len(beats) == 2, f"one worker and one beat, no leftovers of killed ones: {beats}"
     results = platform.sql(

@@ -20,7 +20,7 @@ from orchestration import crc64
 from tests.live.apart import PROCESSES, Apart, Swizzle
 from tests.live.browsing import wait_until
 from tests.live.on_buckets import RESULTS, UPLOADS, on_s3
-from tests.live.oracle import Journal, check
+from tests.live.oracle import Journal, check, platform_itself_finds_nothing
 from tests.live.platform import Platform, running
 
 if TYPE_CHECKING:
@@ -182,6 +182,7 @@ def one_seed(platform: Platform, s3: S3Double, seed: int, *, rounds: int, longes
     unseen = "SELECT count(*) FROM orchestration_file WHERE sha256 = ''"
     wait_until(lambda: platform.sql(unseen) == [(0,)], "every file to be examined", patience_s=60)
     check(platform, journal, reader(s3))
+    platform_itself_finds_nothing(platform)
     assert not platform.sql("SELECT id, state FROM orchestration_upload WHERE state NOT IN ('complete', 'open')")
     nothing_is_left_in_the_buckets(platform, s3)
     felt = swizzle.stopped | {name: link.withheld for name, link in links.items()}
