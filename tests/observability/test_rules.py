@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -70,7 +71,9 @@ def test_rules_and_runbooks_rest_on_metrics_that_there_are(monkeypatch: pytest.M
         family.name for family in (*http.REQUESTS.describe(), *http.SECONDS.describe(), *http.IN_PROGRESS.describe())
     }
     known |= _of_the_platform(monkeypatch)
-    text = "\n".join([RULES.read_text(), *(path.read_text() for path in (ROOT / "docs" / "runbooks").glob("*.md"))])
+    text = "\n".join(
+        [RULES.read_text(), *EXPRESSIONS, *(path.read_text() for path in (ROOT / "docs" / "runbooks").glob("*.md"))]
+    )
     named = {SUFFIX.sub("", one) for one in re.findall(r"\besteira_[a-z_0-9]+", text)}
     assert named
     assert named <= known
@@ -85,6 +88,47 @@ def _of_the_platform(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     found: list[Any] = list(Platform().collect())
     assert found[0].samples[0].value == 1
     return {family.name for family in found}
+
+
+DASHBOARDS: Final = {
+    path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (HERE / "dashboards").glob("*.json")
+}
+PANELS: Final = [panel for board in DASHBOARDS.values() for panel in board["panels"]]
+EXPRESSIONS: Final = [target["expr"] for panel in PANELS for target in panel["targets"]]
+
+
+def test_dashboards_have_names_of_their_own_and_panels_ask_a_question_each() -> None:
+    assert len(DASHBOARDS) == 3
+    assert len({board["uid"] for board in DASHBOARDS.values()}) == len(DASHBOARDS)
+    for board in DASHBOARDS.values():
+        titles = [panel["title"] for panel in board["panels"]]
+        assert all(title.endswith("?") for title in titles)
+        assert len(set(titles)) == len(titles)
+        assert all(target["datasource"]["uid"] == "${datasource}" for p in board["panels"] for target in p["targets"])
+
+
+def test_panels_lie_side_by_side() -> None:
+    for board in DASHBOARDS.values():
+        places = [panel["gridPos"] for panel in board["panels"]]
+        cells = [(x, y) for p in places for x in range(p["x"], p["x"] + p["w"]) for y in range(p["y"], p["y"] + p["h"])]
+        assert len(set(cells)) == len(cells)
+        assert max(x for x, _ in cells) < 24
+
+
+def test_what_panels_ask_can_be_read(tmp_path: Path) -> None:
+    rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(EXPRESSIONS)]
+    (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    assert f"{len(EXPRESSIONS)} rules" in promtool("check", "rules", tmp_path / "panels.yaml")
+
+
+def test_every_metric_has_its_panel() -> None:
+    """What nobody sees nobody needs."""
+    shown = {SUFFIX.sub("", one) for one in re.findall(r"\besteira_[a-z_0-9]+", " ".join(EXPRESSIONS))}
+    documented = {
+        SUFFIX.sub("", one)
+        for one in re.findall(r"`(esteira_[a-z_0-9]+)`", (ROOT / "docs/operate.md").read_text(encoding="utf-8"))
+    }
+    assert shown - {"esteira_database_connections_most"} == documented
 
 
 def test_commands_in_runbooks_are_those_that_there_are() -> None:
