@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
+import click
 import pytest
 import yaml
 from django.conf import settings
 from django.db import connection
 
+from api_app.client.cli import cli
 from project.doctor.rounds import AREAS
 from project.embedded.debian import PROMTOOL
 from project.telemetry import http
@@ -25,6 +29,7 @@ TESTS: Final = sorted((HERE / "tests").glob("*.yaml"))
 GROUPS: Final = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
 ALERTS: Final = {rule["alert"]: rule for group in GROUPS for rule in group["rules"] if "alert" in rule}
 RECORDED: Final = {rule["record"] for group in GROUPS for rule in group["rules"] if "record" in rule}
+SHELLCHECK: Final = Path(sys.executable).with_name("shellcheck")
 SUFFIX: Final = re.compile(r"_(total|bucket|count|sum)$")
 
 
@@ -61,8 +66,6 @@ def test_alert_leads_to_a_runbook_that_names_it(name: str) -> None:
     text = runbook.read_text(encoding="utf-8")
     short = re.sub(r"^ErrorBudgetBurn(?!1h)", "…", name)
     assert f"`{short}`" in text
-    for heading in ("First five minutes", "It is mended when", "If it is not", "Afterwards"):
-        assert f"## {heading}\n" in text
 
 
 @pytest.mark.django_db
@@ -129,6 +132,46 @@ def test_every_metric_has_its_panel() -> None:
         for one in re.findall(r"`(esteira_[a-z_0-9]+)`", (ROOT / "docs/operate.md").read_text(encoding="utf-8"))
     }
     assert shown - {"esteira_database_connections_most"} == documented
+
+
+RUNBOOKS: Final = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+
+
+@pytest.mark.parametrize("path", RUNBOOKS, ids=lambda path: path.stem)
+def test_runbook_has_the_form_that_is_known_at_night(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("# Runbook: ")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert headings == ["First five minutes", "It is mended when", "If it is not", "Afterwards"]
+    for target in re.findall(r"\]\(([^)#]+\.md)", text):
+        assert (path.parent / target).exists()
+
+
+@pytest.mark.parametrize("path", [*RUNBOOKS, ROOT / "docs" / "runbooks.md"], ids=lambda path: path.stem)
+def test_commands_in_runbooks_are_whole(path: Path, tmp_path: Path) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    script = tmp_path / "commands.sh"
+    # N, and what somebody has exported before.
+    script.write_text("#!/bin/bash\nN=esteira-prod ADMIN_URL=postgresql:///\n" + "".join(blocks), encoding="utf-8")
+    done = subprocess.run([SHELLCHECK, "--exclude=SC2034", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    esteira = [words for line in blocks for words in re.findall(r"^esteira .*$", line, re.MULTILINE)]
+    for words in esteira:
+        command: click.Command = cli
+        rest = shlex.split(words, comments=True)[1:]
+        context = click.Context(cli)
+        while isinstance(command, click.Group):
+            found = command.get_command(context, rest.pop(0))
+            assert found, words
+            command = found
+        command.make_context(command.name, rest, parent=context).close()
+
+
+def test_what_the_owner_asks_for_has_a_runbook() -> None:
+    assert {path.stem for path in RUNBOOKS} >= {
+        "database-unreachable", "queue-stuck", "application-errors", "outbox-stuck", "events-missing", "spot-drought",
+        "quota-reached", "malware-found", "secret-rotation", "restore", "region-lost", "cost-spike",
+    }  # fmt: skip
 
 
 def test_commands_in_runbooks_are_those_that_there_are() -> None:
