@@ -12,7 +12,7 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench shots crash fuzz simulate clients pins clean infra-check infra-docs
+.PHONY: help setup run test check bench shots crash drill fuzz simulate clients pins clean infra-check infra-docs
 
 help: ## Print this list
 	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
@@ -53,6 +53,9 @@ shots: setup ## Take screenshots of every page, light and dark
 crash: setup ## The long campaigns: every crash point, 200 jobs under kills, 1 GiB, 2,000 images
 	@echo "Killing the platform at every durable act, and putting large and broken work through it …"
 	@exec $(BIN)/python -m pytest tests/crash tests/live tests/pipelines/test_big.py tests/scenarios --campaign=full $(ARGS)
+
+drill: setup ## Restore the database to a new server, hold it against the files, and say RPO and RTO (ARGS='--dump FILE')
+	@exec $(BIN)/python manage.py drill $(ARGS)
 
 fuzz: setup ## Schemathesis over the whole API, with new seeds until the time is over (ARGS='--fuzz-minutes 10')
 	@exec $(BIN)/python -m pytest tests/fuzz --campaign=full -s $(ARGS)

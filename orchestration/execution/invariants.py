@@ -89,7 +89,7 @@ STANDS: Final = "moves"
 INVARIANTS: Final = (*OF_THE_ENDED, STANDS)
 
 
-def look() -> int:
+def look(rest: timedelta | None = None) -> int:
     """One round. How many violations are open after it; nothing is looked at where somebody else is at it."""
     with leading(DUTY) as leader:
         if leader is None:
@@ -101,7 +101,7 @@ def look() -> int:
             _look_at(sorted(again)[at : at + AT_ONCE])
             leader.stay()
         for _ in range(MOST // AT_ONCE):
-            ends = _next_ends(watch)
+            ends = _next_ends(watch, REST if rest is None else rest)
             _look_at([job_id for job_id, _ in ends])
             # After the look: whoever is killed between the two has the same jobs looked at again.
             for watch.through_id, watch.through_at in ends[-1:]:
@@ -117,14 +117,14 @@ def _open_ones() -> int:
     return Violation.objects.filter(resolved_at__isnull=True).count()
 
 
-def _next_ends(watch: InvariantWatch) -> list[tuple[UUID, datetime]]:
+def _next_ends(watch: InvariantWatch, rest: timedelta) -> list[tuple[UUID, datetime]]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT id, finished_at FROM orchestration_job
             WHERE (finished_at, id) > (%s, %s) AND finished_at < statement_timestamp() - make_interval(secs => %s)
             ORDER BY finished_at, id LIMIT %s""",
-            [watch.through_at, watch.through_id, REST.total_seconds(), AT_ONCE],
+            [watch.through_at, watch.through_id, rest.total_seconds(), AT_ONCE],
         )
         ends: list[tuple[UUID, datetime]] = cursor.fetchall()
     return ends

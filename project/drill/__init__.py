@@ -1,0 +1,1 @@
+"""The restore drill: a backup is worth what was restored from it."""
