@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.files.storage import FileSystemStorage, storages
 
 from orchestration.services.logs import STORAGE as LOGS
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-@register
+@register(Tags.files)
 def logs_can_grow(**_: Any) -> Sequence[CheckMessage]:
     if isinstance(storages[LOGS], FileSystemStorage):
         return []

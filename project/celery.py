@@ -6,6 +6,8 @@ from celery import Celery
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+# Worker and beat would load all pages to check them, and then not look at what the checks say.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("esteira")
 app.conf.update(settings.CELERY)

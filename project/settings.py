@@ -85,7 +85,8 @@ INSTALLED_APPS = [
     "frontend_app",
     "project",
     "channels",
-    "django.contrib.admin",
+    # Its pages are found by the URLs: a process that serves none need not load them.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -3,6 +3,8 @@ from django.urls import include, path
 
 from project import health
 
+admin.autodiscover()
+
 urlpatterns = [
     path("health/live", health.live),
     path("health/ready", health.ready),

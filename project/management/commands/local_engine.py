@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandParser
 
 from orchestration.engines.local.supervisor import Platform, Supervisor
@@ -14,6 +15,8 @@ from orchestration.services.runner import issue_token
 
 class Command(BaseCommand):
     help = "Run the local engine: lease attempts, start runners, re-adopt what an earlier engine left running."
+    # The others are about pages, and would load them all.
+    requires_system_checks = (Tags.files,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         here = f"http://{settings.ESTEIRA_HOST}:{settings.ESTEIRA_PORT}"

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from orchestration.errors import OrchestrationError
@@ -11,6 +12,8 @@ from orchestration.services.pipelines import Source, load, publish
 
 class Command(BaseCommand):
     help = "Check or publish pipelines. PATH is a pipeline.yaml or the folder that holds it."
+    # The others are about pages, and would load them all.
+    requires_system_checks = (Tags.files,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("verb", choices=["check", "publish"])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
@@ -21,6 +22,8 @@ LOCK = 0x65737465  # "este": replicas that start together prepare one after the 
 
 class Command(BaseCommand):
     help = "Migrate the database, publish the built-in pipelines and make the first administrator."
+    # The others are about pages and would load them all, while somebody waits for the first one.
+    requires_system_checks = (Tags.files,)
 
     def handle(self, **_: Any) -> None:
         with connection.cursor() as cursor:
