@@ -173,9 +173,13 @@ async def _http(request: Request, exc: Exception) -> Response:
 
 
 async def _validation(_request: Request, exc: Exception) -> Response:
-    """Where and what, without the value: it may be a secret that went into the wrong field."""
     if not isinstance(exc, RequestValidationError):
         raise TypeError(type(exc))
+    return misfit(exc)
+
+
+def misfit(exc: RequestValidationError) -> Response:
+    """Where and what, without the value: it may be a secret that went into the wrong field."""
     errors = [{"loc": [_plain(part) for part in e["loc"]], "msg": e["msg"]} for e in _first(exc.errors())]
     said = (f"{'.'.join(str(part) for part in e['loc'][1:]) or 'body'} ({e['msg']})" for e in errors[:5])
     return problem(422, f"The request does not fit: {', '.join(said)}.", errors=errors)

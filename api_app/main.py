@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
@@ -42,6 +42,7 @@ from api_app.routes import (
     wes,
 )
 from api_app.schemas import Problem
+from api_app.short_way import PLACE, ShortWay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,6 +51,13 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 PREFIX = "/api/v1"
+LAYERS: Final = (
+    Middleware(Gate),
+    Middleware(Deprecation, notices=DEPRECATED),
+    Middleware(Rates),
+    Middleware(Nesting),
+    Middleware(Idempotency),
+)
 
 
 @asynccontextmanager
@@ -59,9 +67,10 @@ async def _lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 
 class Api(FastAPI):
-    """Parts come by the thousand and need nothing of what FastAPI does for a request: they take a shorter way."""
+    """Parts and jobs come by the thousand and need little of what FastAPI does: they take a shorter way."""
 
     _document: dict[str, Any] | None = None
+    short_way: ShortWay
 
     def openapi(self) -> dict[str, Any]:
         # FastAPI keeps what it made; completed in place, a second caller might be given the half of it.
@@ -72,6 +81,8 @@ class Api(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "PUT" and (found := PART.fullmatch(scope["path"])):
             await parts.put_part(UUID(found[1]), int(found[2]), scope, receive, send)
+        elif scope["type"] == "http" and (scope["method"], scope["path"]) == PLACE:
+            await self.short_way(scope, receive, send)
         elif scope["type"] == "http" and (scope["method"], scope["path"]) == ("POST", BUNDLE):
             await parts.put_bundle(scope, receive, send)
         elif scope["type"] == "http" and scope["path"].startswith(f"{WES}/"):
@@ -92,13 +103,7 @@ def build() -> Api:
         openapi_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
-        middleware=[
-            Middleware(Gate),
-            Middleware(Deprecation, notices=DEPRECATED),
-            Middleware(Rates),
-            Middleware(Nesting),
-            Middleware(Idempotency),
-        ],
+        middleware=LAYERS,
         generate_unique_id_function=_operation_id,
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
@@ -127,6 +132,7 @@ def build() -> Api:
     app.include_router(runner.router)
     app.include_router(wes.router)
     app.include_router(tes.router)
+    app.short_way = ShortWay(app, LAYERS)
     return app
 
 
