@@ -26,7 +26,7 @@ def test_rounds_with_new_seeds_find_nothing(server: Server, campaign: str, reque
     until = time.monotonic() + 60 * request.config.getoption("--fuzz-minutes")
     reports = []
     for turn in count():
-        for caller in CALLERS:
+        for caller in request.config.getoption("--fuzz-as") or CALLERS:
             begin, seed = time.monotonic(), SEED + turn
             found = fuzz(make_world(), server.url, caller, phases=PHASES, examples=10 * (turn + 1), seed=seed)
             took = time.monotonic() - begin
