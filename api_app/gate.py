@@ -1,4 +1,6 @@
-"""What every request under /api and /ga4gh must bring before a byte of its body is read: a credential, and JSON.
+"""What every request under /api and /ga4gh must bring before a byte of its body is read.
+
+A credential, a method that is offered, and JSON.
 
 A WebSocket brings a token too, or a ticket in its address, as a page can set no headers there. Cookies count for
 nothing here, so no page of another site can act for a signed-in user (SEC-004).
@@ -98,19 +100,25 @@ def _refusal(scope: Scope) -> Response | None:
         if found is None:
             return answer(NotAuthenticated(TYPO if _is_mistyped(given) else ""))
         scope[_KEY] = found._replace(address=_address(scope))
-    return _unfit(scope, headers)
+    return _unoffered(scope) or _unfit(scope, headers)
+
+
+def _unoffered(scope: Scope) -> Response | None:
+    """Before a key is looked up, or a route beside the one that is meant takes its name for an id."""
+    offered = allowed(scope["app"], scope["path"])
+    if not offered or scope["method"] in offered.split(", "):
+        return None
+    return problem(405, headers={"allow": offered})
 
 
 def _unfit(scope: Scope, headers: dict[bytes, bytes]) -> Response | None:
-    """A body of a type that nobody here reads. Of a method that is not offered, its route says that first."""
+    """A body of a type that nobody here reads."""
     said = ""
     if scope["path"] == RUNS and scope["method"] == "POST":
         said = "" if _media_type(headers) in FORMS else "Send the run as `multipart/form-data`."
     elif _has_body(headers) and not _is_raw(scope, headers) and _media_type(headers) != b"application/json":
         said = "Send the body as `Content-Type: application/json`."
-    if not said or scope["method"] not in allowed(scope["app"], scope["path"]):
-        return None
-    return problem(415, said)
+    return problem(415, said) if said else None
 
 
 def _is_open(method: str, path: str) -> bool:

@@ -46,7 +46,7 @@ class JobBatchIn(In):
 
     jobs: Annotated[list[JobWanted], Field(min_length=1, max_length=1_000)]
     workspace: Slug = ""
-    atomic: bool = False
+    atomic: Flag = False
     """All of them or none: if one is refused the answer is 422 `not_all_taken`, with each one's place in `errors`."""
 
 

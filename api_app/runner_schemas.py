@@ -11,8 +11,8 @@ from orchestration.states import FailureKind
 
 MAX_OUTPUTS: Final = 20_000
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-# The start of a path, a step up, an empty part, a backslash or a control character.
-_BAD_PATH: Final = re.compile(r"^/|(^|/)\.{0,2}(/|$)|[\\\x00-\x1f\x7f]")
+# A part that is neither empty nor a step up, without a backslash or a control character.
+_PART: Final = r"(?:[^./\\\x00-\x1f\x7f]|\.[^./\\\x00-\x1f\x7f]|\.\.[^/\\\x00-\x1f\x7f])[^/\\\x00-\x1f\x7f]*"
 
 
 def _storable(text: Any) -> Any:
@@ -20,18 +20,12 @@ def _storable(text: Any) -> Any:
     return _UNSTORABLE.sub("�", text) if isinstance(text, str) else text
 
 
-def _harmless(path: str) -> str:
-    if _BAD_PATH.search(path):
-        raise ValueError("is no plain relative path")
-    return path
-
-
 def _finite(value: float | None) -> float | None:
     return value if value is None or math.isfinite(value) else None
 
 
 Said = Annotated[str, BeforeValidator(_storable)]
-Path = Annotated[str, Field(min_length=1, max_length=1024), AfterValidator(_harmless)]
+Path = Annotated[str, Field(max_length=1024, pattern=rf"^{_PART}(?:/{_PART})*$")]
 Size = Annotated[int, Field(ge=0, le=MOST), AS_NUMBER]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Progress = Annotated[Number | None, AfterValidator(_finite)]

@@ -91,6 +91,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--campaign", default="short", choices=["short", "full"], help="how much of a long campaign to run"
     )
     parser.addoption("--fuzz-minutes", type=float, default=10, help="of tests/fuzz with --campaign=full")
+    parser.addoption("--fuzz-as", nargs="+", default=(), help="only as these callers; else as all four in turn")
     parser.addoption("--write-openapi", action="store_true", help="write docs/openapi.json anew")
     parser.addoption("--break-openapi", action="store_true", help="also where clients will break")
 

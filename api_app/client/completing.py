@@ -100,6 +100,11 @@ def _files(client: Client) -> Words:
     return [[name, told] for name, told in plain.items()] + [[short(one["id"]), one["name"]] for one in rows]
 
 
+def jobs_or_paths(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What the shell knows of paths, and jobs."""
+    return [CompletionItem(incomplete, type="file"), *jobs(context, parameter, incomplete)]
+
+
 pipelines = _finder("pipelines", _pipelines)
 jobs = _finder("jobs", _jobs)
 files = _finder("files", _files)

@@ -46,6 +46,6 @@ PARAMETERS: Final[dict[str, Any]] = {
 
 BY_OPERATION: Final[dict[tuple[str, str], Any]] = {
     ("show_pipeline", "name"): "tabular-profile",
-    ("put_file", "name"): "penguins.csv",
+    ("put_file", "file_id"): "penguins.csv",
     ("show_run_task", "task_id"): ATTEMPT,
 }

@@ -2,7 +2,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,19 +29,23 @@ from orchestration.states import ScanState
 router = APIRouter(tags=["files"])
 Slug = Annotated[str, Query(max_length=63)]
 Folder = Annotated[str, Query(max_length=1024)]
+# `/files/{file_id}` and `/files/{name}` would be two of one address, which no document may have.
+FileName = Annotated[str, Path(alias="file_id", title="Name", description="What the file is to be called.")]
 BODY: Final[dict[str, Any]] = {
     "requestBody": {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 }
 
 
 @router.put(
-    "/files/{name:path}",
+    "/files/{file_id:path}",  # noqa: FAST003  by its alias
     status_code=201,
     openapi_extra=BODY,
     response_model=FileOut,
     responses={307: {"model": UploadOut}},
 )
-async def put_file(request: Request, response: Response, name: str, workspace: Slug = "", path: Folder = "") -> Any:
+async def put_file(
+    request: Request, response: Response, name: FileName, workspace: Slug = "", path: Folder = ""
+) -> Any:
     """The body is the file. Where clients send to object storage themselves: 307, before a byte of it was read."""
     if not await in_db(sends_elsewhere):
         return (await upload_file(request, response, name=name, path=path, workspace=workspace)).file

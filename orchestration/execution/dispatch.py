@@ -18,6 +18,7 @@ from orchestration.errors import EngineBusy, EngineRejected, EngineUnavailable
 from orchestration.execution.admission import BATCH, admit
 from orchestration.execution.advance import advance, finish_job
 from orchestration.execution.isolation import one_at_a_time
+from orchestration.execution.leave import refuse
 from orchestration.execution.pacing import Answer, Outcome, hand_over_at_pace
 from orchestration.models import Execution, Job
 from orchestration.models.job import CLAIM_LASTS
@@ -68,8 +69,11 @@ def _hand_over(job_id: UUID) -> Outcome:
 def _start(job_id: UUID) -> Outcome:
     """Start the job's execution by name. A repeat adopts what an earlier try has started."""
     point("dispatch.claimed")
-    job = Job.objects.get(pk=job_id)
+    job = Job.objects.with_leave().get(pk=job_id)
     if job.state != JobState.QUEUED or job.execution_id or job.cancel_requested_at:
+        return Outcome(Answer.SETTLED)
+    if not job.has_leave:
+        _refuse(job)
         return Outcome(Answer.SETTLED)
     spec = ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run)
     try:
@@ -105,8 +109,20 @@ def _later(job: Job, detail: str) -> None:
 
 
 @transaction.atomic
+def _refuse(job: Job) -> None:
+    if mine := _asked_for(job):
+        refuse(mine)
+
+
+@transaction.atomic
 def _never(job: Job, detail: str) -> None:
-    """Of the run that was asked for: whoever was away for long may hear it when the job has gone on without him."""
-    asked_for = Job.objects.not_handed_over().filter(pk=job.pk, run=job.run)
-    if mine := asked_for.select_for_update(no_key=True).first():
+    if mine := _asked_for(job):
         finish_job(mine, JobState.FAILED, kind=FailureKind.PLATFORM, detail=detail)
+
+
+def _asked_for(job: Job) -> Job | None:
+    """Locked, and of the run that was asked for: whoever was away for long may find that it has gone on without him."""
+    same: Job | None = (
+        Job.objects.not_handed_over().filter(pk=job.pk, run=job.run).select_for_update(no_key=True).first()
+    )
+    return same

@@ -85,7 +85,9 @@ class _Plan:
     expected: Estimate | None
 
 
-def go_again(wanted: Mapping[UUID, int | None], wish: Wish, *, is_alone: bool) -> dict[UUID, OrchestrationError | None]:
+def go_again(
+    wanted: Mapping[UUID, int | None], wish: Wish, *, by: UUID, is_alone: bool
+) -> dict[UUID, OrchestrationError | None]:
     """In the caller's transaction. What became of each job: None is well, and one that is missing was left as it is.
 
     `wanted` maps a job to the run that must still be its last one. Together with others, a job is left that
@@ -103,7 +105,7 @@ def go_again(wanted: Mapping[UUID, int | None], wish: Wish, *, is_alone: bool) -
         else:
             outcomes[job.pk] = None
     if plans:
-        _write(plans, wish)
+        _write(plans, wish, by)
     return outcomes
 
 
@@ -214,7 +216,7 @@ def _whole(spec: PipelineSpec, again: set[str]) -> frozenset[str]:
     return frozenset(whole)
 
 
-def _write(plans: Sequence[_Plan], wish: Wish) -> None:
+def _write(plans: Sequence[_Plan], wish: Wish, by: UUID) -> None:
     wholly = [step.pk for plan in plans for step in plan.again if step.name in plan.whole]
     partly = [step.pk for plan in plans for step in plan.again if step.name not in plan.whole]
     of_parts = Q(step_run__pk__any=partly) & (Q(state__in=LEFT_OUT) | wish.chosen)
@@ -229,7 +231,7 @@ def _write(plans: Sequence[_Plan], wish: Wish) -> None:
     for run, ids in _grouped((plan.job.run + 1, step.pk) for plan in plans for step in plan.again):
         StepRun.objects.filter(pk__any=ids).update(run=run, finished_at=None, **afresh)
     for expected, ids in _grouped((plan.expected, plan.job.pk) for plan in plans):
-        Job.objects.filter(pk__any=ids).update(**_AFRESH, **_estimate(expected))
+        Job.objects.filter(pk__any=ids).update(**_AFRESH, ordered_by=by, **_estimate(expected))
     write_events(_event(plan.job, wish) for plan in plans)
 
 

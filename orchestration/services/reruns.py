@@ -36,7 +36,7 @@ def rerun_items(*, user: User, job: Job, step: str = "", items: Collection[int] 
 @transaction.atomic(durable=True)
 def _alone(user: User, job: Job, wish: Wish, run: int | None) -> Job:
     require_role(user=user, workspace=job.workspace, role=Role.SUBMITTER)
-    refused = go_again({job.pk: run}, wish, is_alone=True).get(job.pk, NotFound())
+    refused = go_again({job.pk: run}, wish, by=user.pk, is_alone=True).get(job.pk, NotFound())
     if refused is not None:
         raise refused
     point("retry.before_commit")
@@ -54,7 +54,8 @@ def go_again_many(*, user: User, jobs: Mapping[Job, int], wish: Wish) -> dict[UU
         if not may[job.workspace]
     }
     with transaction.atomic(durable=True):
-        outcomes |= go_again({job.pk: run for job, run in jobs.items() if may[job.workspace]}, wish, is_alone=False)
+        mine = {job.pk: run for job, run in jobs.items() if may[job.workspace]}
+        outcomes |= go_again(mine, wish, by=user.pk, is_alone=False)
         point("retry.before_commit")
         transaction.on_commit(nudge_dispatch)
     return outcomes

@@ -45,7 +45,7 @@ def routes() -> list[tuple[str, str, str]]:
             "task_id",
         ):
             path = path.replace(f"{{{name}}}", str(uuid4()))
-        path = path.replace("{name}", "noop").replace("{name:path}", "noop").replace("{slug}", "lab")
+        path = path.replace("{name}", "noop").replace("{file_id:path}", "noop").replace("{slug}", "lab")
         found += [(method, path, route) for method in sorted(context.methods or ())]
     return found
 

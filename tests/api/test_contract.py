@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -40,6 +41,12 @@ def test_contract_is_committed_and_changes_only_as_clients_survive(
         assert not breaks or request.config.getoption("--break-openapi"), breaks
         FILE.write_text(written(document))
     assert FILE.read_text() == written(document), HOW
+
+
+def test_no_two_templates_are_one_address(document: dict[str, Any]) -> None:
+    """OpenAPI forbids `/files/{file_id}` beside `/files/{name}`: nobody could tell whose methods are whose."""
+    addresses = [re.sub(r"{[^}]*}", "{}", path) for path in document["paths"]]
+    assert sorted(set(addresses)) == sorted(addresses)
 
 
 def schema(document: dict[str, Any], name: str) -> Any:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from api_app.description import operations
 from api_app.json_types import Flag, LooseMoment, Moment, Number, Whole
 from api_app.main import app
+from api_app.runner_schemas import Path
+from api_app.schemas import In
 from tests.api.test_access import BODIES, GA4GH, V1, ids, sent
 
 if TYPE_CHECKING:
@@ -103,6 +106,21 @@ def test_value_of_another_type_is_no_value(kind: Any, good: list[Any], bad: list
             adapter.validate_python(value)
 
 
+def models(cls: type[BaseModel] = In) -> list[type[BaseModel]]:
+    return [one for below in cls.__subclasses__() for one in (below, *models(below))]
+
+
+@pytest.mark.parametrize("model", models(), ids=lambda model: model.__name__)
+def test_field_takes_no_value_of_another_type(model: type[BaseModel]) -> None:
+    """The types above are of use only where a field has one of them, and not Pydantic's own."""
+    for name, field in model.model_json_schema()["properties"].items():
+        for kind in (one.get("type") for one in (field, *field.get("anyOf", ()))):
+            for wrong in {"boolean": [0, "true"], "integer": ["1", True], "number": ["1", True]}.get(kind, []):
+                with pytest.raises(ValidationError) as refused:
+                    model.model_validate({name: wrong})
+                assert any(one["loc"][0] == name for one in refused.value.errors()), (name, wrong)
+
+
 def test_bounds_of_a_number_are_in_the_document() -> None:
     """Pydantic checks those that come after a type of ours, and keeps them to itself."""
     schemas = DOCUMENT["components"]["schemas"]
@@ -112,11 +130,23 @@ def test_bounds_of_a_number_are_in_the_document() -> None:
     assert schemas["ShareIn"]["properties"]["days"]["minimum"] == 1
 
 
+def test_form_of_an_output_s_path_is_in_the_document() -> None:
+    said = Draft202012Validator(DOCUMENT["components"]["schemas"]["SlotFile"]["properties"]["path"])
+    adapter = TypeAdapter[str](Path)
+    for path in ("a", "a/b.csv", ".a", "..a", "...", "a/..b/.c", "é\u2028b"):
+        assert said.is_valid(path), path
+        adapter.validate_python(path)
+    for path in ("", ".", "..", "/a", "a/", "a//b", "a/../b", "./a", "a\\b", "a\x7fb"):
+        assert not said.is_valid(path), path
+        with pytest.raises(ValidationError):
+            adapter.validate_python(path)
+
+
 @pytest.mark.parametrize("operation", list(operations(DOCUMENT)), ids=lambda one: one["operationId"])
 def test_id_is_one_that_nobody_guesses(operation: dict[str, Any]) -> None:
     """SEC-047: what stands in an address is a UUID or a name, never a number to count up from."""
     for one in operation.get("parameters", ()):
-        if one["in"] == "path" and one["name"] not in {"slug", "name"}:
+        if one["in"] == "path" and (one["name"] not in {"slug", "name"} and operation["operationId"] != "put_file"):
             # A GA4GH standard has its ids as texts; here they are the same UUIDs.
             is_text = operation["tags"][0].startswith("ga4gh") and one["schema"] == {
                 "title": one["schema"]["title"],

@@ -18,8 +18,10 @@ from api_app.errors import STATUS, answer
 from orchestration import errors as domain
 from orchestration.services import access
 from tests.api.test_access import GA4GH, V1, ids, sent
+from tests.factories import make_job
 
 if TYPE_CHECKING:
+    from orchestration.models import User, Workspace
     from tests.api.door import Door, Visitor
 
 CANARY = "canary-3141592"
@@ -161,6 +163,32 @@ def test_wrong_method_says_which_are_right(ana: Visitor) -> None:
     assert (said.status_code, said.headers["allow"]) == (405, "POST")
     said = ana("PUT", "/tus", headers={"Tus-Resumable": "1.0.0"})
     assert (said.status_code, said.headers["allow"]) == (405, "OPTIONS, POST")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", f"/files/{uuid4()}/extend", "POST"),
+        ("DELETE", "/uploads/config", "GET"),
+        ("PATCH", "/webhooks", "GET, POST"),
+    ],
+)
+def test_method_that_is_not_offered_is_told_so_and_not_taken_for_another_route(
+    ana: Visitor, method: str, path: str, allowed: str
+) -> None:
+    said = ana(method, path, json={})
+    assert (said.status_code, said.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.django_db
+def test_method_that_is_not_offered_is_told_so_also_under_a_key_that_is_used_up(
+    ana: Visitor, owner: User, lab: Workspace
+) -> None:
+    key, path = {"Idempotency-Key": "once"}, f"/jobs/{make_job(owner, lab).pk}/cancel"
+    ana.json("POST", path, 202, headers=key)
+    said = ana("DELETE", path, headers=key)
+    assert (said.status_code, said.json()["code"]) == (405, "method_not_allowed")
 
 
 @pytest.mark.django_db

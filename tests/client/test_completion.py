@@ -7,12 +7,18 @@ import sys
 import threading
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import click
 import pytest
 
+from api_app.client.cli import cli
 from tests.client.conftest import ROOT
 from tests.client.fake_faults import Fault
 from tests.client.fake_server import TOKEN, Handler, Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 BASH = """
 {script}
@@ -95,6 +101,39 @@ def test_names_that_the_platform_knows(platform: Platform) -> None:
     assert "sales.csv" in offered("esteira files show ")
     assert "two" not in offered("esteira files show ")
     assert offered("esteira --token est_old show ") == []
+
+
+def arguments(command: click.Command = cli) -> "Iterator[tuple[click.Context, click.Argument]]":
+    context = click.Context(command)
+    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
+        below = command.get_command(context, name) if isinstance(command, click.Group) else None
+        yield from arguments(below) if below else ()
+    yield from ((context, one) for one in command.params if isinstance(one, click.Argument))
+
+
+@pytest.mark.usefixtures("shell")
+def test_jobs_are_offered_wherever_one_is_an_argument(platform: Platform) -> None:
+    short = platform.add_job()["id"].replace("-", "")[-8:]
+    asked = [(context, one) for context, one in arguments() if "JOB" in one.make_metavar(context)]
+    assert len(asked) >= 11
+    for context, one in asked:
+        found = {item.value: item.help for item in one.shell_complete(context, short[:3]) if item.type == "plain"}
+        assert list(found) == [short], context.command.name
+
+
+@pytest.mark.usefixtures("shell")
+def test_paths_are_left_to_the_shell_where_one_may_stand_too() -> None:
+    done = run("bash", "_ESTEIRA_COMPLETE=bash_complete COMP_WORDS='esteira verify res' COMP_CWORD=2 esteira")
+    assert done.stdout == "file,res\n"
+
+
+@pytest.mark.usefixtures("shell")
+def test_fish_shows_the_name_beside_the_id(platform: Platform) -> None:
+    job = platform.add_job()
+    done = run("fish", "esteira completion fish | source; complete -C 'esteira cancel '")
+    lines = dict(line.split("\t") for line in done.stdout.splitlines())
+    assert job["name"] in lines[job["id"].replace("-", "")[-8:]]
+    assert done.stderr == ""
 
 
 def test_second_press_asks_nobody(shell: Path, platform: Platform) -> None:

@@ -50,35 +50,14 @@ def chosen_fields(one: Answered) -> bool:
     return all(Draft202012Validator(schema).is_valid(row) for row in rows)
 
 
-def route_beside(one: Answered) -> bool:
-    """PUT of `/files/{id}/extend` is a file with a slash in its name, DELETE of `/uploads/config` an upload of that id.
-
-    Both are told so, which helps more than that the method is not offered. And `/files/{name}` is `/files/{file_id}`.
-    """
-    return one.check == "unsupported_method" and (
-        "name may not contain /" in one.body or one.operation in {"show_upload_config", "put_file"}
-    )
-
-
 def file_of_json(one: Answered) -> bool:
     """With a `name` in the address the body is the file, whatever it holds."""
     return one.check == "negative_data_rejection" and one.operation == "create_upload_or_file" and "name=" in one.url
 
 
-def two_templates(one: Answered) -> bool:
-    """`/files/{file_id}` and `/files/{name}` are one address to HTTP, and its `Allow` names the methods of both."""
-    return (
-        one.check == "allow_header_conformance"
-        and one.operation in {"put_file", "show_file", "delete_file"}
-        and "`Allow: DELETE, GET, PUT`" in one.message
-    )
-
-
 EXCUSES: Final[tuple[Callable[[Answered], bool], ...]] = (
     rule_of_the_domain,
     chosen_fields,
-    route_beside,
-    two_templates,
     file_of_json,
 )
 

@@ -25,7 +25,7 @@ from api_app.client.verifying import Verdict
         "esteira verify results.zip --keys https://esteira.example.org/api/v1/signing-keys",
     )
 )
-@click.argument("target", metavar="DIR|ZIP|JOB")
+@click.argument("target", metavar="DIR|ZIP|JOB", shell_complete=completing.jobs_or_paths)
 @click.option(
     "--job",
     shell_complete=completing.jobs,

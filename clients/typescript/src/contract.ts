@@ -303,7 +303,11 @@ export interface paths {
          * @description What is known of a file: its size, digests, type, how long it is kept, and which job made it.
          */
         get: operations["show_file"];
-        put?: never;
+        /**
+         * Put file
+         * @description The body is the file. Where clients send to object storage themselves: 307, before a byte of it was read.
+         */
+        put: operations["put_file"];
         post?: never;
         /**
          * Delete file
@@ -429,26 +433,6 @@ export interface paths {
          * @description The file's own date counts again. For managers.
          */
         post: operations["unhold_file"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/files/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * Put file
-         * @description The body is the file. Where clients send to object storage themselves: 307, before a byte of it was read.
-         */
-        put: operations["put_file"];
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -5309,6 +5293,91 @@ export interface operations {
             };
         };
     };
+    put_file: {
+        parameters: {
+            query?: {
+                workspace?: string;
+                path?: string;
+            };
+            header?: never;
+            path: {
+                /**
+                 * @description What the file is to be called.
+                 * @example penguins.csv
+                 */
+                file_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example species,island,mass_g
+                 *     Adelie,Biscoe,3750
+                 */
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "crc64nvme": "rosUhgp5mIg=",
+                     *       "created_at": "2026-11-02T09:13:58Z",
+                     *       "deleted_at": null,
+                     *       "expires_at": "2027-11-02T09:13:58Z",
+                     *       "hold": false,
+                     *       "id": "0199f6a2-5c10-7d3e-9b41-3f2a6c8e1d07",
+                     *       "item": null,
+                     *       "job": null,
+                     *       "kind": "upload",
+                     *       "media_type": "text/csv",
+                     *       "name": "penguins.csv",
+                     *       "path": "2026/nov",
+                     *       "scan_state": "clean",
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "size": 41,
+                     *       "step": null,
+                     *       "undelete_until": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["FileOut"];
+                };
+            };
+            /** @description Temporary Redirect */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     delete_file: {
         parameters: {
             query?: never;
@@ -5758,88 +5827,6 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["FileOut"];
-                };
-            };
-            /** @description Client Error */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Server Error */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    put_file: {
-        parameters: {
-            query?: {
-                workspace?: string;
-                path?: string;
-            };
-            header?: never;
-            path: {
-                /** @example penguins.csv */
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                /**
-                 * @example species,island,mass_g
-                 *     Adelie,Biscoe,3750
-                 */
-                "application/octet-stream": string;
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    /**
-                     * @example {
-                     *       "crc64nvme": "rosUhgp5mIg=",
-                     *       "created_at": "2026-11-02T09:13:58Z",
-                     *       "deleted_at": null,
-                     *       "expires_at": "2027-11-02T09:13:58Z",
-                     *       "hold": false,
-                     *       "id": "0199f6a2-5c10-7d3e-9b41-3f2a6c8e1d07",
-                     *       "item": null,
-                     *       "job": null,
-                     *       "kind": "upload",
-                     *       "media_type": "text/csv",
-                     *       "name": "penguins.csv",
-                     *       "path": "2026/nov",
-                     *       "scan_state": "clean",
-                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-                     *       "size": 41,
-                     *       "step": null,
-                     *       "undelete_until": null
-                     *     }
-                     */
-                    "application/json": components["schemas"]["FileOut"];
-                };
-            };
-            /** @description Temporary Redirect */
-            307: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UploadOut"];
                 };
             };
             /** @description Client Error */
