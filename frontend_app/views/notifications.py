@@ -75,6 +75,8 @@ def bell(request: Request) -> HttpResponse:
 @require_POST
 @answers_errors
 def notification_mark(request: Request, notification_id: UUID, how: str) -> HttpResponse:
+    if how not in {"read", "unread"}:
+        raise NotFound("A notification is marked read or unread.")
     notifications.mark(user=request.user, notification_id=notification_id, is_read=how == "read")
     return _back(request)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from orchestration.errors import Invalid, NotFound
 from orchestration.execution import budget_notice, job_notices, quota_notice
+from orchestration.execution.event_gaps import decided
 from orchestration.execution.examine import examine_due
 from orchestration.execution.job_notices import tell_of_jobs, tell_of_waiting
 from orchestration.execution.notice import warn_files
@@ -143,11 +144,10 @@ def test_bookmark_that_another_worker_moved_is_left_alone(
     owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fails(owner, lab)
-    decide = job_notices.decided
 
     def moved_meanwhile(start: int, ids: list[int]) -> int:
         NotificationBookmark.objects.update(event_id=ids[-1])
-        return decide(start, ids)
+        return decided(start, ids)
 
     monkeypatch.setattr(job_notices, "decided", moved_meanwhile)
     assert tell_of_jobs() == 0
