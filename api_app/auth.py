@@ -32,6 +32,18 @@ SCOPE: Final[dict[str, str]] = {
     "edit_service_account": "admin",
     "create_service_token": "admin",
     "list_service_tokens": "admin",
+    "list_members": "admin",
+    "edit_member": "admin",
+    "remove_member": "admin",
+    "leave_workspace": "admin",
+    "list_invitations": "admin",
+    "create_invitation": "admin",
+    "revoke_invitation": "admin",
+    "list_notifications": "read",
+    "edit_notification": "read",  # that one has read one's own is all that it says
+    "read_notifications": "read",  # the same
+    "show_notification_settings": "read",
+    "edit_notification_settings": "admin",
     "show_upload_config": "upload",
     "create_upload_or_file": "upload",
     "create_upload_batch": "upload",

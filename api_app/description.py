@@ -25,6 +25,8 @@ ABOUT: Final = (
 TAGS: Final = {
     "account": "Who you are, and the tokens of your programs.",
     "service accounts": "Accounts of programs, which cannot sign in.",
+    "members": "Who is in a workspace, and invitations into it.",
+    "notifications": "What you are told, and how you want to be told.",
     "uploads": "Large files in parts that go on after a cut, and many small files at once.",
     "files": "Files and their bytes, one by one or as a ZIP.",
     "retention": "How long files are kept: extend, hold, bring back, receipts, usage.",

@@ -29,7 +29,7 @@ OF_THEIR_OWN: Final = re.compile(r"/api/v1/(?:jobs|jobs:batch|jobs/[^/]+/resubmi
 LEFT_OUT: Final = re.compile(
     rf"/api/v1/bulk:preview|/api/v1/events:ticket|/api/v1/files:zip|{re.escape(TOKENS)}|/api/v1/jobs/[^/]+/shares"
     r"|/api/v1/webhooks|/api/v1/webhooks/[^/]+/rotate-secret"
-    r"|/api/v1/tokens/[^/]+/rotate|/api/v1/tokens:revoke-leaked|/api/v1/service-accounts/[^/]+/tokens"
+    r"|/api/v1/tokens/[^/]+/rotate|/api/v1/tokens:revoke-leaked|/api/v1/service-accounts/[^/]+/tokens|/api/v1/workspaces/[^/]+/invitations"
 )
 MOST: Final = 1 << 20
 """Bytes of an answer that are kept. A longer one is of a call that is harmless to repeat."""

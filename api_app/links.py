@@ -68,6 +68,7 @@ _WAYS: Final[dict[str, _Way]] = {
     "create_token": _TOKEN,
     "rotate_token": _TOKEN,
     "create_service_token": _TOKEN,
+    "create_invitation": _Way("invitation_id", ("revoke_invitation",)),
     "begin_run": _RUN,
     "create_task": _Way("task_id", ("show_task", "cancel_task")),
 }

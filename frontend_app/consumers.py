@@ -16,6 +16,7 @@ from django.contrib.auth import get_user
 from django.http import HttpRequest
 
 from orchestration.models import Job, User, Workspace
+from orchestration.services.second_factor import must_set_up
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -24,6 +25,8 @@ PUSH_EVERY_S: Final = 0.25
 RECHECK_EVERY_S: Final = 60.0
 POLICY_VIOLATION: Final = 1008
 CHANGED: Final = '{"changed": true}'
+TOLD: Final = '{"told": true}'
+"""There is something for this person herself, behind the bell."""
 
 
 class Watcher(AsyncWebsocketConsumer):
@@ -35,20 +38,23 @@ class Watcher(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
-        self._changed = asyncio.Event()
+        self._changed, self._told = asyncio.Event(), asyncio.Event()
+        self._groups: set[str] = set()
         self._topic = await self._permitted()
         if self._topic is None:
             await self.close()  # before accept: the handshake is refused with 403
             return
-        await self.channel_layer.group_add(self._topic, self.channel_name)
+        self._groups = {self._topic, f"person.{self._person}"}
+        for group in self._groups:
+            await self.channel_layer.group_add(group, self.channel_name)
         await self.accept()
         self._tasks = [asyncio.create_task(work) for work in self._work()]
 
     async def disconnect(self, code: int) -> None:  # noqa: ARG002  channels' signature
         for task in self._tasks:
             task.cancel()
-        if self._topic is not None:
-            await self.channel_layer.group_discard(self._topic, self.channel_name)
+        for group in self._groups:
+            await self.channel_layer.group_discard(group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Nothing is expected from a page."""
@@ -56,14 +62,17 @@ class Watcher(AsyncWebsocketConsumer):
     async def changed(self, message: dict[str, Any]) -> None:  # noqa: ARG002  the message says no more than its type
         self._changed.set()
 
-    def _work(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._push(), self._recheck()]
+    async def told(self, message: dict[str, Any]) -> None:  # noqa: ARG002  the same
+        self._told.set()
 
-    async def _push(self) -> None:
+    def _work(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._push(self._changed, CHANGED), self._push(self._told, TOLD), self._recheck()]
+
+    async def _push(self, flag: asyncio.Event, said: str) -> None:
         while True:
-            await self._changed.wait()
-            self._changed.clear()
-            await self.send(CHANGED)
+            await flag.wait()
+            flag.clear()
+            await self.send(said)
             await asyncio.sleep(PUSH_EVERY_S)
 
     async def _recheck(self) -> None:
@@ -86,7 +95,17 @@ class Watcher(AsyncWebsocketConsumer):
         request = HttpRequest()
         request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
         user = get_user(request)
-        return self.topic_for(user) if isinstance(user, User) else None
+        if not isinstance(user, User) or must_set_up(user=user):
+            return None
+        self._person = user.pk
+        return self.topic_for(user)
+
+
+class PersonWatcher(Watcher):
+    """Of pages that watch nothing else."""
+
+    def topic_for(self, user: User) -> str | None:
+        return f"person.{user.pk}"
 
 
 class JobWatcher(Watcher):

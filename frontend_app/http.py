@@ -13,6 +13,7 @@ from django.shortcuts import render
 
 from orchestration.errors import Forbidden, NotFound
 from orchestration.models import User, Workspace
+from orchestration.services.notifications import unread_count
 from orchestration.states import Role
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def frame_of(request: Request) -> dict[str, Any]:
     return {
         "workspaces": workspaces_of(request),
         "workspace": here,
+        "unread": unread_count(user=request.user),
         "can_submit": here is not None and here.lets(request.user, Role.SUBMITTER),
         "can_manage": here is not None and here.lets(request.user, Role.MANAGER),
     }

@@ -2,9 +2,14 @@ from typing import Any
 
 from django.urls import path
 
-from frontend_app.consumers import JobWatcher, WorkspaceWatcher
+from frontend_app.consumers import JobWatcher, PersonWatcher, WorkspaceWatcher
 
 # ASGI apps, for channels' router alone; Django's own types know only views.
 _job: Any = JobWatcher.as_asgi()
 _workspace: Any = WorkspaceWatcher.as_asgi()
-websocket_urlpatterns: list[Any] = [path("ws/jobs/<uuid:job_id>", _job), path("ws/workspaces/<slug:slug>", _workspace)]
+_person: Any = PersonWatcher.as_asgi()
+websocket_urlpatterns: list[Any] = [
+    path("ws/jobs/<uuid:job_id>", _job),
+    path("ws/workspaces/<slug:slug>", _workspace),
+    path("ws/me", _person),
+]

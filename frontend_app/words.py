@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext_lazy
+
 from orchestration.states import (
     FAILURE_SAYS,
     BulkAction,
     FailureKind,
     FileEventKind,
     MailOn,
+    MailWhen,
     Role,
     ScanState,
     WaitingReason,
@@ -107,6 +110,12 @@ ROLES: Final = {
     Role.VIEWER: "may look, not submit",
     Role.SUBMITTER: "may upload and submit",
     Role.MANAGER: "manages the workspace",
+}
+
+MAIL_WHEN: Final = {
+    MailWhen.NEVER: gettext_lazy("no mail"),
+    MailWhen.AT_ONCE: gettext_lazy("mail at once"),
+    MailWhen.DAILY: gettext_lazy("in the daily mail"),
 }
 
 MAIL_CHOICES: Final = {

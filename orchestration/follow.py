@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
+from psycopg import sql
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -27,6 +28,8 @@ POLL_BUSY_S: Final = 0.05
 POLL_IDLE_S: Final = 0.5
 BATCH: Final = 2_000
 START_POLLS: Final = 100
+PEOPLE: Final = "esteira_people"
+"""The channel that says, after the commit, for whom there is something new: an id of a user each time."""
 
 
 class Hub:
@@ -40,6 +43,7 @@ class Hub:
         self.released = 0
         """The highest event id that may be read: all below it are there or will never be."""
         self.listeners: list[Callable[[list[tuple[int, UUID, UUID]]], None]] = []
+        self.person_listeners: list[Callable[[str], None]] = []
 
     @property
     def is_watched(self) -> bool:
@@ -71,6 +75,10 @@ class Hub:
         for listener in self.listeners:
             listener(events)
 
+    def publish_person(self, user_id: str) -> None:
+        for listener in self.person_listeners:
+            listener(user_id)
+
 
 class Follower:
     """One a process, started and stopped with it. `run` ends only when it is cancelled."""
@@ -95,6 +103,8 @@ class Follower:
             # we go on where we were.
             self._hub.released = await self._first_bookmark(connection)
         self.ready.set()
+        connection.add_notify_handler(lambda said: self._hub.publish_person(said.payload))
+        await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(PEOPLE)))
         while True:
             moved = await self._step(connection)
             await asyncio.sleep(0 if moved else POLL_BUSY_S if self._hub.is_watched else POLL_IDLE_S)

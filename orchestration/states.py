@@ -176,6 +176,27 @@ class MailOn(StrEnum):
     ALWAYS = "always"
 
 
+class NotificationKind(StrEnum):
+    """What a person may be told of, and chooses how. `job.ended`: without failing."""
+
+    JOB_FAILED = "job.failed"
+    JOB_ENDED = "job.ended"
+    JOB_WAITS = "job.waits"
+    BULK_DONE = "bulk.done"
+    FILE_TROUBLE = "file.trouble"
+    FILES_GOING = "files.going"
+    BUDGET = "budget.near"
+    QUOTA = "quota.near"
+    WEBHOOK_OFF = "webhook.off"
+    MEMBERS = "members.changed"
+
+
+class MailWhen(StrEnum):
+    NEVER = "never"
+    AT_ONCE = "at_once"
+    DAILY = "daily"
+
+
 class LetterKind(StrEnum):
     """What one mail to one person is about."""
 
@@ -246,6 +267,24 @@ MAILED: Final[dict[str, frozenset[JobState]]] = {
     MailOn.FAILURES: JOB_FAILED,
     MailOn.ALWAYS: JOB_FINISHED,
 }
+
+_MAIL_WANTED: Final = frozenset({MailOn.FAILURES, MailOn.ALWAYS})
+MAILED_AT_ONCE_TO: Final[dict[str, frozenset[MailOn]]] = {
+    NotificationKind.JOB_FAILED: _MAIL_WANTED,
+    NotificationKind.JOB_ENDED: frozenset({MailOn.ALWAYS}),
+    NotificationKind.FILE_TROUBLE: _MAIL_WANTED,
+    NotificationKind.FILES_GOING: _MAIL_WANTED,
+    NotificationKind.BUDGET: _MAIL_WANTED,
+    NotificationKind.QUOTA: _MAIL_WANTED,
+    NotificationKind.WEBHOOK_OFF: _MAIL_WANTED,
+}
+"""Who is mailed at once of what as long as she has chosen nothing for a workspace: by what she says for all of them."""
+FOR_MANAGERS: Final = (
+    NotificationKind.BUDGET,
+    NotificationKind.QUOTA,
+    NotificationKind.WEBHOOK_OFF,
+)
+"""Only those who manage a workspace are told of these."""
 
 WEBHOOK_ENDS: Final = (
     WebhookKind.SUCCEEDED,

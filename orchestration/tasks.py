@@ -15,12 +15,15 @@ from orchestration.execution import (
     budget_notice,
     finishing,
     invariants,
+    job_notices,
     notice,
     old_calls,
     old_logs,
+    old_notices,
     orphans,
     overdue,
     post,
+    quota_notice,
     retention,
     scrub,
     stopping,
@@ -127,6 +130,26 @@ def scrub_files() -> None:
 @shared_task(name="esteira.mail")
 def mail() -> None:
     mailing.tell()
+
+
+@shared_task(name="esteira.tell_of_jobs")
+def tell_of_jobs() -> None:
+    job_notices.tell_of_jobs()
+
+
+@shared_task(name="esteira.tell_of_waiting")
+def tell_of_waiting() -> None:
+    job_notices.tell_of_waiting()
+
+
+@shared_task(name="esteira.tell_of_quotas")
+def tell_of_quotas() -> None:
+    quota_notice.tell_of_quotas()
+
+
+@shared_task(name="esteira.forget_notices")
+def forget_notices() -> None:
+    old_notices.forget_notices()
 
 
 @shared_task(name="esteira.tell_of_budgets")

@@ -5,7 +5,7 @@ A test holds every operation to an example that its own schema takes.
 
 from typing import Final
 
-from api_app.examples import account, bulk, files, ga4gh, jobs, runner, uploads, webhooks
+from api_app.examples import account, bulk, files, ga4gh, jobs, people, runner, uploads, webhooks
 from api_app.examples.form import Example
 from api_app.examples.ids import PARAMETERS
 
@@ -13,6 +13,6 @@ __all__ = ["EXAMPLES", "PARAMETERS", "Example"]
 
 EXAMPLES: Final[dict[str, Example]] = {
     name: example
-    for part in (account, bulk, files, ga4gh, jobs, runner, uploads, webhooks)
+    for part in (account, bulk, files, ga4gh, jobs, people, runner, uploads, webhooks)
     for name, example in part.EXAMPLES.items()
 }

@@ -22,6 +22,9 @@ STARTED: Final = "2026-11-02T09:14:04Z"
 ENDED: Final = "2026-11-02T09:14:11Z"
 IN_A_YEAR: Final = "2027-11-02T09:13:58Z"
 
+MEMBER: Final = "0199f5fd-2a3b-7c4d-8e5f-607182930405"
+INVITATION: Final = "0199f5fc-192a-7b3c-8d4e-5f6071829304"
+NOTIFICATION: Final = "0199f6e0-91a2-73b4-85c6-d7e8f9010213"
 ACCOUNT: Final = "0199f5fe-3b4c-7d5e-8f60-718293a4b5c6"
 
 PARAMETERS: Final[dict[str, Any]] = {
@@ -30,7 +33,10 @@ PARAMETERS: Final[dict[str, Any]] = {
     "bulk_id": BULK,
     "delivery_id": DELIVERY,
     "file_id": FILE,
+    "invitation_id": INVITATION,
     "job_id": JOB,
+    "member_id": MEMBER,
+    "notification_id": NOTIFICATION,
     "share_id": SHARE,
     "token_id": TOKEN,
     "upload_id": UPLOAD,

@@ -8,7 +8,7 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 
 from frontend_app.admin.read_only import ReadOnlyAdmin
 from orchestration.errors import OrchestrationError
-from orchestration.models import ApiToken, Membership, User, Workspace
+from orchestration.models import ApiToken, Membership, Notification, User, Workspace
 from orchestration.services.mail import address_changed, choose
 from orchestration.services.second_factor import remove_second_factors
 from orchestration.services.tokens import revoke
@@ -89,6 +89,15 @@ class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ordering = ["slug"]
     readonly_fields = ["created_at"]
     inlines = [MembershipOfWorkspace]
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ["kind", "user", "workspace", "count", "is_shown", "mail", "mailed_count", "read_at", "changed_at"]
+    list_filter = ["kind", "mail"]
+    list_select_related = ["user", "workspace"]
+    search_fields = ["user__username", "workspace__slug"]
+    ordering = ["-id"]
 
 
 @admin.register(ApiToken)

@@ -52,6 +52,7 @@ urlpatterns = [
     path("login/cancelled/", elsewhere.login_cancelled, name="socialaccount_login_cancelled"),
     path("account/elsewhere/", elsewhere.connections, name="socialaccount_connections"),
     path("members/", members.member_list, name="member-list"),
+    path("members/second-factor/", members.members_second_factor, name="members-second-factor"),
     path("members/<uuid:user_id>/role/", members.member_role, name="member-role"),
     path("members/<uuid:user_id>/remove/", members.member_remove, name="member-remove"),
     path("members/invitations/<uuid:invitation_id>/revoke/", members.invitation_revoke, name="invitation-revoke"),

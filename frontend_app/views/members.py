@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
@@ -14,6 +15,7 @@ from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.models import Invitation, Workspace
 from orchestration.services import invitations, members
 from orchestration.services.access import find_workspace
+from orchestration.services.second_factor import ask_of_members, without_second_factor
 from orchestration.states import Role
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def member_list(request: Request) -> HttpResponse:
         "members": members.list_members(workspace=here),
         "invitations": Invitation.objects.visible_to(request.user).unused().filter(workspace=here).order_by("-pk"),
         "roles": list(Role),
+        "without_factor": without_second_factor(workspace=here),
         "error": error,
         "given": request.POST,
         "invited": invited,
@@ -52,6 +55,17 @@ def member_list(request: Request) -> HttpResponse:
 def _here(request: Request) -> Workspace:
     shown = workspace_of(request)
     return find_workspace(user=request.user, slug=shown.slug if shown else "", role=Role.MANAGER)
+
+
+@require_POST
+@answers_errors
+def members_second_factor(request: Request) -> HttpResponse:
+    needed = request.POST.get("needed") == "yes"
+    with refusals_said(request, Conflict):
+        ask_of_members(user=request.user, workspace=_here(request), needed=needed)
+        said = gettext("From now on everybody here needs a second factor.")
+        messages.success(request, said if needed else gettext("A second factor is everybody's own choice again."))
+    return redirect("member-list")
 
 
 @require_POST

@@ -1,6 +1,6 @@
-"""The managers of a workspace are mailed when a part of its month's budget is used up, and when all of it is.
+"""The managers of a workspace are told when a part of its month's budget is used up, and when all of it is.
 
-Send, then record: whoever is killed between the two has it sent once more.
+The mail is sent, then recorded: whoever is killed between the two has it sent once more.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import smtplib
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.core.mail import EmailMessage, mailers
+from django.core.mail import mailers
 
 from orchestration.cost.wording import dollars
 from orchestration.execution.isolation import alone, one_at_a_time
 from orchestration.execution.letter import one_line
+from orchestration.execution.mail_form import message
+from orchestration.execution.notifying import managers_in, tell_once
 from orchestration.models import BudgetNotice, User, Workspace
 from orchestration.models.budget import standing_of
-from orchestration.states import MailOn, Role
+from orchestration.models.notification import mailed_at_once
+from orchestration.states import NotificationKind, Role
 
 if TYPE_CHECKING:
     from orchestration.models.budget import Standing
@@ -26,14 +29,10 @@ log = logging.getLogger(__name__)
 
 ALL: Final = 100
 NAME_LENGTH: Final = 100
-AUTOMATIC: Final = {"Auto-Submitted": "auto-generated"}
-"""Nobody's holiday answer is wanted (RFC 3834)."""
 
 
 def tell_managers() -> int:
     """Of every workspace whose budget has reached a mark since they were last told; the number of notices."""
-    if not settings.MAILERS:
-        return 0
     told = 0
     for workspace in Workspace.objects.filter(budget_usd__isnull=False).order_by("pk"):
         with one_at_a_time(workspace.pk), alone(f"budget/{workspace.pk}") as mine:
@@ -45,8 +44,9 @@ def _tell(workspace: Workspace) -> bool:
     standing = standing_of(workspace)
     if standing is None or (mark := _reached(standing)) is None:
         return False
+    _tell_in_app(workspace, standing, mark)
     of_this = {"workspace": workspace, "month": standing.month, "budget_usd": standing.budget}
-    to = managers_of(workspace)
+    to = managers_of(workspace, NotificationKind.BUDGET) if settings.MAILERS else []
     if BudgetNotice.objects.filter(**of_this, percent__gte=mark).exists() or not to:
         return False
     if not _send(workspace, standing, to):
@@ -55,25 +55,37 @@ def _tell(workspace: Workspace) -> bool:
     return True
 
 
+def _tell_in_app(workspace: Workspace, standing: Standing, mark: int) -> None:
+    percent = ALL if standing.is_used_up else int(standing.share * 100)
+    tell_once(
+        kind=NotificationKind.BUDGET,
+        workspace_id=workspace.pk,
+        people=managers_in(workspace.pk),
+        group=f"{standing.month:%Y-%m}/{standing.budget}/{mark}",
+        data={"percent": percent, "used": dollars(standing.used), "budget": dollars(standing.budget)},
+    )
+
+
 def _reached(standing: Standing) -> int | None:
     if standing.is_used_up:
         return ALL
     return standing.warn_percent if standing.is_warned else None
 
 
-def managers_of(workspace: Workspace) -> list[str]:
-    """Addresses of those who want mail."""
-    found = User.objects.filter(
-        memberships__workspace=workspace, memberships__role=Role.MANAGER, is_active=True
-    ).exclude(mail_on=MailOn.NEVER)
-    return sorted(found.exclude(email="").values_list("email", flat=True))
+def managers_of(workspace: Workspace, kind: NotificationKind) -> list[User]:
+    """Those who want mail about it."""
+    wanted = mailed_at_once(kind, user="pk", workspace=workspace, mail_on="mail_on")
+    managers = User.objects.filter(
+        wanted, memberships__workspace=workspace, memberships__role=Role.MANAGER, is_active=True
+    )
+    return list(managers.exclude(email="").order_by("email"))
 
 
-def _send(workspace: Workspace, standing: Standing, to: list[str]) -> bool:
+def _send(workspace: Workspace, standing: Standing, to: list[User]) -> bool:
     mailer = mailers.default
     # Each her own: who else manages it is not everybody's business.
     subject, body = _subject(workspace, standing), _body(workspace, standing)
-    messages = [EmailMessage(subject, body, to=[one], headers=AUTOMATIC) for one in to]
+    messages = [message(subject, body, one) for one in to]
     try:
         mailer.send_messages(messages)
     except (smtplib.SMTPException, OSError) as exc:

@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from orchestration import crc64
 from orchestration.errors import ScannerUnavailable, StorageGone, StorageRejected, StorageUnavailable
 from orchestration.execution.dedup import share_content
+from orchestration.execution.file_notices import tell_of_file
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.ids import new_id
 from orchestration.media_types import HEAD_BYTES, detect
@@ -172,6 +173,8 @@ def _record(claim: Claim, to: ScanState, detail: str, **known: Any) -> bool:
         file.event(FileEventKind.SCAN, old=ScanState.SCANNING, new=to, reason=detail[:500]).save()
         if to == ScanState.CLEAN:
             share_content(file)
+        else:
+            tell_of_file(file, "quarantined", detail)
         point("examine.before_commit")
     if to == ScanState.QUARANTINED:
         log.warning("file quarantined", extra={"file_id": str(claim.file.pk), "detail": detail})

@@ -19,6 +19,7 @@ DETAIL_LENGTH: Final = 500
 
 WHY: Final = {
     MailOn.FAILURES: "You are mailed when your jobs fail, and before your files are deleted.",
+    MailOn.NEVER: "You are mailed as you chose for your workspaces.",
     MailOn.ALWAYS: "You are mailed when your jobs end, and before your files are deleted.",
 }
 
@@ -54,18 +55,26 @@ class Going(NamedTuple):
     expires_at: datetime
 
 
+type Notice = tuple[str, str, str, str]
+"""Slug of the workspace, title, detail, path of the page."""
+
+
 def one_line(text: str, most: int) -> str:
     """What people and their programs wrote: it must not start a header, fake a line or turn the text around."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 
-def subject(jobs: Sequence[Ended], files: Sequence[Going] = ()) -> str:
+def subject(jobs: Sequence[Ended], files: Sequence[Going] = (), notices: Sequence[Notice] = ()) -> str:
     parts = [_subject_of_jobs(jobs)] if jobs else []
     if len(files) == 1:
         parts.append(f"{one_line(files[0].name, NAME_LENGTH)} will be deleted on {_day(files[0])}")
     elif files:
         parts.append(f"{len(files):,} files will be deleted, the first on {_day(files[0])}")
+    if len(notices) == 1:
+        parts.append(one_line(notices[0][1], NAME_LENGTH))
+    elif notices:
+        parts.append(f"{len(notices):,} notifications")
     return f"Esteira: {'; '.join(parts)}"
 
 
@@ -76,10 +85,17 @@ def _subject_of_jobs(jobs: Sequence[Ended]) -> str:
     return f"{len(jobs):,} jobs ended: {', '.join(f'{n:,} {word}' for word, n in counts.most_common())}"
 
 
-def body(jobs: Sequence[Ended], files: Sequence[Going] = (), *, mail_on: str, address: str) -> str:
+def body(
+    jobs: Sequence[Ended],
+    files: Sequence[Going] = (),
+    notices: Sequence[Notice] = (),
+    *,
+    mail_on: str,
+    address: str,
+) -> str:
     """`address` is that of the platform. Failures come first: of many jobs not all are shown."""
-    parts = [*_jobs_part(jobs, address), *_files_part(files, address)]
-    parts.append(f"-- \n{WHY[MailOn(mail_on)]} To change that: {address}/tokens/#mail")
+    parts = [*_jobs_part(jobs, address), *_files_part(files, address), *_notices_part(notices, address)]
+    parts.append(f"-- \n{WHY[MailOn(mail_on)]} To change that: {address}/notifications/settings/")
     return "\n\n".join(parts) + "\n"
 
 
@@ -106,6 +122,18 @@ def _files_part(files: Sequence[Going], address: str) -> list[str]:
         parts.append(f"{about}\n  {address}/files/{file.id}/")
     if (rest := len(files) - SHOWN) > 0:
         parts.append(f"… and {rest:,} more: {address}/files/?going=soon")
+    return parts
+
+
+def _notices_part(notices: Sequence[Notice], address: str) -> list[str]:
+    parts = []
+    for workspace, title, detail, path in notices[:SHOWN]:
+        lines = [one_line(title, DETAIL_LENGTH), f"in {workspace}"]
+        if detail:
+            lines.append(one_line(detail, DETAIL_LENGTH))
+        parts.append("\n  ".join([*lines, f"{address}{path}"]))
+    if (rest := len(notices) - SHOWN) > 0:
+        parts.append(f"… and {rest:,} more: {address}/notifications/")
     return parts
 
 

@@ -16,17 +16,20 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.core.mail import EmailMessage, mailers
+from django.core.mail import mailers
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Left, Now
 
 from orchestration.execution import notice
+from orchestration.execution.digest import Digest, notices_for, record_mailed, to_mail_now
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.letter import DETAIL_LENGTH, Ended, Going, body, subject
-from orchestration.models import Job, User
+from orchestration.execution.mail_form import message
+from orchestration.models import Job, NotificationChoice, User
+from orchestration.models.notification import mailed_at_once
 from orchestration.points import point
-from orchestration.states import MAILED, MailOn
+from orchestration.states import JOB_FAILED, JOB_FINISHED, MAILED, MailWhen, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +53,12 @@ NO_SUCH_MAILBOX: Final = frozenset({550, 551, 553, 556})
 """The other 5xx may be the server's trouble with us (530: sign in first, 554: no relay for you), which gets mended."""
 
 _one_round: Final = threading.Lock()
+
+
+OF_JOBS: Final = {
+    NotificationKind.JOB_FAILED: JOB_FAILED,
+    NotificationKind.JOB_ENDED: JOB_FINISHED - JOB_FAILED,
+}
 
 
 class End(Enum):
@@ -88,6 +97,17 @@ def _round() -> int:
     return sent
 
 
+def _wanted() -> QuerySet[Job]:
+    """What is to be mailed at once, as each person has chosen."""
+    wanted = Q()
+    for kind, states in OF_JOBS.items():
+        here = OuterRef("workspace")
+        wanted |= mailed_at_once(kind, user="created_by", workspace=here, mail_on="created_by__mail_on") & Q(
+            state__in=states
+        )
+    return _news().filter(wanted)
+
+
 def _news() -> QuerySet[Job]:
     fresh: QuerySet[Job] = Job.objects.untold().filter(finished_at__gt=Now() - TOO_OLD)
     return fresh
@@ -96,10 +116,12 @@ def _news() -> QuerySet[Job]:
 @transaction.atomic
 def _claim() -> User | None:
     """Whoever is due longest. Nobody else writes to this person until PAUSE is over, whatever becomes of us."""
-    wanted = Q()
+    wanted = Q(pk__in=notice.to_mail().values("created_by")) | to_mail_now()
     for mail_on, states in MAILED.items():
-        wanted |= Q(Exists(_news().filter(created_by=OuterRef("pk"), state__in=states)), mail_on=mail_on)
-    wanted |= Q(pk__in=notice.unwarned().values("created_by")) & ~Q(mail_on=MailOn.NEVER)
+        wanted |= Q(Exists(_wanted().filter(created_by=OuterRef("pk"), state__in=states)), mail_on=mail_on)
+    # Whoever chose for a workspace may want more than by default; few do, so that this is asked last.
+    more = NotificationChoice.objects.filter(user=OuterRef("pk"), mail=MailWhen.AT_ONCE, kind__in=OF_JOBS)
+    wanted |= Q(Exists(more)) & Q(Exists(_wanted().filter(created_by=OuterRef("pk"))))
     due = Q(mail_next_at__isnull=True) | Q(mail_next_at__lte=Now())
     user = (
         User.objects.filter(due, wanted, is_active=True)
@@ -115,34 +137,38 @@ def _claim() -> User | None:
 
 def _tell(mailer: BaseEmailBackend, user: User) -> End:
     jobs = _ended(user)
-    files = [] if user.mail_on == MailOn.NEVER else notice.going(user)
-    if not jobs and not files:
+    files = notice.going(user)
+    digest = notices_for(user)
+    if not jobs and not files and not digest.notices:
+        # A daily mail that would say nothing is none, and the next is a day later.
+        record_mailed(user, digest)
         return End.LATER
-    end, problem = _send(mailer, user, jobs, files)
+    end, problem = _send(mailer, user, jobs, files, digest)
     point("mail.sent")
-    _record(user, jobs, files, end, problem)
-    extra = {"user_id": str(user.pk), "jobs": len(jobs), "files": len(files), "end": end.value, "error": problem}
+    _record(user, jobs, files, digest, end, problem)
+    numbers = {"jobs": len(jobs), "files": len(files), "notices": len(digest.notices)}
+    extra = {"user_id": str(user.pk), **numbers, "end": end.value, "error": problem}
     log.log(logging.INFO if end == End.SENT else logging.WARNING, "mail", extra=extra)
     return end
 
 
 def _ended(user: User) -> list[Ended]:
     """What she was not told yet, and may still see: a job of a workspace that she has left is not hers to hear of."""
-    news = _news().filter(created_by=user, state__in=MAILED[user.mail_on])
+    news = _wanted().filter(created_by=user)
     rows = news.filter(pk__in=Job.objects.visible_to(user).values("pk")).order_by("finished_at")
     version = "pipeline_version__"
     fields = ("pk", "run", "state", "name", f"{version}pipeline__name", "workspace__slug", "failure_kind")
     return [Ended(*row) for row in rows.values_list(*fields, Left("failure_detail", DETAIL_LENGTH + 1))[:MOST_JOBS]]
 
 
-def _send(mailer: BaseEmailBackend, user: User, jobs: Sequence[Ended], files: Sequence[Going]) -> tuple[End, str]:
-    text = body(jobs, files, mail_on=user.mail_on, address=settings.PUBLIC_URL)
-    # Nobody's holiday answer is wanted (RFC 3834).
-    headers = {"Auto-Submitted": "auto-generated"}
-    message = EmailMessage(subject(jobs, files), text, to=[user.email], headers=headers)
+def _send(
+    mailer: BaseEmailBackend, user: User, jobs: Sequence[Ended], files: Sequence[Going], digest: Digest
+) -> tuple[End, str]:
+    notices = digest.said()
+    text = body(jobs, files, notices, mail_on=user.mail_on, address=settings.PUBLIC_URL)
     try:
         mailer.open()
-        mailer.send_messages([message])
+        mailer.send_messages([message(subject(jobs, files, notices), text, user)])
     except smtplib.SMTPRecipientsRefused as exc:
         code, said = next(iter(exc.recipients.values()))
         return End.REFUSED if code in NO_SUCH_MAILBOX else End.LATER, f"{code} {said.decode(errors='replace')}"
@@ -157,7 +183,7 @@ def _send(mailer: BaseEmailBackend, user: User, jobs: Sequence[Ended], files: Se
 
 
 @transaction.atomic
-def _record(user: User, jobs: Sequence[Ended], files: Sequence[Going], end: End, problem: str) -> None:
+def _record(user: User, jobs: Sequence[Ended], files: Sequence[Going], digest: Digest, end: End, problem: str) -> None:
     """A refused mail is given up and noted on the account; the others are tried again, each time later."""
     if end in {End.LATER, End.DOWN}:
         wait = min(FIRST_BACKOFF * 2 ** min(user.mail_tries, 8), LAST_BACKOFF)
@@ -171,6 +197,7 @@ def _record(user: User, jobs: Sequence[Ended], files: Sequence[Going], end: End,
         Job.objects.filter(pk__in=ids, told_run__lt=run).update(told_run=run)
     # Of a refused mail the pages tell, as of one that nobody could be sent.
     notice.record_told([file.id for file in files], by=notice.BY_MAIL if end == End.SENT else notice.BY_PAGE)
+    record_mailed(user, digest)
     changes = {"mail_tries": 0, "mail_problem": problem[:500]}
     if end == End.REFUSED:
         changes["mail_next_at"] = Now() + AFTER_REFUSAL

@@ -14,8 +14,10 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration.execution.letter import Going
+from orchestration.execution.notifying import tell
 from orchestration.models import File, FileEvent, Membership
-from orchestration.states import FileEventKind, FileKind, MailOn
+from orchestration.models.notification import mailed_at_once
+from orchestration.states import FileEventKind, FileKind, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -29,6 +31,7 @@ BUNDLE: Final = timedelta(days=7)
 MAIL_PATIENCE: Final = timedelta(days=2)
 """How long a mail server may be down before the pages count as told."""
 MOST: Final = 10_000
+NAME_LENGTH: Final = 200
 BATCH: Final = 500
 ROUNDS: Final = 20
 BY_MAIL: Final = "mail"
@@ -56,12 +59,25 @@ def unwarned(more: timedelta = timedelta(0)) -> FileQuerySet:
     return rows if settings.EXPIRY_WARNING_DAYS else rows.none()
 
 
+def to_mail(more: timedelta = timedelta(0)) -> FileQuerySet:
+    """Those of them whose people are mailed at once."""
+    rows: FileQuerySet = unwarned(more).filter(_wants_mail())
+    return rows
+
+
+def _wants_mail() -> Q:
+    here = OuterRef("workspace")
+    return mailed_at_once(
+        NotificationKind.FILES_GOING, user="created_by", workspace=here, mail_on="created_by__mail_on"
+    )
+
+
 def going(user: User) -> list[Going]:
     """What to tell this person, the first to go first; nothing of a workspace that she has left."""
-    due = unwarned().filter(created_by=user)
+    due = to_mail().filter(created_by=user)
     if not due.filter(pk__in=File.objects.visible_to(user).values("pk")).exists():
         return []
-    rows = unwarned(BUNDLE).filter(created_by=user, pk__in=File.objects.visible_to(user).values("pk"))
+    rows = to_mail(BUNDLE).filter(created_by=user, pk__in=File.objects.visible_to(user).values("pk"))
     fields = ("pk", "name", "size", "workspace__slug", "expires_at")
     return [Going(*row) for row in rows.order_by("expires_at", "pk").values_list(*fields)[:MOST]]
 
@@ -75,7 +91,27 @@ def record_told(ids: Collection[UUID], *, by: str) -> int:
     FileEvent.objects.bulk_create(
         file.event(FileEventKind.WARNED, new=by, data={"expires_at": file.expires_at.isoformat()}) for file in files
     )
+    _tell(files)
     return len(files)
+
+
+def _tell(files: Collection[File]) -> None:
+    """All of one person and workspace are one notification; those that an earlier one told of stay in it."""
+    heaps: dict[tuple[UUID, UUID], list[File]] = {}
+    for file in files:
+        if file.created_by_id:
+            heaps.setdefault((file.created_by_id, file.workspace_id), []).append(file)
+    for (person, workspace), heap in sorted(heaps.items()):
+        first = min(heap, key=lambda file: file.expires_at)
+        data = {"file": str(first.pk), "name": first.name[:NAME_LENGTH], "day": f"{first.expires_at:%Y-%m-%d}"}
+        tell(
+            kind=NotificationKind.FILES_GOING,
+            workspace_id=workspace,
+            people=[person],
+            group="",
+            data=data,
+            count=len(heap),
+        )
 
 
 def warn_files() -> int:
@@ -93,7 +129,7 @@ def _by_page_only() -> FileQuerySet:
     if not settings.MAILERS:
         return unwarned()
     member = Membership.objects.filter(user=OuterRef("created_by"), workspace=OuterRef("workspace"))
-    wants_mail = Q(created_by__is_active=True) & ~Q(created_by__email="") & ~Q(created_by__mail_on=MailOn.NEVER)
+    wants_mail = Q(created_by__is_active=True) & ~Q(created_by__email="") & _wants_mail()
     reachable = wants_mail & (Q(created_by__is_superuser=True) | Q(Exists(member)))
     waited_long = Q(expires_at__lt=Now() + _window() - min(MAIL_PATIENCE, _window() / 2))
     # An unknown creator makes the conditions NULL, which is not False: asked for by name.

@@ -18,9 +18,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from orchestration.execution import post_text
-from orchestration.execution.budget_notice import AUTOMATIC
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.letter import NAME_LENGTH, one_line
+from orchestration.execution.mail_form import AUTOMATIC
 from orchestration.models import Invitation, Letter, User
 from orchestration.points import point
 from orchestration.states import LetterKind

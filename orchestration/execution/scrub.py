@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
 from orchestration.execution.dedup import one_by_one, whole_twin
+from orchestration.execution.file_notices import tell_of_file
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.leader import leading
 from orchestration.models import File
@@ -215,6 +216,7 @@ def _damaged(file: File, found: str) -> bool:
     if not file.move_scan(ScanState.QUARANTINED, scan_detail=found, damaged_at=Now()):
         return False
     file.event(FileEventKind.DAMAGED, old=ScanState.CLEAN, new=ScanState.QUARANTINED, reason=found).save()
+    tell_of_file(file, "damaged", found)
     log.error("file damaged", extra={"file_id": str(file.pk), "key": file.key, "detail": found})
     return True
 

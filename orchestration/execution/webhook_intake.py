@@ -8,13 +8,13 @@ may still come; then what follows it waits until nobody writes any more who wrot
 from __future__ import annotations
 
 import logging
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max
 
+from orchestration.execution.event_gaps import decided
 from orchestration.ids import new_id
 from orchestration.models import Event, Job, WebhookBookmark, WebhookDelivery, WebhookEndpoint
 from orchestration.points import point
@@ -28,13 +28,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH: Final = 2_000
-PATIENCE_S: Final = 1.0
-"""With writers that were there when an event was missed; then the next round looks again."""
-LOOK_S: Final = 0.02
-_WRITERS: Final = """
-SELECT virtualtransaction FROM pg_locks
-WHERE locktype = 'relation' AND relation = 'orchestration_event'::regclass AND mode = 'RowExclusiveLock'
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()"""
 
 
 def begin_bookmark() -> None:
@@ -51,7 +44,7 @@ def take_in() -> int:
     while True:
         done = WebhookBookmark.objects.values_list("event_id", flat=True).get()
         ids = list(Event.objects.filter(pk__gt=done).order_by("pk").values_list("pk", flat=True)[:BATCH])
-        through = _decided(done, ids)
+        through = decided(done, ids)
         if through == done:
             return made
         try:
@@ -65,26 +58,6 @@ def take_in() -> int:
         made += more
         if len(ids) < BATCH and through == ids[-1]:
             return made
-
-
-def _decided(done: int, ids: Sequence[int]) -> int:
-    """The highest of them below which no event can appear any more."""
-    if not ids or ids[-1] - done == len(ids):
-        return ids[-1] if ids else done
-    before = _writers()
-    end = time.monotonic() + PATIENCE_S
-    while before & _writers():
-        if time.monotonic() > end:
-            return next((done + n for n, one in enumerate(ids) if one != done + n + 1), ids[-1])
-        time.sleep(LOOK_S)
-    return ids[-1]
-
-
-def _writers() -> set[str]:
-    """Transactions that have written events and not ended. They take this lock before they are given an id."""
-    with connection.cursor() as cursor:
-        cursor.execute(_WRITERS)
-        return {row[0] for row in cursor.fetchall()}
 
 
 @transaction.atomic

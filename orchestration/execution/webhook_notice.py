@@ -10,13 +10,15 @@ import smtplib
 from typing import Final
 
 from django.conf import settings
-from django.core.mail import EmailMessage, mailers
+from django.core.mail import mailers
 from django.db.models.functions import Now
 
-from orchestration.execution.budget_notice import AUTOMATIC, managers_of
+from orchestration.execution.budget_notice import managers_of
 from orchestration.execution.isolation import alone, one_at_a_time
 from orchestration.execution.letter import one_line
+from orchestration.execution.mail_form import message
 from orchestration.models import WebhookEndpoint
+from orchestration.states import NotificationKind
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +43,8 @@ def _tell(endpoint: WebhookEndpoint) -> bool:
     # Each her own: who else manages it is not everybody's business.
     name = one_line(endpoint.workspace.name, NAME_LENGTH)
     subject = f"Esteira: a webhook of {name} was switched off"
-    messages = [
-        EmailMessage(subject, _body(endpoint, name), to=[one], headers=AUTOMATIC)
-        for one in managers_of(endpoint.workspace)
-    ]
+    to = managers_of(endpoint.workspace, NotificationKind.WEBHOOK_OFF)
+    messages = [message(subject, _body(endpoint, name), one) for one in to]
     try:
         mailers.default.send_messages(messages)
     except (smtplib.SMTPException, OSError) as exc:

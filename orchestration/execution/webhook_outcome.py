@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
+from orchestration.execution.notifying import managers_in, tell
 from orchestration.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from orchestration.models.bulk import database_now
-from orchestration.states import DeliveryState, WebhookKind
+from orchestration.states import DeliveryState, NotificationKind, WebhookKind
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -107,11 +108,22 @@ def _judge(endpoint: WebhookEndpoint, delivery: WebhookDelivery, reply: Reply) -
         if endpoint.failures >= DOWN_AFTER:
             endpoint.deliveries.waiting().filter(due_at__gt=Now()).update(due_at=Now())
     elif reply.status == HTTPStatus.GONE:
-        endpoint.switch_off(GONE)
+        _give_up(endpoint, GONE)
     elif delivery.kind != WebhookKind.TEST:
         me.update(failing_since=Coalesce("failing_since", Now()), took_ms=reply.took_ms, **_rest(endpoint, reply))
         if endpoint.failing_since and database_now() - endpoint.failing_since > PATIENCE:
-            endpoint.switch_off(SILENT.format(said=_said(reply)))
+            _give_up(endpoint, SILENT.format(said=_said(reply)))
+
+
+def _give_up(endpoint: WebhookEndpoint, why: str) -> None:
+    if endpoint.switch_off(why):
+        tell(
+            kind=NotificationKind.WEBHOOK_OFF,
+            workspace_id=endpoint.workspace_id,
+            people=managers_in(endpoint.workspace_id),
+            group=str(endpoint.pk),
+            data={"webhook": str(endpoint.pk), "url": endpoint.url[:200], "why": why[:500]},
+        )
 
 
 def _rest(endpoint: WebhookEndpoint, reply: Reply) -> dict[str, Any]:

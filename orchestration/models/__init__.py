@@ -12,6 +12,7 @@ from orchestration.models.invitation import Invitation
 from orchestration.models.job import Job, JobInput
 from orchestration.models.letter import Letter
 from orchestration.models.manifest import Manifest, SigningKey
+from orchestration.models.notification import Notification, NotificationBookmark, NotificationChoice
 from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
@@ -44,6 +45,9 @@ __all__ = [
     "LiveTicket",
     "Manifest",
     "Membership",
+    "Notification",
+    "NotificationBookmark",
+    "NotificationChoice",
     "Pipeline",
     "PipelineVersion",
     "Repair",

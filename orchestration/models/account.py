@@ -33,6 +33,9 @@ class User(AbstractUser):
     mail_tries = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     # Why the address was refused the last time; "" while mail goes through.
     mail_problem = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
+    # The hour (UTC) of the daily mail, and when it goes out next; null: nothing was chosen to come in it.
+    digest_hour = models.PositiveSmallIntegerField(default=7, db_default=7, validators=[MaxValueValidator(23)])
+    digest_next_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Of a service account: the workspace whose managers made it for a program.
     service_of = models.ForeignKey(
         "Workspace", models.PROTECT, null=True, blank=True, editable=False, related_name="service_accounts"
@@ -183,6 +186,9 @@ class ApiToken(models.Model):
     last_used_ip = models.GenericIPAddressField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_why = models.CharField(max_length=8, blank=True, default="", db_default="")
+
+    # Not a column: asked for where a token is looked up to be used.
+    lacks_second_factor: bool
 
     objects: ClassVar = ApiTokenQuerySet.as_manager()
 

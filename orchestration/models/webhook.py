@@ -88,12 +88,13 @@ class WebhookEndpoint(models.Model):
         """It answered the last time, and soon."""
         return not self.failures and self.took_ms < SLOW_MS
 
-    def switch_off(self, why: str = "") -> None:
-        """What waits is dropped, and can be replayed."""
-        WebhookEndpoint.objects.filter(pk=self.pk, enabled_at__isnull=False).update(
+    def switch_off(self, why: str = "") -> bool:
+        """What waits is dropped, and can be replayed. False: it was off already."""
+        changed = WebhookEndpoint.objects.filter(pk=self.pk, enabled_at__isnull=False).update(
             enabled_at=None, disabled_why=why[:500], told_at=None
         )
         self.drop_waiting()
+        return bool(changed)
 
     def drop_waiting(self) -> None:
         self.deliveries.waiting().update(state=DeliveryState.DROPPED, finished_at=Now())

@@ -13,17 +13,18 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from orchestration.errors import JobFinished, NotFound, OrchestrationError
+from orchestration.execution.notifying import tell
 from orchestration.models import BulkItem, BulkOperation, Job
 from orchestration.models.operation import settle_all
 from orchestration.points import point
 from orchestration.services.bulk_sets import TOGETHER, resubmit_key
 from orchestration.services.jobs import cancel, edit, relabel, resubmit
 from orchestration.services.reruns import rerun_items, retry
-from orchestration.states import BulkAction, BulkOutcome, JobState
+from orchestration.states import BulkAction, BulkOutcome, JobState, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,10 +58,31 @@ def _work_on_all() -> bool:
             for done in [pool.submit(_work, operation, end) for _ in range(THREADS)]:
                 done.result()
         if not operation.items.filter(outcome="").exists():
-            BulkOperation.objects.unfinished().filter(pk=operation.pk).update(finished_at=Now())
+            _finish(operation)
         if time.monotonic() > end:
             return True
     return False
+
+
+@transaction.atomic
+def _finish(operation: BulkOperation) -> None:
+    if not BulkOperation.objects.unfinished().filter(pk=operation.pk).update(finished_at=Now()):
+        return
+    workspace = operation.items.order_by("pk").values_list("job__workspace", flat=True).first()
+    counts = operation.counts()
+    if workspace is not None:
+        tell(
+            kind=NotificationKind.BULK_DONE,
+            workspace_id=workspace,
+            people=[operation.created_by_id],
+            group=str(operation.pk),
+            data={
+                "bulk": str(operation.pk),
+                "action": operation.action,
+                "total": operation.total,
+                "refused": counts.get(BulkOutcome.REFUSED, 0),
+            },
+        )
 
 
 def _canceled(operation: BulkOperation) -> bool:

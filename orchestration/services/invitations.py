@@ -18,6 +18,7 @@ from orchestration.models import Invitation, Membership, User, Workspace
 from orchestration.models.invitation import UNUSED
 from orchestration.services.access import find_workspace
 from orchestration.services.letters import send_invitation
+from orchestration.services.member_notices import tell_of_member
 from orchestration.states import Role
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ def _join(user: User, key: str) -> Workspace:
     if not is_new:
         raise Conflict(f"You are in {here.name} already.")
     Invitation.objects.filter(pk=invitation.pk).update(accepted_at=Now(), accepted_by=user)
+    tell_of_member("joined", here, user, by=user, role=invitation.role)
     _note("accepted", invitation, by=user)
     return here
 

@@ -12,6 +12,7 @@ from orchestration.errors import Conflict, Forbidden, NotFound
 from orchestration.models import Membership, ShareLink, Workspace
 from orchestration.services.access import require_role
 from orchestration.services.invitations import known_role
+from orchestration.services.member_notices import tell_of_member
 from orchestration.states import Role
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def join_by_rule(*, user: User, workspace: str, role: str) -> bool:
     if here is None:
         log.warning("no such workspace to join", extra={"user_id": str(user.pk), "workspace": workspace})
         return False
-    Membership.objects.get_or_create(workspace=here, user=user, defaults={"role": Role(role)})
+    _, is_new = Membership.objects.get_or_create(workspace=here, user=user, defaults={"role": Role(role)})
+    if is_new:
+        tell_of_member("joined", here, user, by=user, role=role)
     log.info("joined by rule", extra={"user_id": str(user.pk), "workspace": workspace, "role": role})
     return True
 
@@ -38,6 +41,17 @@ def list_members(*, workspace: Workspace) -> list[Membership]:
     """People only: service accounts have a page of their own."""
     rows = Membership.objects.filter(workspace=workspace, user__service_of__isnull=True)
     return list(rows.select_related("user").order_by("user__username"))
+
+
+def find_member(*, user: User, workspace: Workspace, member_id: UUID) -> Membership:
+    """Oneself, and for managers everybody. Raises NotFound."""
+    rows = Membership.objects.filter(workspace=workspace, user_id=member_id, user__service_of__isnull=True)
+    if member_id != user.pk and not workspace.lets(user, Role.MANAGER):
+        rows = rows.none()
+    found = rows.select_related("user").first()
+    if found is None:
+        raise NotFound("There is no such person in this workspace that you look after.")
+    return found
 
 
 @transaction.atomic(durable=True)
@@ -50,6 +64,8 @@ def change_role(*, user: User, workspace: Workspace, member_id: UUID, role: str)
     if as_role != Role.MANAGER:
         _not_the_last(workspace, member)
     Membership.objects.filter(pk=member.pk).update(role=as_role)
+    if as_role != member.role:
+        tell_of_member("changed", workspace, member.user, by=user, role=as_role)
     _note("changed", workspace, member, by=user, role=as_role)
 
 
@@ -62,6 +78,7 @@ def remove_member(*, user: User, workspace: Workspace, member_id: UUID) -> None:
     # She knows their addresses, and would go on reading by them.
     links = ShareLink.objects.filter(workspace=workspace, created_by=member.user_id, revoked_at__isnull=True)
     links.update(revoked_at=Now(), revoked_by=user)
+    tell_of_member("left" if member.user_id == user.pk else "removed", workspace, member.user, by=user)
     _note("removed", workspace, member, by=user)
 
 
@@ -72,7 +89,8 @@ def _locked(user: User, workspace: Workspace, member_id: UUID) -> Membership:
         raise Forbidden("A service account cannot say who is in a workspace.")
     if member_id != user.pk or not Membership.objects.filter(workspace=workspace, user=user).exists():
         require_role(user=user, workspace=workspace, role=Role.MANAGER)
-    found = Membership.objects.filter(workspace=workspace, user_id=member_id, user__service_of__isnull=True).first()
+    rows = Membership.objects.filter(workspace=workspace, user_id=member_id, user__service_of__isnull=True)
+    found = rows.select_related("user").first()
     if found is None:
         raise NotFound("There is no such person in this workspace.")
     return found

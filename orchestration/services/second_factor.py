@@ -6,14 +6,17 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
 
-from orchestration.errors import Forbidden, SecondFactorNeeded
-from orchestration.models import Workspace
+from orchestration.errors import Conflict, Forbidden, SecondFactorNeeded
+from orchestration.models import User, Workspace
+from orchestration.services.access import require_role
 from orchestration.services.letters import notify
+from orchestration.states import Role
 
 if TYPE_CHECKING:
-    from orchestration.models import User
+    from uuid import UUID
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,26 @@ def require_password_enough(*, user: User) -> None:
     """Raises SecondFactorNeeded."""
     if has_second_factor(user=user) or must_have_second_factor(user=user):
         raise SecondFactorNeeded
+
+
+@transaction.atomic(durable=True)
+def ask_of_members(*, user: User, workspace: Workspace, needed: bool) -> None:
+    """Of everybody in it, from their next page or call on. Raises Forbidden, Conflict."""
+    require_role(user=user, workspace=workspace, role=Role.MANAGER)
+    if user.service_of_id is not None:
+        raise Forbidden("A service account cannot say who needs a second factor.")
+    if needed and user.has_usable_password() and not has_second_factor(user=user):
+        raise Conflict("Set up a second factor of your own first: without one you could not come back here.")
+    if Workspace.objects.filter(pk=workspace.pk).exclude(needs_second_factor=needed).update(needs_second_factor=needed):
+        extra = {"workspace": str(workspace.pk), "by": str(user.pk), "needed": needed}
+        log.info("second factor of members", extra=extra)
+
+
+def without_second_factor(*, workspace: Workspace) -> set[UUID]:
+    """Members who would be led to set one up."""
+    people = User.objects.filter(memberships__workspace=workspace, service_of__isnull=True)
+    people = people.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).exclude(authenticator__type__in=FACTORS)
+    return set(people.values_list("pk", flat=True))
 
 
 @transaction.atomic(durable=True)

@@ -8,15 +8,17 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Least, Now
 from django.utils import timezone
 
-from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
-from orchestration.models import ApiToken
+from orchestration.errors import Conflict, Forbidden, Invalid, NotFound, SecondFactorNeeded
+from orchestration.models import ApiToken, User, Workspace
 from orchestration.models.ready import Ready
 from orchestration.services.access import find_workspace
+from orchestration.services.second_factor import FACTORS
 from orchestration.services.token_format import TYPO, digest, is_well_formed, new_token, public_part
 from orchestration.states import TokenKind
 
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from orchestration.models import User, Workspace
-
 log = logging.getLogger(__name__)
+
+LACKS: Final = (
+    "A workspace of yours asks its members for a second factor, and you have none. Set one up in the browser, under "
+    "Your account: then this token works again."
+)
 
 SCOPES: Final = ("read", "upload", "run", "admin")
 MAX_DAYS: Final = 366
@@ -92,13 +97,26 @@ def find_valid(*, token_id: UUID) -> ApiToken | None:
 
 
 def _held(row: ApiToken) -> ApiToken:
-    """From here on the user is held to the token's workspace: `visible_to` and `role_of` look at it."""
+    """From here on the user is held to the token's workspace: `visible_to` and `role_of` look at it.
+
+    Raises SecondFactorNeeded: what a workspace asks of its members before they see a page of it, it asks here too.
+    """
+    if row.lacks_second_factor:
+        raise SecondFactorNeeded(LACKS)
     row.user.bound_to = row.workspace_id
     return row
 
 
 def _valid() -> QuerySet[ApiToken]:
-    return ApiToken.objects.valid().select_related("user")
+    return ApiToken.objects.valid().select_related("user").annotate(lacks_second_factor=_lacks_second_factor())
+
+
+def _lacks_second_factor() -> Q:
+    asking = Workspace.objects.filter(memberships__user=OuterRef("user"), needs_second_factor=True)
+    has_one = User.objects.filter(pk=OuterRef("user"), authenticator__type__in=FACTORS)
+    # Whoever has no password here is asked for more where she signs in; so is no program.
+    where = Q(Exists(asking.filter(pk=OuterRef("workspace")))) | Q(Exists(asking), workspace__isnull=True)
+    return where & ~Q(Exists(has_one)) & ~Q(user__password__startswith=UNUSABLE_PASSWORD_PREFIX)
 
 
 _VALID: Final = Ready(lambda public_id: _valid().filter(public_id=public_id), public_id=str)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 READY_S: Final = 10.0
 RESTART_S: Final = 1.0
+PERSON: Final = "person."
 
 
 class CannotStart(Exception):
@@ -71,12 +72,14 @@ def _close_pools() -> None:
 async def following(follower: Follower, hub: Hub) -> AsyncIterator[None]:
     bridge = Bridge()
     hub.listeners.append(bridge.heard)
+    hub.person_listeners.append(bridge.heard_of)
     tasks = [asyncio.create_task(_keep_following(follower)), asyncio.create_task(bridge.run())]
     try:
         await _ready(follower)
         yield
     finally:
         hub.listeners.remove(bridge.heard)
+        hub.person_listeners.remove(bridge.heard_of)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -115,6 +118,10 @@ class Bridge:
             self._topics.update((f"job.{job}", f"workspace.{workspace}"))
         self._some.set()
 
+    def heard_of(self, user_id: str) -> None:
+        self._topics.add(f"{PERSON}{user_id}")
+        self._some.set()
+
     async def run(self) -> None:
         layer = get_channel_layer()
         if layer is None:
@@ -124,4 +131,4 @@ class Bridge:
             self._some.clear()
             topics, self._topics = self._topics, set()
             for topic in topics:
-                await layer.group_send(topic, {"type": "changed"})
+                await layer.group_send(topic, {"type": "told" if topic.startswith(PERSON) else "changed"})

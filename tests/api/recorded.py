@@ -182,6 +182,8 @@ OF_THEIR_OWN: Final = frozenset(
         "list_uploads",
         "list_webhooks",
         "list_service_accounts",
+        "list_notifications",
+        "read_notifications",
         "list_runs",
         "list_tasks",
         "show_wes_service",

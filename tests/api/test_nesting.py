@@ -109,7 +109,7 @@ def listings() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 # The newest MOST, without pages.
-WHOLE = {"list_tokens", "list_service_accounts", "list_service_tokens"}
+WHOLE = {"list_members", "list_tokens", "list_service_accounts", "list_service_tokens"}
 
 
 def test_every_listing_has_pages_with_an_end(ana: Visitor, owner: User) -> None:

@@ -9,9 +9,11 @@ import pytest
 
 from orchestration.engines.step_tokens import StepRight, issue_step_token
 from orchestration.execution.dispatch import dispatch
+from orchestration.execution.notifying import tell
 from orchestration.models import Job, Workspace
 from orchestration.services.manifest_task import sign_manifests
 from orchestration.services.tokens import issue
+from orchestration.states import NotificationKind
 from tests.api.door import ALL_SCOPES, token_of
 from tests.api.recorded import CANARY, PLACE, UUID, Session, operations
 from tests.api.tes_client import TASK
@@ -80,6 +82,26 @@ def of_accounts(say: Session, tenant: User) -> None:
     say("PATCH", f"/service-accounts/{robot}", json={"role": "viewer"})
     say("POST", f"/service-accounts/{robot}/tokens", 201, json={"name": CANARY})
     say("GET", f"/service-accounts/{robot}/tokens")
+
+
+def of_people(say: Session, tenant: User) -> None:
+    here = f"/workspaces/{PLACE}"
+    member = join(make_user(f"m-{CANARY}"), place()).user_id
+    say("GET", f"{here}/members")
+    say("PATCH", f"{here}/members/{member}", 204, json={"role": "viewer"})
+    say("DELETE", f"{here}/members/{member}", 204)
+    say("POST", f"{here}/leave", 409)
+    asked = {"email": f"{CANARY}@example.org", "role": "viewer"}
+    invitation = say.json("POST", f"{here}/invitations", 201, json=asked)["id"]
+    say("GET", f"{here}/invitations")
+    say("DELETE", f"/invitations/{invitation}", 204)
+    data = {"job": str(member), "name": CANARY, "pipeline": CANARY}
+    tell(kind=NotificationKind.JOB_FAILED, workspace_id=place().pk, people=[tenant.pk], group="x", data=data)
+    (told,) = say.json("GET", f"/notifications?workspace={PLACE}")["items"]
+    say("PATCH", f"/notifications/{told['id']}", json={"read": True})
+    say("POST", "/notifications:read", json={"workspace": PLACE})
+    say("GET", f"{here}/notification-settings")
+    say("PATCH", f"{here}/notification-settings", json={"digest_hour": 9})
 
 
 def of_uploads(say: Session) -> None:
@@ -248,6 +270,7 @@ def of_runner(say: Session, file: str) -> None:
 @pytest.mark.timeout(900)  # some six hundred requests: 20 s of work, on a busy machine minutes
 def test_nobody_else_can_do_see_or_change_what_a_tenant_does(session: Session, tenant: User) -> None:
     of_accounts(session, tenant)
+    of_people(session, tenant)
     of_uploads(session)
     file = of_files(session)
     job = of_jobs(session, file, tenant)

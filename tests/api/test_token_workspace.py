@@ -10,34 +10,40 @@ from fastapi.routing import iter_route_contexts
 
 from api_app.auth import SCOPE
 from api_app.main import app
+from orchestration.execution.notifying import tell
 from orchestration.models import (
     ApiToken,
     Attempt,
     BulkItem,
     BulkOperation,
     File,
+    Invitation,
     Item,
     Job,
     Membership,
+    Notification,
     ShareLink,
     Upload,
     User,
     WebhookEndpoint,
 )
+from orchestration.services.invitations import invite
 from orchestration.services.live_tickets import use_live_ticket
 from orchestration.services.service_accounts import create_service_account
 from orchestration.services.shares import Terms, create_share
 from orchestration.services.tokens import issue
 from orchestration.services.webhook_deliveries import send_test
 from orchestration.services.webhooks import create_webhook
+from orchestration.states import NotificationKind
 from tests.api.door import ALL_SCOPES
-from tests.factories import join, make_file, make_job, make_workspace
+from tests.factories import join, make_file, make_job, make_user, make_workspace
 
 if TYPE_CHECKING:
     from orchestration.models import Workspace
     from tests.api.door import Door, Visitor
 
 pytestmark = pytest.mark.django_db
+FACTS = {"job": "0199f6a2-8a31-7c11-a0f2-7d9e0b6c4a52", "name": "x", "pipeline": "noop"}
 
 ROUTES = [
     (method, (context.path or "").removeprefix("/api/v1"), context.name or "")
@@ -78,6 +84,11 @@ class Far:
             "create_share": {"days": 1},
             "download_files": {"ids": [file]},
             "create_token": {"name": "x", "workspace": "far"},
+            "edit_member": {"role": "viewer"},
+            "create_invitation": {"email": "new@example.org"},
+            "edit_notification": {"read": True},
+            "read_notifications": {"workspace": "far"},
+            "edit_notification_settings": {"digest_hour": 9},
             "extend_file": {"days": 1},
             "hold_file": {"reason": "x"},
             "create_upload_or_file": {"name": "a", "size": 1, "workspace": "far"},
@@ -124,6 +135,8 @@ def far(door: Door, manager: User, far_away: Workspace) -> Far:
     BulkItem.objects.create(operation=operation, job=job, run=1)
     webhook, _ = create_webhook(user=manager, url="https://hooks.example/esteira", workspace="far")
     account = create_service_account(user=manager, name="robot", workspace="far")
+    member = join(make_user("rita"), far_away, "manager").user
+    tell(kind=NotificationKind.JOB_FAILED, workspace_id=far_away.pk, people=[manager.pk], group="x", data=FACTS)
     upload = door.as_(manager).json("POST", "/uploads", 201, json={"name": "u", "size": 1, "workspace": "far"})
     return Far(
         {
@@ -139,12 +152,27 @@ def far(door: Door, manager: User, far_away: Workspace) -> Far:
             "delivery_id": send_test(endpoint=webhook).pk,
             "token_id": issue(user=account, name="t")[0].pk,
             "account_id": account.pk,
+            "member_id": member.pk,
+            "invitation_id": invite(user=manager, email="ida@example.org", role="viewer", workspace="far").pk,
+            "notification_id": Notification.objects.get(user=manager).pk,
         }
     )
 
 
 def written() -> list[Any]:
-    models = (Job, File, Upload, ShareLink, WebhookEndpoint, BulkOperation, BulkItem, Membership, User)
+    models = (
+        Job,
+        File,
+        Upload,
+        ShareLink,
+        WebhookEndpoint,
+        BulkOperation,
+        BulkItem,
+        Membership,
+        Invitation,
+        Notification,
+        User,
+    )
     rows: list[Any] = [list(model.objects.order_by("pk").values()) for model in models]
     return [*rows, list(ApiToken.objects.order_by("pk").values("pk", "revoked_at", "expires_at"))]
 

@@ -24,6 +24,7 @@ SHARED = [
     "/pipelines/noop/",
     "/tokens/",
 ]
+SHARED += ["/notifications/", "/notifications/bell/", "/notifications/settings/"]
 SHARED += ["/files/deleted/", "/files/usage/", "/home/live/", "/home/storage/"]
 OF_A_JOB = ["/jobs/{job}/", "/jobs/{job}/live/", "/jobs/{job}/share/", "/jobs/new/?from={job}", "/files/?job={job}"]
 OF_ROWS = [*OF_A_JOB, "/attempts/{attempt}/", "/attempts/{attempt}/log/", "/files/{file}/", "/files/{file}/preview"]

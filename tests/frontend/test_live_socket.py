@@ -137,3 +137,19 @@ async def test_what_a_page_says_is_ignored(people: People, job: Job) -> None:
     await tell(f"job.{job.pk}")
     assert (await page.heard())["text"] == consumers.CHANGED
     await page.close()
+
+
+async def test_person_is_told_on_whatever_page_she_is_and_nobody_else(people: People, job: Job) -> None:
+    pages = [(await connect(path, people.owner))[0] for path in ("/ws/me", f"/ws/jobs/{job.pk}")]
+    other, is_open = await connect("/ws/me", people.teammate)
+    assert is_open
+    layer: Any = get_channel_layer()
+    await layer.group_send(f"person.{people.owner.pk}", {"type": "told"})
+    for page in pages:
+        assert json.loads((await page.heard())["text"]) == {"told": True}
+        await page.close()
+    assert await other.hears_nothing()
+    await other.close()
+    nobody, is_open = await connect("/ws/me", None)
+    assert not is_open
+    await nobody.close()

@@ -201,6 +201,28 @@ def test_members_of_a_workspace_must_where_it_says_so(owner: User, stranger: Use
     assert browser(stranger).get("/jobs/").status_code == 302
 
 
+def test_manager_requires_it_of_everybody_and_has_one_herself_first(manager: User, owner: User, lab: Workspace) -> None:
+    hers = browser(manager)
+    refused = hers.post("/members/second-factor/", {"needed": "yes"}, follow=True)
+    assert "Set up a second factor of your own first" in refused.content.decode()
+    Authenticator.objects.create(user=manager, type="totp", data={})
+    done = hers.post("/members/second-factor/", {"needed": "yes"}, follow=True).content.decode()
+    assert "everybody here needs a second factor" in done
+    assert done.count("no second factor</span>") == 2, "ana and bruno"
+    assert browser(owner).get("/jobs/")["Location"] == "/account/second-factor/"
+    hers.post("/members/second-factor/", {"needed": "no"})
+    assert browser(owner).get("/jobs/").status_code == 200
+
+
+@pytest.mark.parametrize("who", ["owner", "viewer", "stranger"])
+def test_others_require_nothing(who: str, request: pytest.FixtureRequest, lab: Workspace) -> None:
+    user = request.getfixturevalue(who)
+    Authenticator.objects.create(user=user, type="totp", data={})
+    assert browser(user).post("/members/second-factor/", {"needed": "yes"}).status_code == 403
+    lab.refresh_from_db()
+    assert not lab.needs_second_factor
+
+
 def test_who_has_no_password_here_is_asked_for_more_where_she_signs_in(owner: User, settings: Settings) -> None:
     settings.SECOND_FACTOR = "everyone"
     owner.set_unusable_password()

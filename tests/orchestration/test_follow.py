@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from orchestration.follow import Follower, Hub
+from orchestration.follow import PEOPLE, Follower, Hub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -119,3 +119,20 @@ async def test_waiting_reader_is_woken_for_its_own_topic_only(hub: tuple[Hub, li
         assert ours.is_set()
         assert not other.is_set()
         assert board.released == event
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_person_is_heard_of_after_the_commit_and_not_before(hub: tuple[Hub, list[int]]) -> None:
+    heard: list[str] = []
+    hub[0].person_listeners.append(heard.append)
+    person = str(uuid4())
+    async with await psycopg.AsyncConnection.connect(address()) as conn:
+        await conn.execute("SELECT pg_notify(%s, %s)", [PEOPLE, person])
+        await asyncio.sleep(0.2)
+        assert heard == []
+        await conn.commit()
+    for _ in range(200):
+        if heard:
+            break
+        await asyncio.sleep(0.02)
+    assert heard == [person]

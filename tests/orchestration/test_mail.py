@@ -41,7 +41,7 @@ def test_failed_job_is_told_with_what_a_person_needs(office: PostOffice, ana: Us
     assert "An input cannot be processed (INPUT). The file's fault." in text
     assert "Line 3 has 9 columns." in text
     assert f"https://esteira.example/jobs/{job.pk}/" in text
-    assert "To change that: https://esteira.example/tokens/#mail" in text
+    assert "To change that: https://esteira.example/notifications/settings/" in text
 
 
 def test_end_is_told_once(office: PostOffice, ana: User, lab: Workspace) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.db import OperationalError, connection
 
-from orchestration.execution import webhook_intake, webhook_round
+from orchestration.execution import event_gaps, webhook_round
 from orchestration.execution.webhook_intake import take_in
 from orchestration.execution.webhook_round import crew, send_due
 from orchestration.models import Event, WebhookDelivery, WebhookEndpoint
@@ -238,7 +238,7 @@ def waiting() -> list[int | None]:
 
 
 def test_event_that_commits_late_is_not_passed_over(manager: User, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook_intake, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(event_gaps, "PATIENCE_S", 0.05)
     create_webhook(user=manager, url="https://hooks.example/", kinds=WEBHOOK_CHOICES)
     before = told(job)
     take_in()

@@ -167,6 +167,21 @@ class HoldIn(TypedDict):
     reason: str
 
 
+class InvitationIn(TypedDict):
+    email: str
+    role: NotRequired[Literal["viewer", "submitter", "manager"]]
+
+
+class Invitation(TypedDict):
+    created_at: str
+    email: str
+    expires_at: str
+    id: str
+    invited_by: str | None
+    role: Literal["viewer", "submitter", "manager"]
+    workspace: str
+
+
 class JobEditIn(TypedDict):
     """What is left out stays as it is; `labels` are all of them; a `deadline` of null is none."""
 
@@ -214,6 +229,33 @@ class LiveTicket(TypedDict):
     ticket: str
 
 
+type MailWhen = Literal["never", "at_once", "daily"]
+
+
+class Member(TypedDict):
+    email: str
+    enabled: bool
+    has_second_factor: bool | None
+    id: str
+    role: Literal["viewer", "submitter", "manager"]
+    user: str
+
+
+class MemberPatch(TypedDict):
+    role: Literal["viewer", "submitter", "manager"]
+
+
+class NewInvitation(TypedDict):
+    created_at: str
+    email: str
+    expires_at: str
+    id: str
+    invited_by: str | None
+    link: str | None
+    role: Literal["viewer", "submitter", "manager"]
+    workspace: str
+
+
 class NewShare(TypedDict):
     created_at: str
     created_by: str
@@ -238,6 +280,38 @@ class NewToken(TypedDict):
     scopes: list[str]
     token: str
     workspace: str | None
+
+
+type NotificationKind = Literal[
+    "job.failed",
+    "job.ended",
+    "job.waits",
+    "bulk.done",
+    "file.trouble",
+    "files.going",
+    "budget.near",
+    "quota.near",
+    "webhook.off",
+    "members.changed",
+]
+
+
+class Notification(TypedDict):
+    changed_at: str
+    count: int
+    created_at: str
+    data: dict[str, Any]
+    detail: str
+    id: str
+    kind: NotificationKind
+    read_at: str | None
+    title: str
+    url: str
+    workspace: str
+
+
+class NotificationPatch(TypedDict):
+    read: bool
 
 
 class PartIn(TypedDict):
@@ -290,6 +364,14 @@ class Put(TypedDict):
     method: str
     number: int
     url: str
+
+
+class ReadNotificationsIn(TypedDict):
+    workspace: NotRequired[str]
+
+
+class ReadNotifications(TypedDict):
+    marked: int
 
 
 class Receipt(TypedDict):
@@ -767,6 +849,30 @@ class NewWebhook(TypedDict):
     secret: str
     url: str
     workspace: str
+
+
+class NotificationChoiceIn(TypedDict):
+    in_app: bool
+    kind: NotificationKind
+    mail: MailWhen
+
+
+class NotificationChoice(TypedDict):
+    in_app: bool
+    is_chosen: bool
+    kind: NotificationKind
+    mail: MailWhen
+
+
+class NotificationSettings(TypedDict):
+    choices: list[NotificationChoice]
+    digest_hour: int
+    workspace: str
+
+
+class NotificationSettingsPatch(TypedDict):
+    choices: NotRequired[list[NotificationChoiceIn]]
+    digest_hour: NotRequired[int | None]
 
 
 class PartResult(TypedDict):

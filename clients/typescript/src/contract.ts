@@ -459,6 +459,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke invitation
+         * @description Its link leads nowhere from now on.
+         */
+        delete: operations["revoke_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -754,6 +774,66 @@ export interface paths {
         get: operations["show_me"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List notifications
+         * @description Newest first, of all your workspaces or of one.
+         */
+        get: operations["list_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{notification_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit notification
+         * @description `{"read": true}` or false. What comes after it was read is a new one.
+         */
+        patch: operations["edit_notification"];
+        trace?: never;
+    };
+    "/api/v1/notifications:read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read notifications
+         * @description All that are unread, of all your workspaces or of one.
+         */
+        post: operations["read_notifications"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1358,6 +1438,118 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{slug}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List invitations
+         * @description Those that nobody has accepted yet, newest first.
+         */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Create invitation
+         * @description Mailed as a link that one person uses once, within a week. The same address again gets a new link.
+         */
+        post: operations["create_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{slug}/leave": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Leave workspace
+         * @description You see nothing of it any more, nor does this token. The last manager cannot go (409).
+         */
+        post: operations["leave_workspace"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{slug}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List members
+         * @description People only; programs are `/service-accounts`.
+         */
+        get: operations["list_members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workspaces/{slug}/members/{member_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove member
+         * @description What that person made stays; links to results that she made end. The last manager cannot go (409).
+         */
+        delete: operations["remove_member"];
+        options?: never;
+        head?: never;
+        /**
+         * Edit member
+         * @description The last manager stays one (409).
+         */
+        patch: operations["edit_member"];
+        trace?: never;
+    };
+    "/api/v1/workspaces/{slug}/notification-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show notification settings
+         * @description Yours, in this workspace.
+         */
+        get: operations["show_notification_settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Edit notification settings
+         * @description What is not named stays as it is. It holds from now on.
+         */
+        patch: operations["edit_notification_settings"];
         trace?: never;
     };
     "/api/v1/workspaces/{slug}/usage": {
@@ -2243,6 +2435,46 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /** InvitationIn */
+        InvitationIn: {
+            /** Email */
+            email: string;
+            /**
+             * Role
+             * @default submitter
+             * @enum {string}
+             */
+            role?: "viewer" | "submitter" | "manager";
+        };
+        /** InvitationOut */
+        InvitationOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Invited By */
+            invited_by: string | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "submitter" | "manager";
+            /** Workspace */
+            workspace: string;
+        };
         /**
          * JobBatchIn
          * @description Up to 1,000 jobs, each in its `workspace` or in that of all.
@@ -2791,10 +3023,31 @@ export interface components {
             /** Next Cursor */
             next_cursor?: string | null;
         };
+        /** Listing[InvitationOut] */
+        Listing_InvitationOut_: {
+            /** Items */
+            items: components["schemas"]["InvitationOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
         /** Listing[JobListed] */
         Listing_JobListed_: {
             /** Items */
             items: components["schemas"]["JobListed"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Listing[MemberOut] */
+        Listing_MemberOut_: {
+            /** Items */
+            items: components["schemas"]["MemberOut"][];
+            /** Next Cursor */
+            next_cursor?: string | null;
+        };
+        /** Listing[NotificationOut] */
+        Listing_NotificationOut_: {
+            /** Items */
+            items: components["schemas"]["NotificationOut"][];
             /** Next Cursor */
             next_cursor?: string | null;
         };
@@ -2869,12 +3122,77 @@ export interface components {
             /** End */
             end: number;
         };
+        /**
+         * MailWhen
+         * @enum {string}
+         */
+        MailWhen: "never" | "at_once" | "daily";
         /** MeOut */
         MeOut: {
             /** User */
             user: string;
             /** Workspaces */
             workspaces: components["schemas"]["WorkspaceOut"][];
+        };
+        /** MemberOut */
+        MemberOut: {
+            /** Email */
+            email: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Has Second Factor */
+            has_second_factor: boolean | null;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "submitter" | "manager";
+            /** User */
+            user: string;
+        };
+        /** MemberPatch */
+        MemberPatch: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "submitter" | "manager";
+        };
+        /** NewInvitationOut */
+        NewInvitationOut: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Invited By */
+            invited_by: string | null;
+            /** Link */
+            link: string | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "submitter" | "manager";
+            /** Workspace */
+            workspace: string;
         };
         /** NewShareOut */
         NewShareOut: {
@@ -2972,6 +3290,87 @@ export interface components {
             url: string;
             /** Workspace */
             workspace: string;
+        };
+        /** NotificationChoiceIn */
+        NotificationChoiceIn: {
+            /** In App */
+            in_app: boolean;
+            kind: components["schemas"]["NotificationKind"];
+            mail: components["schemas"]["MailWhen"];
+        };
+        /** NotificationChoiceOut */
+        NotificationChoiceOut: {
+            /** In App */
+            in_app: boolean;
+            /** Is Chosen */
+            is_chosen: boolean;
+            kind: components["schemas"]["NotificationKind"];
+            mail: components["schemas"]["MailWhen"];
+        };
+        /**
+         * NotificationKind
+         * @description What a person may be told of, and chooses how. `job.ended`: without failing.
+         * @enum {string}
+         */
+        NotificationKind: "job.failed" | "job.ended" | "job.waits" | "bulk.done" | "file.trouble" | "files.going" | "budget.near" | "quota.near" | "webhook.off" | "members.changed";
+        /** NotificationOut */
+        NotificationOut: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Count */
+            count: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Data */
+            data: {
+                [key: string]: unknown;
+            };
+            /** Detail */
+            detail: string;
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            kind: components["schemas"]["NotificationKind"];
+            /** Read At */
+            read_at: string | null;
+            /** Title */
+            title: string;
+            /** Url */
+            url: string;
+            /** Workspace */
+            workspace: string;
+        };
+        /** NotificationPatch */
+        NotificationPatch: {
+            /** Read */
+            read: boolean;
+        };
+        /** NotificationSettingsOut */
+        NotificationSettingsOut: {
+            /** Choices */
+            choices: components["schemas"]["NotificationChoiceOut"][];
+            /** Digest Hour */
+            digest_hour: number;
+            /** Workspace */
+            workspace: string;
+        };
+        /** NotificationSettingsPatch */
+        NotificationSettingsPatch: {
+            /**
+             * Choices
+             * @default []
+             */
+            choices?: components["schemas"]["NotificationChoiceIn"][];
+            /** Digest Hour */
+            digest_hour?: number | null;
         };
         /** Organization */
         Organization: {
@@ -3139,6 +3538,20 @@ export interface components {
             number: number;
             /** Url */
             url: string;
+        };
+        /** ReadNotificationsIn */
+        ReadNotificationsIn: {
+            /**
+             * Workspace
+             * @description Left out: of all workspaces.
+             * @default
+             */
+            workspace?: string;
+        };
+        /** ReadNotificationsOut */
+        ReadNotificationsOut: {
+            /** Marked */
+            marked: number;
         };
         /**
          * ReceiptOut
@@ -5900,6 +6313,51 @@ export interface operations {
             };
         };
     };
+    revoke_invitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @example 0199f5fc-192a-7b3c-8d4e-5f6071829304 */
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_jobs: {
         parameters: {
             query?: {
@@ -7718,6 +8176,210 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["MeOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_notifications: {
+        parameters: {
+            query?: {
+                workspace?: string;
+                unread?: boolean;
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The `next_cursor` of the answer before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "changed_at": "2026-11-02T09:14:11Z",
+                     *           "count": 1,
+                     *           "created_at": "2026-11-02T09:14:11Z",
+                     *           "data": {
+                     *             "job": "0199f6a2-8a31-7c11-a0f2-7d9e0b6c4a52",
+                     *             "name": "March sales",
+                     *             "pipeline": "tabular-profile",
+                     *             "since": "2026-11-02T09:14:11Z"
+                     *           },
+                     *           "detail": "",
+                     *           "id": "0199f6e0-91a2-73b4-85c6-d7e8f9010213",
+                     *           "kind": "job.failed",
+                     *           "read_at": null,
+                     *           "title": "March sales failed",
+                     *           "url": "https://esteira.example.org/jobs/0199f6a2-8a31-7c11-a0f2-7d9e0b6c4a52/",
+                     *           "workspace": "lab"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Listing_NotificationOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_notification: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @example 0199f6e0-91a2-73b4-85c6-d7e8f9010213 */
+                notification_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "read": true
+                 *     }
+                 */
+                "application/json": components["schemas"]["NotificationPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "changed_at": "2026-11-02T09:14:11Z",
+                     *       "count": 1,
+                     *       "created_at": "2026-11-02T09:14:11Z",
+                     *       "data": {
+                     *         "job": "0199f6a2-8a31-7c11-a0f2-7d9e0b6c4a52",
+                     *         "name": "March sales",
+                     *         "pipeline": "tabular-profile",
+                     *         "since": "2026-11-02T09:14:11Z"
+                     *       },
+                     *       "detail": "",
+                     *       "id": "0199f6e0-91a2-73b4-85c6-d7e8f9010213",
+                     *       "kind": "job.failed",
+                     *       "read_at": "2026-11-02T09:14:11Z",
+                     *       "title": "March sales failed",
+                     *       "url": "https://esteira.example.org/jobs/0199f6a2-8a31-7c11-a0f2-7d9e0b6c4a52/",
+                     *       "workspace": "lab"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotificationOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_notifications: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "workspace": "lab"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ReadNotificationsIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "marked": 3
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ReadNotificationsOut"];
                 };
             };
             /** @description Client Error */
@@ -10245,6 +10907,466 @@ export interface operations {
                      *     data: {"id": 4711, "kind": "job", "old": "RUNNING", "new": "SUCCEEDED", …}
                      */
                     "text/event-stream": string;
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_invitations: {
+        parameters: {
+            query?: {
+                /** @description At most so many. */
+                limit?: number;
+                /** @description The `next_cursor` of the answer before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @example lab */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "created_at": "2026-11-02T09:14:03Z",
+                     *           "email": "grace@example.org",
+                     *           "expires_at": "2026-11-09T09:14:03Z",
+                     *           "id": "0199f5fc-192a-7b3c-8d4e-5f6071829304",
+                     *           "invited_by": "ada",
+                     *           "role": "submitter",
+                     *           "workspace": "lab"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Listing_InvitationOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example lab */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "grace@example.org",
+                 *       "role": "submitter"
+                 *     }
+                 */
+                "application/json": components["schemas"]["InvitationIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "created_at": "2026-11-02T09:14:03Z",
+                     *       "email": "grace@example.org",
+                     *       "expires_at": "2026-11-09T09:14:03Z",
+                     *       "id": "0199f5fc-192a-7b3c-8d4e-5f6071829304",
+                     *       "invited_by": "ada",
+                     *       "link": null,
+                     *       "role": "submitter",
+                     *       "workspace": "lab"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NewInvitationOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    leave_workspace: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @example lab */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example lab */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "email": "ada@example.org",
+                     *           "enabled": true,
+                     *           "has_second_factor": true,
+                     *           "id": "0199f5fd-2a3b-7c4d-8e5f-607182930405",
+                     *           "role": "manager",
+                     *           "user": "ada"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Listing_MemberOut_"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @example lab */
+                slug: string;
+                /** @example 0199f5fd-2a3b-7c4d-8e5f-607182930405 */
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @example lab */
+                slug: string;
+                /** @example 0199f5fd-2a3b-7c4d-8e5f-607182930405 */
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "role": "manager"
+                 *     }
+                 */
+                "application/json": components["schemas"]["MemberPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_notification_settings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example lab */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "choices": [
+                     *         {
+                     *           "in_app": true,
+                     *           "is_chosen": true,
+                     *           "kind": "job.failed",
+                     *           "mail": "daily"
+                     *         }
+                     *       ],
+                     *       "digest_hour": 7,
+                     *       "workspace": "lab"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotificationSettingsOut"];
+                };
+            };
+            /** @description Client Error */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Server Error */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_notification_settings: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Made up by you. Repeated with the same body, the call is done once and answered again.
+                 * @example 4f1c2a90-load-2026-11-02
+                 */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @example lab */
+                slug: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "choices": [
+                 *         {
+                 *           "in_app": true,
+                 *           "kind": "job.failed",
+                 *           "mail": "daily"
+                 *         }
+                 *       ]
+                 *     }
+                 */
+                "application/json": components["schemas"]["NotificationSettingsPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "choices": [
+                     *         {
+                     *           "in_app": true,
+                     *           "is_chosen": true,
+                     *           "kind": "job.failed",
+                     *           "mail": "daily"
+                     *         }
+                     *       ],
+                     *       "digest_hour": 7,
+                     *       "workspace": "lab"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["NotificationSettingsOut"];
                 };
             };
             /** @description Client Error */

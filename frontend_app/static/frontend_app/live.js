@@ -99,8 +99,12 @@
       failures = 0;
       show(true);
       refresh(); // whatever happened while nobody listened
+      document.dispatchEvent(new Event("esteira:told"));
     });
-    socket.addEventListener("message", refresh);
+    socket.addEventListener("message", (event) => {
+      if (JSON.parse(event.data).told) document.dispatchEvent(new Event("esteira:told")); // the bell's business
+      else refresh();
+    });
     socket.addEventListener("close", (event) => {
       if (event.code === 1008) {
         location.reload(); // no longer allowed to look: let the server say so

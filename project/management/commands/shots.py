@@ -167,7 +167,9 @@ def pages_now() -> dict[str, str]:
         "pipelines": "/pipelines/", "account": "/account/", "account-password": "/account/password/",
         "account-factor": "/account/second-factor/", "account-confirm": "/account/confirm/", "members": "/members/",
         "tokens": "/tokens/", "tokens-service": "/service-accounts/",
-        "webhooks": "/webhooks/", "design": "/design/", "api-docs": "/docs/api/",
+        "webhooks": "/webhooks/", "notifications": "/notifications/",
+        "notifications-unread": "/notifications/?show=unread",
+        "notifications-settings": "/notifications/settings/", "design": "/design/", "api-docs": "/docs/api/",
         "api-docs-one": "/docs/api/#submit_job", "missing": "/nothing/here/",
     }  # fmt: skip
     for state in JobState:
