@@ -18,6 +18,7 @@ SECTIONS: Final = {
     "webhook-rotate": "webhook-list",
     "webhook-edit": "webhook-list",
     "delivery-detail": "webhook-list",
+    "audit-log": "member-list",
     "token-rotate": "token-list",
     "service-account-list": "token-list",
     "service-account": "token-list",

@@ -12,6 +12,7 @@ from celery import shared_task
 
 from orchestration.execution import (
     abandoned,
+    audit_seals,
     budget_notice,
     finishing,
     notice,
@@ -83,6 +84,11 @@ def purge_files() -> None:
 @shared_task(name="esteira.forget_calls")
 def forget_calls() -> None:
     old_calls.forget_calls()
+
+
+@shared_task(name="esteira.seal_audit")
+def seal_audit() -> None:
+    audit_seals.seal()
 
 
 @shared_task(name="esteira.expire_logs")

@@ -1,5 +1,6 @@
 from orchestration.models.account import ApiToken, LiveTicket, Membership, User, Workspace
 from orchestration.models.attempt import Attempt
+from orchestration.models.audit import AuditEntry, AuditSeal
 from orchestration.models.budget import BudgetNotice
 from orchestration.models.definition import BatchJobDefinition
 from orchestration.models.delivery import WebhookAttempt, WebhookBookmark, WebhookDelivery
@@ -23,6 +24,8 @@ from orchestration.models.webhook import WebhookEndpoint, WebhookSecret
 __all__ = [
     "ApiToken",
     "Attempt",
+    "AuditEntry",
+    "AuditSeal",
     "BatchJobDefinition",
     "BudgetNotice",
     "BulkItem",

@@ -10,11 +10,20 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
-from orchestration.models import BulkItem, BulkOperation, Item, Job
+from orchestration.models import BulkItem, BulkOperation, Item, Job, Workspace
+from orchestration.models.audit import write_audit
 from orchestration.services.bulk_task import nudge_bulk
 from orchestration.services.fitting import check_labels
 from orchestration.services.job_search import find_jobs
-from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, UNSUCCESSFUL, BulkAction, BulkOutcome, JobState
+from orchestration.states import (
+    JOB_FINISHED,
+    JOB_UNFINISHED,
+    UNSUCCESSFUL,
+    AuditAction,
+    BulkAction,
+    BulkOutcome,
+    JobState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +136,7 @@ def begin_bulk(
         idempotency_key=idempotency_key or None,
     )
     try:
-        _enter(operation, rows)
+        _enter(operation, rows, choice)
     except IntegrityError:
         if idempotency_key and (found := _replay(user, idempotency_key, action, choice, params)):
             return found, False
@@ -138,11 +147,16 @@ def begin_bulk(
 
 
 @transaction.atomic(durable=True)
-def _enter(operation: BulkOperation, rows: Sequence[tuple[UUID, int]]) -> None:
+def _enter(operation: BulkOperation, rows: Sequence[tuple[UUID, int]], choice: Choice) -> None:
     operation.save(force_insert=True)
     BulkItem.objects.bulk_create(
         [BulkItem(operation=operation, job_id=pk, run=run) for pk, run in rows], batch_size=2_000
     )
+    here = Workspace.objects.filter(slug=choice.workspace).first() if choice.workspace else None
+    after = {"action": operation.action, "jobs": operation.total, "filter": operation.filter, **operation.params}
+    if not choice.filter:
+        after["ids"] = [pk for pk, _ in rows]
+    write_audit(AuditAction.JOBS_ACTED_ON, by=operation.created_by, workspace=here, about=operation, after=after)
 
 
 def stop_bulk(*, operation: BulkOperation) -> BulkOperation:

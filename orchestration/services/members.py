@@ -10,9 +10,10 @@ from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, Forbidden, NotFound
 from orchestration.models import Membership, ShareLink, Workspace
+from orchestration.models.audit import write_audit
 from orchestration.services.access import require_role
 from orchestration.services.invitations import known_role
-from orchestration.states import Role
+from orchestration.states import AuditAction, Role
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -29,7 +30,12 @@ def join_by_rule(*, user: User, workspace: str, role: str) -> bool:
     if here is None:
         log.warning("no such workspace to join", extra={"user_id": str(user.pk), "workspace": workspace})
         return False
-    Membership.objects.get_or_create(workspace=here, user=user, defaults={"role": Role(role)})
+    _, is_new = Membership.objects.get_or_create(workspace=here, user=user, defaults={"role": Role(role)})
+    if is_new:
+        write_audit(
+            AuditAction.MEMBER_ADDED, by=user, workspace=here, about=user, name=user.username,
+            after={"role": role, "by": "rule"},
+        )  # fmt: skip
     log.info("joined by rule", extra={"user_id": str(user.pk), "workspace": workspace, "role": role})
     return True
 
@@ -50,6 +56,11 @@ def change_role(*, user: User, workspace: Workspace, member_id: UUID, role: str)
     if as_role != Role.MANAGER:
         _not_the_last(workspace, member)
     Membership.objects.filter(pk=member.pk).update(role=as_role)
+    if as_role != member.role:
+        write_audit(
+            AuditAction.MEMBER_CHANGED, by=user, workspace=workspace, about=member.user, name=member.user.username,
+            before={"role": member.role}, after={"role": as_role},
+        )  # fmt: skip
     _note("changed", workspace, member, by=user, role=as_role)
 
 
@@ -61,7 +72,11 @@ def remove_member(*, user: User, workspace: Workspace, member_id: UUID) -> None:
     member.delete()
     # She knows their addresses, and would go on reading by them.
     links = ShareLink.objects.filter(workspace=workspace, created_by=member.user_id, revoked_at__isnull=True)
-    links.update(revoked_at=Now(), revoked_by=user)
+    revoked = links.update(revoked_at=Now(), revoked_by=user)
+    write_audit(
+        AuditAction.MEMBER_REMOVED, by=user, workspace=workspace, about=member.user, name=member.user.username,
+        before={"role": member.role}, after={"links_revoked": revoked},
+    )  # fmt: skip
     _note("removed", workspace, member, by=user)
 
 
@@ -72,7 +87,8 @@ def _locked(user: User, workspace: Workspace, member_id: UUID) -> Membership:
         raise Forbidden("A service account cannot say who is in a workspace.")
     if member_id != user.pk or not Membership.objects.filter(workspace=workspace, user=user).exists():
         require_role(user=user, workspace=workspace, role=Role.MANAGER)
-    found = Membership.objects.filter(workspace=workspace, user_id=member_id, user__service_of__isnull=True).first()
+    rows = Membership.objects.filter(workspace=workspace, user_id=member_id, user__service_of__isnull=True)
+    found = rows.select_related("user").first()
     if found is None:
         raise NotFound("There is no such person in this workspace.")
     return found

@@ -10,7 +10,9 @@ from django.db import transaction
 
 from orchestration.errors import Forbidden, SecondFactorNeeded
 from orchestration.models import Workspace
+from orchestration.models.audit import write_audit
 from orchestration.services.letters import notify
+from orchestration.states import AuditAction
 
 if TYPE_CHECKING:
     from orchestration.models import User
@@ -54,5 +56,8 @@ def remove_second_factors(*, by: User, user: User) -> int:
     removed, _ = user.authenticator_set.all().delete()
     if removed:
         notify(user=user, about="second_factors_removed")
+        write_audit(
+            AuditAction.FACTOR_REMOVED, by=by, about=user, name=user.username, after={"removed": removed, "all": True}
+        )
         log.info("second factors removed", extra={"user_id": str(user.pk), "by": str(by.pk), "removed": removed})
     return removed
