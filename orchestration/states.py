@@ -95,6 +95,7 @@ class WaitingReason(StrEnum):
     MISCONFIGURED = "misconfigured"
     SCHEDULE = "schedule"
     PLATFORM = "platform"
+    PAUSED = "paused"
 
 
 class FailureKind(StrEnum):

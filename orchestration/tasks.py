@@ -21,10 +21,12 @@ from orchestration.execution import (
     orphans,
     overdue,
     post,
+    readings,
     retention,
     scrub,
     stopping,
     sweep,
+    tally,
     unknown,
     webhook_notice,
     webhook_round,
@@ -84,6 +86,16 @@ def purge_files() -> None:
 @shared_task(name="esteira.forget_calls")
 def forget_calls() -> None:
     old_calls.forget_calls()
+
+
+@shared_task(name="esteira.tally")
+def count_jobs() -> None:
+    tally.count()
+
+
+@shared_task(name="esteira.readings")
+def take_readings() -> None:
+    readings.read_all()
 
 
 @shared_task(name="esteira.seal_audit")

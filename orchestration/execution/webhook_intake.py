@@ -51,7 +51,7 @@ def take_in() -> int:
     while True:
         done = WebhookBookmark.objects.values_list("event_id", flat=True).get()
         ids = list(Event.objects.filter(pk__gt=done).order_by("pk").values_list("pk", flat=True)[:BATCH])
-        through = _decided(done, ids)
+        through = decided(done, ids)
         if through == done:
             return made
         try:
@@ -67,7 +67,7 @@ def take_in() -> int:
             return made
 
 
-def _decided(done: int, ids: Sequence[int]) -> int:
+def decided(done: int, ids: Sequence[int]) -> int:
     """The highest of them below which no event can appear any more."""
     if not ids or ids[-1] - done == len(ids):
         return ids[-1] if ids else done

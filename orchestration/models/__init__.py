@@ -14,10 +14,12 @@ from orchestration.models.job import Job, JobInput
 from orchestration.models.letter import Letter
 from orchestration.models.manifest import Manifest, SigningKey
 from orchestration.models.operation import BulkItem, BulkOperation
+from orchestration.models.pause import Pause
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
 from orchestration.models.share import SharedFile, ShareLink
 from orchestration.models.step import Item, StepRun
+from orchestration.models.tally import JobTally, Reading, TallyBookmark
 from orchestration.models.upload import Upload, UploadPart
 from orchestration.models.webhook import WebhookEndpoint, WebhookSecret
 
@@ -40,18 +42,22 @@ __all__ = [
     "Item",
     "Job",
     "JobInput",
+    "JobTally",
     "Leadership",
     "Letter",
     "LiveTicket",
     "Manifest",
     "Membership",
+    "Pause",
     "Pipeline",
     "PipelineVersion",
+    "Reading",
     "Repair",
     "ShareLink",
     "SharedFile",
     "SigningKey",
     "StepRun",
+    "TallyBookmark",
     "TokenBucket",
     "Upload",
     "UploadPart",

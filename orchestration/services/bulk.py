@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
@@ -85,7 +86,10 @@ NO_DETAILS: Final = Details()
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`total` jobs would be acted on, the newest of them in `sample`; others fit the filter and not the action."""
+    """`total` jobs would be acted on, the newest of them in `sample`; others fit the filter and not the action.
+
+    Neither is counted beyond one more than an operation takes: of millions that would take longer than a page may.
+    """
 
     total: int
     others: dict[str, int]
@@ -96,9 +100,11 @@ def preview(*, user: User, action: BulkAction, choice: Choice) -> Preview:
     """Changes nothing. Raises Invalid, NotFound."""
     chosen = _chosen(user, choice)
     fitting = chosen.filter(_FITS[action])
-    others = chosen.exclude(pk__in=fitting.values("pk")).order_by().values_list("state").annotate(number=Count("pk"))
+    unfitting = chosen.exclude(_FITS[action]) if _FITS[action] else chosen.none()
+    others = unfitting.order_by().values_list("state", flat=True)[: MOST_JOBS + 1]
     sample = fitting.select_related("pipeline_version__pipeline", "workspace", "created_by").order_by("-id")[:SAMPLE]
-    return Preview(fitting.count(), dict(others), list(sample))
+    total = fitting.order_by().values("pk")[: MOST_JOBS + 1].count()
+    return Preview(total, dict(Counter(others)), list(sample))
 
 
 def begin_bulk(
