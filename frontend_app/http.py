@@ -14,6 +14,7 @@ from django.shortcuts import render
 from orchestration.errors import Forbidden, NotFound
 from orchestration.models import User, Workspace
 from orchestration.services.notifications import unread_count
+from orchestration.services.sign_ins import refusals_noted
 from orchestration.states import Role
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def answers_errors[**P, R: HttpResponseBase](
     @wraps(view)
     def answered(request: Request, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return view(request, *args, **kwargs)
+            with refusals_noted(user=request.user, what=f"{request.method} {view.__name__}"):
+                return view(request, *args, **kwargs)
         except NotFound as exc:
             raise Http404(str(exc)) from exc
         except Forbidden as exc:

@@ -19,6 +19,7 @@ SECTIONS: Final = {
     "webhook-edit": "webhook-list",
     "delivery-detail": "webhook-list",
     "notifications-settings": "notifications",
+    "audit-log": "member-list",
     "token-rotate": "token-list",
     "service-account-list": "token-list",
     "service-account": "token-list",

@@ -75,6 +75,7 @@ WAITING: Final = {
     WaitingReason.MISCONFIGURED: "An administrator has to repair the set-up first.",
     WaitingReason.SCHEDULE: "Its time has not come yet.",
     WaitingReason.PLATFORM: "The platform is catching up.",
+    WaitingReason.PAUSED: "An administrator holds it back for a while.",
 }
 
 

@@ -95,6 +95,7 @@ class WaitingReason(StrEnum):
     MISCONFIGURED = "misconfigured"
     SCHEDULE = "schedule"
     PLATFORM = "platform"
+    PAUSED = "paused"
 
 
 class FailureKind(StrEnum):
@@ -219,6 +220,52 @@ class FileEventKind(StrEnum):
     EXPIRED = "expired"
     UNDELETED = "undeleted"
     PURGED = "purged"
+
+
+class AuditAction(StrEnum):
+    """What the audit log tells of: the thing, and what became of it."""
+
+    SIGNED_IN = "account.signed_in"
+    SIGN_IN_FAILED = "account.sign_in_failed"
+    SIGNED_OUT = "account.signed_out"
+    PASSWORD_CHANGED = "account.password_changed"  # noqa: S105  a word
+    FACTOR_ADDED = "account.factor_added"
+    FACTOR_REMOVED = "account.factor_removed"
+    ACCOUNT_CREATED = "account.created"
+    ACCOUNT_CHANGED = "account.changed"
+    ACCOUNT_DELETED = "account.deleted"
+    TOKEN_CREATED = "token.created"  # noqa: S105  a word
+    TOKEN_ROTATED = "token.rotated"  # noqa: S105  a word
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105  a word
+    TOKEN_MOVED = "token.used_from_new_address"  # noqa: S105  a word
+    WORKSPACE_CREATED = "workspace.created"
+    WORKSPACE_CHANGED = "workspace.changed"
+    WORKSPACE_DELETED = "workspace.deleted"
+    MEMBER_ADDED = "member.added"
+    MEMBER_CHANGED = "member.changed"
+    MEMBER_REMOVED = "member.removed"
+    INVITED = "invitation.sent"
+    INVITATION_REVOKED = "invitation.revoked"
+    WEBHOOK_CREATED = "webhook.created"
+    WEBHOOK_CHANGED = "webhook.changed"
+    WEBHOOK_DELETED = "webhook.deleted"
+    WEBHOOK_ROTATED = "webhook.secret_rotated"
+    SHARE_CREATED = "share.created"
+    SHARE_REVOKED = "share.revoked"
+    SHARE_USED = "share.used"
+    FILE_READ = "file.read"
+    FILE_DELETED = "file.deleted"
+    FILE_UNDELETED = "file.undeleted"
+    FILE_EXTENDED = "file.extended"
+    FILE_HELD = "file.held"
+    FILE_UNHELD = "file.unheld"
+    FILE_RELEASED = "file.released_from_quarantine"
+    JOBS_ACTED_ON = "jobs.acted_on"
+    JOB_REDRIVEN = "job.redriven"
+    PAUSED = "platform.paused"
+    RESUMED = "platform.resumed"
+    REFUSED = "access.refused"
+    AUDIT_EXPORTED = "audit.exported"
 
 
 FILE_GONE_BY: Final = (FileEventKind.DELETED, FileEventKind.EXPIRED)

@@ -12,6 +12,7 @@ from celery import shared_task
 
 from orchestration.execution import (
     abandoned,
+    audit_seals,
     budget_notice,
     finishing,
     invariants,
@@ -24,10 +25,12 @@ from orchestration.execution import (
     overdue,
     post,
     quota_notice,
+    readings,
     retention,
     scrub,
     stopping,
     sweep,
+    tally,
     unknown,
     webhook_notice,
     webhook_round,
@@ -87,6 +90,21 @@ def purge_files() -> None:
 @shared_task(name="esteira.forget_calls")
 def forget_calls() -> None:
     old_calls.forget_calls()
+
+
+@shared_task(name="esteira.tally")
+def count_jobs() -> None:
+    tally.count()
+
+
+@shared_task(name="esteira.readings")
+def take_readings() -> None:
+    readings.read_all()
+
+
+@shared_task(name="esteira.seal_audit")
+def seal_audit() -> None:
+    audit_seals.seal()
 
 
 @shared_task(name="esteira.expire_logs")

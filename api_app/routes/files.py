@@ -22,7 +22,7 @@ from orchestration.models import File, User
 from orchestration.services.access import find_file
 from orchestration.services.archives import files_archive
 from orchestration.services.files import delete_file as delete
-from orchestration.services.files import why_not_readable
+from orchestration.services.files import note_read, why_not_readable
 from orchestration.services.uploads.redirect import redirect_upload, sends_elsewhere
 from orchestration.states import ScanState
 
@@ -93,13 +93,15 @@ async def show_file(request: Request, file_id: UUID) -> FileOut:
 )
 async def download_file(request: Request, file_id: UUID) -> Response:
     """The bytes, whole or one range of them, always as an attachment."""
-    return FileContent(await ask(request, _readable, file_id))
+    return FileContent(await ask(request, _readable, file_id, is_read=request.method == "GET"))
 
 
-def _readable(user: User, file_id: UUID) -> File:
+def _readable(user: User, file_id: UUID, *, is_read: bool) -> File:
     file = find_file(user=user, file_id=file_id)
     if file.scan_state != ScanState.CLEAN:
         raise Conflict(why_not_readable(file))
+    if is_read:
+        note_read(user=user, file=file)
     return file
 
 

@@ -285,7 +285,7 @@ async def download_results(
 
 
 def _archive(user: User, job_id: UUID, ids: Sequence[UUID]) -> Archive:
-    return results_archive(job=find_job(user=user, job_id=job_id), ids=ids)
+    return results_archive(user=user, job=find_job(user=user, job_id=job_id), ids=ids)
 
 
 def _count(cursor: str | None) -> int:

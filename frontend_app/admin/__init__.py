@@ -11,10 +11,11 @@ from allauth.usersessions import admin as sessions
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 
-from frontend_app.admin import accounts, catalog, jobs
+from frontend_app.admin import accounts, audit, catalog, dashboard, jobs
 
-__all__ = ["accounts", "addresses", "catalog", "elsewhere", "factors", "jobs", "sessions"]
+__all__ = ["accounts", "addresses", "audit", "catalog", "elsewhere", "factors", "jobs", "sessions"]
 
+dashboard.install()
 # Its own page asks for a password only: past every limit on tries, and past a second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 # What these have registered: our addresses are on the accounts, providers are settings, keys of sessions and secrets

@@ -1,22 +1,27 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db import transaction
 
+from frontend_app.admin.audited import AuditedAdmin, by
 from frontend_app.admin.read_only import ReadOnlyAdmin
 from orchestration.errors import OrchestrationError
 from orchestration.models import ApiToken, Membership, Notification, User, Workspace
+from orchestration.models.audit import write_audit
 from orchestration.services.mail import address_changed, choose
 from orchestration.services.second_factor import remove_second_factors
 from orchestration.services.tokens import revoke
+from orchestration.states import AuditAction
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
-    from django.forms import Form
-    from django.http import HttpRequest
+    from django.forms import ModelForm
+    from django.http import HttpRequest, HttpResponse
 
 
 class MembershipOfUser(admin.TabularInline):  # type: ignore[type-arg]
@@ -42,7 +47,7 @@ class ChangedUserForm(UserChangeForm):  # type: ignore[type-arg]
 
 
 @admin.register(User)
-class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
+class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
     form = ChangedUserForm
     add_form = NewUserForm
     inlines = [MembershipOfUser]
@@ -64,7 +69,15 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
         # A service account given a password would be refused by the database; its workspace's managers change it.
         return super().has_change_permission(request, obj) and (obj is None or obj.service_of_id is None)
 
-    def save_model(self, request: HttpRequest, obj: User, form: Form, change: bool) -> None:  # noqa: FBT001  Django's
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002  Django's
+        with transaction.atomic():
+            response = super().user_change_password(request, id, form_url)
+            if response.status_code == HTTPStatus.FOUND:
+                user = User.objects.get(pk=id)
+                write_audit(AuditAction.PASSWORD_CHANGED, by=by(request), about=user, name=user.username)
+        return response
+
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm[Any], change: bool) -> None:  # noqa: FBT001  Django's
         if change and "mail_on" in form.changed_data:
             choose(user=obj, mail_on=obj.mail_on)
         super().save_model(request, obj, form, change)
@@ -73,7 +86,7 @@ class PersonAdmin(UserAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class WorkspaceAdmin(AuditedAdmin):
     list_display = [
         "slug",
         "name",
@@ -129,7 +142,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def revoke_tokens(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         for token in queryset.select_related("user"):
             try:
-                revoke(user=token.user, token_id=token.pk)
+                revoke(user=token.user, token_id=token.pk, by=by(request))
             except OrchestrationError:
                 self.message_user(request, f"{token}: was revoked before.", messages.WARNING)
             else:

@@ -1,20 +1,25 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.translation import gettext_lazy as _
 
 from frontend_app import words
+from frontend_app.admin.counting import estimated_rows
+from frontend_app.admin.job_actions import act
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
+from frontend_app.templatetags.esteira import chip
 from orchestration.errors import Invalid, OrchestrationError
 from orchestration.models import Attempt, Event, Job, Repair, StepRun, User, Violation
 from orchestration.services.job_search import find_jobs
-from orchestration.services.jobs import cancel
 from orchestration.services.redrive import redrive
-from orchestration.services.reruns import retry
+from orchestration.states import BulkAction
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +30,15 @@ if TYPE_CHECKING:
 
 MOST_EVENTS: Final = 200
 MOST_ATTEMPTS: Final = 100
+MOST_REDRIVEN: Final = 100
+QUICK: Final = (
+    ("state:open", _("not ended")),
+    ("state:waiting,queued", _("waiting")),
+    ("state:running", _("running")),
+    ("state:failed,timed-out", _("failed")),
+    ("state:failed,timed-out failure:platform,interrupted", _("failed by our fault")),
+    ("waiting:paused", _("paused")),
+)
 
 
 class StepInline(ReadOnlyInline):
@@ -34,8 +48,9 @@ class StepInline(ReadOnlyInline):
 
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
-    list_display = ["short_id", "name", "state", "failure_kind", "pipeline", "workspace", "created_by", "created_at"]
-    list_filter = ["state", "failure_kind", "workspace", "pipeline_version__pipeline"]
+    list_display = [
+        "short_id", "name", "state_shown", "waits_for", "priority", "pipeline", "workspace", "created_by", "created_at",
+    ]  # fmt: skip
     list_select_related = ["pipeline_version__pipeline", "workspace", "created_by"]
     search_fields = ["name"]  # so that there is a box; what is written there is a filter
     search_help_text = "Words of a name, a user, a whole id, or as on the page of jobs: state:failed created:>-7d"
@@ -43,11 +58,19 @@ class JobAdmin(ReadOnlyAdmin):
     exclude = ["inputs", "request_digest"]
     readonly_fields = ["input_names", "attempts_shown", "events_shown"]
     inlines = [StepInline]
-    actions = ["cancel_jobs", "retry_jobs", "redrive_jobs"]
+    actions = ["cancel_jobs", "retry_jobs", "rerun_jobs", "change_priority", "redrive_jobs"]
 
     @admin.display(description="Id")
     def short_id(self, job: Job) -> str:
         return str(job.pk)[-12:]
+
+    @admin.display(description=_("State"), ordering="state")
+    def state_shown(self, job: Job) -> SafeString:
+        return chip(job.state, is_canceling=job.is_canceling, failure_kind=job.failure_kind)
+
+    @admin.display(description=_("Waits for"))
+    def waits_for(self, job: Job) -> str:
+        return job.waiting_reason if not job.is_finished else ""
 
     @admin.display(description="Pipeline")
     def pipeline(self, job: Job) -> str:
@@ -60,9 +83,15 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.display(description="Attempts, the newest first")
     def attempts_shown(self, job: Job) -> SafeString | str:
         rows: QuerySet[Attempt] = Attempt.objects.filter(job=job).order_by("-id")[:MOST_ATTEMPTS]
-        return lines(
-            (f"{a.step}[{a.item_index}] run {a.run} try {a.number}", a.state, a.failure_kind, a.detail) for a in rows
+        cells = (
+            (
+                reverse("attempt-detail", args=[a.pk]),
+                f"{a.step}[{a.item_index}] run {a.run} try {a.number}",
+                " · ".join(filter(None, (words.state_word(a.state), a.failure_kind, a.detail))),
+            )
+            for a in rows
         )
+        return format_html_join("", '<div><a href="{}">{}</a> · {}</div>', cells) or "—"
 
     @admin.display(description="Events, the newest first")
     def events_shown(self, job: Job) -> SafeString | str:
@@ -71,6 +100,10 @@ class JobAdmin(ReadOnlyAdmin):
             (f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, e.step, f"{e.old} → {e.new}" if e.old else e.new, e.reason)
             for e in rows
         )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context = {"quick": QUICK, "about": estimated_rows(Job)}
+        return super().changelist_view(request, context | (extra_context or {}))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
@@ -86,15 +119,26 @@ class JobAdmin(ReadOnlyAdmin):
         return request.user.has_perm("orchestration.change_job")
 
     @admin.action(description="Cancel selected jobs", permissions=["operate"])
-    def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        self._each(request, queryset, cancel, "canceling")
+    def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:  # noqa: ARG002  Django's
+        return act(request, BulkAction.CANCEL, name="cancel_jobs")
 
-    @admin.action(description="Retry selected jobs", permissions=["operate"])
-    def retry_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        self._each(request, queryset, retry, "trying again")
+    @admin.action(description=_("Retry selected jobs"), permissions=["operate"])
+    def retry_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:  # noqa: ARG002  Django's
+        return act(request, BulkAction.RETRY, name="retry_jobs")
+
+    @admin.action(description=_("Rerun failed items of selected jobs"), permissions=["operate"])
+    def rerun_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:  # noqa: ARG002  Django's
+        return act(request, BulkAction.RERUN, name="rerun_jobs")
+
+    @admin.action(description=_("Change priority of selected jobs"), permissions=["operate"])
+    def change_priority(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:  # noqa: ARG002  Django's
+        return act(request, BulkAction.PRIORITY, name="change_priority")
 
     @admin.action(description="Redrive executions of selected jobs on AWS", permissions=["operate"])
     def redrive_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
+        if queryset[: MOST_REDRIVEN + 1].count() > MOST_REDRIVEN:
+            self.message_user(request, f"At most {MOST_REDRIVEN} are redriven at once.", messages.ERROR)
+            return None
         if "sure" in request.POST:
             self._each(request, queryset, partial(redrive, reason=request.POST.get("reason", "")), "redriven")
             return None

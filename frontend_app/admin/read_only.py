@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.utils.html import format_html_join
 
+from frontend_app.admin.counting import CappedPaginator
+
 if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
@@ -29,6 +31,8 @@ class ReadOnlyAdmin(Untouchable, admin.ModelAdmin):  # type: ignore[type-arg]  #
     # A count of every row costs more than the page at ten million rows.
     show_full_result_count = False
     list_per_page = 50
+    list_max_show_all = 0
+    paginator = CappedPaginator
 
 
 class ReadOnlyInline(Untouchable, admin.TabularInline):  # type: ignore[type-arg]  # the same

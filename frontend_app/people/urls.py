@@ -14,7 +14,7 @@ from django.views.generic import RedirectView
 
 from frontend_app.people import oidc
 from frontend_app.people.offered import with_mail
-from frontend_app.views import account, invitations, members
+from frontend_app.views import account, audit, invitations, members
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
@@ -56,6 +56,8 @@ urlpatterns = [
     path("members/<uuid:user_id>/role/", members.member_role, name="member-role"),
     path("members/<uuid:user_id>/remove/", members.member_remove, name="member-remove"),
     path("members/invitations/<uuid:invitation_id>/revoke/", members.invitation_revoke, name="invitation-revoke"),
+    path("audit/", audit.audit_log, name="audit-log"),
+    path("audit/export/", audit.audit_export, name="audit-export"),
     path("workspaces/<uuid:workspace_id>/leave/", members.workspace_leave, name="workspace-leave"),
     path("invitation/<str:key>/", invitations.invitation, name="invitation"),
 ]

@@ -27,7 +27,7 @@ def job_results_zip(request: Request, job_id: UUID) -> HttpResponseBase:
     """All results of a job; the button is there only when it has any."""
     job = find_job(user=request.user, job_id=job_id)
     try:
-        archive = results_archive(job=job)
+        archive = results_archive(user=request.user, job=job)
     except Conflict as exc:
         messages.error(request, str(exc))
         return redirect("job-detail", job_id)

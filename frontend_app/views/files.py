@@ -22,7 +22,7 @@ from orchestration.ids import uuid_or_none
 from orchestration.models import File
 from orchestration.models.usage import SOON
 from orchestration.services.access import find_file, find_job, find_recorded_file
-from orchestration.services.files import delete_file, download_url, open_content, view_url, why_not_readable
+from orchestration.services.files import delete_file, download_url, note_read, open_content, view_url, why_not_readable
 from orchestration.services.receipts import THERE, history_of, receipt_of
 from orchestration.services.retention import longest_term
 from orchestration.services.tickets import issue_ticket
@@ -104,6 +104,7 @@ def file_detail(request: Request, file_id: UUID) -> HttpResponse:
 def file_content(request: Request, file_id: UUID) -> HttpResponseBase:
     file = find_file(user=request.user, file_id=file_id)
     _require_clean(file)
+    note_read(user=request.user, file=file)
     if url := download_url(file, media_type="application/octet-stream"):
         return _sent_on(url)
     return attachment(request, _open(file), name=file.name.rpartition("/")[2], size=file.size, sha256=file.sha256)
@@ -126,6 +127,7 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
     if not kind:
         raise Http404("This kind of file has no preview.")
     _require_clean(file)
+    note_read(user=request.user, file=file)
     if shown := view_url(file, media_type=_SHOWN_AS.get(kind, file.media_type)):
         return _from_storage(request, file, kind, *shown)
     response: HttpResponseBase

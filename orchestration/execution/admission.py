@@ -10,8 +10,10 @@ from django.db.models import Count, Exists, OuterRef
 from django.db.models.functions import Now
 
 from orchestration.execution.leave import refuse
+from orchestration.execution.pausing import explain_pauses
 from orchestration.execution.unfit import end_unfit, held_for_checks, suspicious, unscanned, why_unfit
 from orchestration.models import Job, Workspace
+from orchestration.models.pause import is_paused
 from orchestration.states import JobState, WaitingReason
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def admit() -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ADMISSION])
         if not cursor.fetchone()[0]:
             return 0
+    explain_pauses()
     active = dict(
         Job.objects.active().order_by().values_list("workspace").annotate(n=Count("pk")).values_list("workspace", "n")
     )
@@ -48,7 +51,7 @@ def admit() -> int:
 
 def _share_out(room: int, active: dict[UUID, int]) -> int:
     """Whoever has the fewest comes first, and nobody takes the share of those who come after."""
-    with_jobs = Exists(Job.objects.filter(workspace=OuterRef("pk"), state=JobState.WAITING))
+    with_jobs = Exists(Job.objects.filter(~is_paused(), workspace=OuterRef("pk"), state=JobState.WAITING))
     waiting = sorted(Workspace.objects.filter(with_jobs), key=lambda workspace: active.get(workspace.pk, 0))
     admitted = 0
     for place, workspace in enumerate(waiting):
@@ -91,7 +94,7 @@ def _admit_from(workspace: Workspace, free: int) -> int:
 
 def _waiting(workspace: Workspace) -> JobQuerySet:
     waiting: JobQuerySet = (
-        Job.objects.filter(workspace=workspace, state=JobState.WAITING, cancel_requested_at__isnull=True)
+        Job.objects.filter(~is_paused(), workspace=workspace, state=JobState.WAITING, cancel_requested_at__isnull=True)
         .order_by("-priority", "id")
         .select_for_update(skip_locked=True, no_key=True, of=("self",))
     )

@@ -55,6 +55,9 @@ FROM orchestration_workspace w CROSS JOIN LATERAL (
       AND (claimed_at IS NULL OR claimed_at < statement_timestamp() - %(claim_lasts)s)
       AND (next_try_at IS NULL OR next_try_at <= statement_timestamp())
       AND id <> ALL(%(but)s::uuid[])
+      AND NOT EXISTS (
+        SELECT FROM orchestration_pause p LEFT JOIN orchestration_pipelineversion v ON v.pipeline_id = p.pipeline_id
+        WHERE p.workspace_id = w.id OR v.id = pipeline_version_id OR (p.workspace_id IS NULL AND p.pipeline_id IS NULL))
     ORDER BY priority DESC, id LIMIT %(number)s
   ) first
 ) due

@@ -12,7 +12,7 @@ import orchestration.states
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0027_people"),
+        ("orchestration", "0029_job_ordered_by"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0027_people"),
+        ("orchestration", "0037_tallies"),
     ]
 
     operations = [

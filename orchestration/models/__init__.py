@@ -1,5 +1,6 @@
 from orchestration.models.account import ApiToken, LiveTicket, Membership, User, Workspace
 from orchestration.models.attempt import Attempt
+from orchestration.models.audit import AuditEntry, AuditSeal
 from orchestration.models.budget import BudgetNotice
 from orchestration.models.definition import BatchJobDefinition
 from orchestration.models.delivery import WebhookAttempt, WebhookBookmark, WebhookDelivery
@@ -14,10 +15,12 @@ from orchestration.models.letter import Letter
 from orchestration.models.manifest import Manifest, SigningKey
 from orchestration.models.notification import Notification, NotificationBookmark, NotificationChoice
 from orchestration.models.operation import BulkItem, BulkOperation
+from orchestration.models.pause import Pause
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
 from orchestration.models.share import SharedFile, ShareLink
 from orchestration.models.step import Item, StepRun
+from orchestration.models.tally import JobTally, Reading, TallyBookmark
 from orchestration.models.upload import Upload, UploadPart
 from orchestration.models.violation import InvariantWatch, Violation
 from orchestration.models.webhook import WebhookEndpoint, WebhookSecret
@@ -25,6 +28,8 @@ from orchestration.models.webhook import WebhookEndpoint, WebhookSecret
 __all__ = [
     "ApiToken",
     "Attempt",
+    "AuditEntry",
+    "AuditSeal",
     "BatchJobDefinition",
     "BudgetNotice",
     "BulkItem",
@@ -40,6 +45,7 @@ __all__ = [
     "Item",
     "Job",
     "JobInput",
+    "JobTally",
     "Leadership",
     "Letter",
     "LiveTicket",
@@ -48,13 +54,16 @@ __all__ = [
     "Notification",
     "NotificationBookmark",
     "NotificationChoice",
+    "Pause",
     "Pipeline",
     "PipelineVersion",
+    "Reading",
     "Repair",
     "ShareLink",
     "SharedFile",
     "SigningKey",
     "StepRun",
+    "TallyBookmark",
     "TokenBucket",
     "Upload",
     "UploadPart",

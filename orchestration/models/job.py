@@ -17,6 +17,7 @@ from orchestration.models.event import Event
 from orchestration.models.execution import Execution
 from orchestration.models.file import File
 from orchestration.models.moves import swap_state, write_events
+from orchestration.models.pause import is_paused
 from orchestration.models.pipeline import PipelineVersion
 from orchestration.models.scoping import InWorkspaceQuerySet
 from orchestration.states import (
@@ -51,12 +52,12 @@ class JobQuerySet(InWorkspaceQuerySet["Job"]):
         return self.filter(state=JobState.QUEUED, execution__isnull=True)
 
     def to_hand_over(self) -> Self:
-        """Jobs that no dispatcher has in hand, or whose dispatcher died, and whose next try has come."""
+        """Jobs that no living dispatcher has in hand, whose next try has come, and that no pause holds."""
         due = (
             Q(claimed_at=None) | Q(claimed_at__lt=Now() - CLAIM_LASTS),
             Q(next_try_at=None) | Q(next_try_at__lte=Now()),
         )
-        return self.not_handed_over().filter(*due, cancel_requested_at__isnull=True)
+        return self.not_handed_over().filter(*due, ~is_paused(), cancel_requested_at__isnull=True)
 
     def hand_to(self, execution: Execution) -> int:
         """An engine has begun it for these jobs. In the caller's transaction; the row may be there already."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from orchestration.archive_names import distinct, harmless
 from orchestration.errors import Conflict, Invalid, NotFound, SigningKeyRevoked
 from orchestration.models import File
-from orchestration.services.files import open_content, why_not_readable
+from orchestration.services.files import note_archive_read, open_content, why_not_readable
 from orchestration.services.manifests import manifest_of
 from orchestration.services.results import CRATE, MANIFEST, names_of
 from orchestration.states import ScanState
@@ -44,17 +44,19 @@ class Archive:
         return zip_blocks(self.entries, skip=start)
 
 
-def results_archive(*, job: Job, ids: Sequence[UUID] = ()) -> Archive:
+def results_archive(*, user: User, job: Job, ids: Sequence[UUID] = ()) -> Archive:
     """All results of a job, or those of them that `ids` names. Raises NotFound for one that is not among them."""
     names = names_of(job)
-    files = {file.pk: file for file in File.objects.results().filter(job=job)}
+    files = {file.pk: file for file in File.objects.results().filter(job=job).select_related("workspace")}
     if missing := next((pk for pk in ids if pk not in files), None):
         raise NotFound(f"This job has no result {missing}.")
     wanted = set(ids) or files.keys()
     chosen = [files[pk] for pk in names if pk in files and pk in wanted]
     if not chosen:
         raise NotFound("This job has no results" + (" yet." if not job.is_finished else "."))
-    return _of_job(job, [(file, names[file.pk]) for file in chosen], papers_of(job, has_all=not ids))
+    archive = _of_job(job, [(file, names[file.pk]) for file in chosen], papers_of(job, has_all=not ids))
+    note_archive_read(user=user, files=chosen)
+    return archive
 
 
 def chosen_archive(*, job: Job, chosen: Sequence[tuple[File, str]], has_papers: bool) -> Archive:
@@ -94,12 +96,14 @@ def files_archive(*, user: User, ids: Sequence[UUID]) -> Archive:
     """Any files that `user` may see, in the order they are named, each in the folder it was uploaded from."""
     if not ids:
         raise Invalid("Say which files: the archive would be empty.")
-    found = File.objects.visible_to(user).current().in_bulk(list(ids))
+    found = File.objects.visible_to(user).current().select_related("workspace").in_bulk(list(ids))
     if missing := next((pk for pk in ids if pk not in found), None):
         raise NotFound(f"There is no file {missing} that you may see.")
     files = [found[pk] for pk in dict.fromkeys(ids)]
     names = distinct(f"{file.path}/{file.name}" for file in files)
-    return _archive("files.zip", files, names)
+    archive = _archive("files.zip", files, names)
+    note_archive_read(user=user, files=files)
+    return archive
 
 
 def _archive(name: str, files: Sequence[File], names: Sequence[str], papers: tuple[Entry, ...] = ()) -> Archive:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
-from orchestration.models import BulkItem, BulkOperation, Item, Job
+from orchestration.models import BulkItem, BulkOperation, Item, Job, Workspace
+from orchestration.models.audit import write_audit
 from orchestration.services.bulk_task import nudge_bulk
 from orchestration.services.fitting import check_labels
 from orchestration.services.job_search import find_jobs
-from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, UNSUCCESSFUL, BulkAction, BulkOutcome, JobState
+from orchestration.states import (
+    JOB_FINISHED,
+    JOB_UNFINISHED,
+    UNSUCCESSFUL,
+    AuditAction,
+    BulkAction,
+    BulkOutcome,
+    JobState,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +86,10 @@ NO_DETAILS: Final = Details()
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`total` jobs would be acted on, the newest of them in `sample`; others fit the filter and not the action."""
+    """`total` jobs would be acted on, the newest of them in `sample`; others fit the filter and not the action.
+
+    Neither is counted beyond one more than an operation takes: of millions that would take longer than a page may.
+    """
 
     total: int
     others: dict[str, int]
@@ -87,9 +100,11 @@ def preview(*, user: User, action: BulkAction, choice: Choice) -> Preview:
     """Changes nothing. Raises Invalid, NotFound."""
     chosen = _chosen(user, choice)
     fitting = chosen.filter(_FITS[action])
-    others = chosen.exclude(pk__in=fitting.values("pk")).order_by().values_list("state").annotate(number=Count("pk"))
+    unfitting = chosen.exclude(_FITS[action]) if _FITS[action] else chosen.none()
+    others = unfitting.order_by().values_list("state", flat=True)[: MOST_JOBS + 1]
     sample = fitting.select_related("pipeline_version__pipeline", "workspace", "created_by").order_by("-id")[:SAMPLE]
-    return Preview(fitting.count(), dict(others), list(sample))
+    total = fitting.order_by().values("pk")[: MOST_JOBS + 1].count()
+    return Preview(total, dict(Counter(others)), list(sample))
 
 
 def begin_bulk(
@@ -127,7 +142,7 @@ def begin_bulk(
         idempotency_key=idempotency_key or None,
     )
     try:
-        _enter(operation, rows)
+        _enter(operation, rows, choice)
     except IntegrityError:
         if idempotency_key and (found := _replay(user, idempotency_key, action, choice, params)):
             return found, False
@@ -138,11 +153,16 @@ def begin_bulk(
 
 
 @transaction.atomic(durable=True)
-def _enter(operation: BulkOperation, rows: Sequence[tuple[UUID, int]]) -> None:
+def _enter(operation: BulkOperation, rows: Sequence[tuple[UUID, int]], choice: Choice) -> None:
     operation.save(force_insert=True)
     BulkItem.objects.bulk_create(
         [BulkItem(operation=operation, job_id=pk, run=run) for pk, run in rows], batch_size=2_000
     )
+    here = Workspace.objects.filter(slug=choice.workspace).first() if choice.workspace else None
+    after = {"action": operation.action, "jobs": operation.total, "filter": operation.filter, **operation.params}
+    if not choice.filter:
+        after["ids"] = [pk for pk, _ in rows]
+    write_audit(AuditAction.JOBS_ACTED_ON, by=operation.created_by, workspace=here, about=operation, after=after)
 
 
 def stop_bulk(*, operation: BulkOperation) -> BulkOperation:

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import transaction
 from django.db.models.functions import Greatest, Now
 
 from orchestration.errors import Conflict, NotFound, OrchestrationError
 from orchestration.models import Examination, File, Job, JobInput
+from orchestration.models.audit import write_audit
 from orchestration.models.file import UNDELETE
 from orchestration.services.access import require_role
 from orchestration.services.uploads.rooms import check_room
-from orchestration.states import JOB_UNFINISHED, FileEventKind, Role, ScanState
+from orchestration.states import JOB_UNFINISHED, AuditAction, FileEventKind, Role, ScanState
 from orchestration.storage.registry import get_direct, get_storage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import BinaryIO
     from uuid import UUID
 
-    from orchestration.models import User
+    from orchestration.models import User, Workspace
 
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,26 @@ def why_not_readable(file: File) -> str:
     return f"{file.name} is still being checked. {waiting or 'It can be fetched in a moment.'}"
 
 
+def audit_file(action: AuditAction, *, by: User, file: File, **said: Any) -> None:
+    write_audit(action, by=by, workspace=file.workspace, about=file, name=file.name, **said)
+
+
+def note_read(*, user: User, file: File) -> None:
+    """Before its bytes are given out: that somebody reads what another has brought or made."""
+    if file.created_by_id != user.pk:
+        audit_file(AuditAction.FILE_READ, by=user, file=file)
+
+
+def note_archive_read(*, user: User, files: Iterable[File]) -> None:
+    """As `note_read`, of many at once: one entry for each workspace."""
+    others: dict[Workspace, list[UUID]] = {}
+    for file in files:
+        if file.created_by_id != user.pk:
+            others.setdefault(file.workspace, []).append(file.pk)
+    for workspace, ids in others.items():
+        write_audit(AuditAction.FILE_READ, by=user, workspace=workspace, after={"files": len(ids), "ids": ids})
+
+
 @transaction.atomic(durable=True)
 def delete_file(*, user: User, file: File) -> None:
     """Hide the file; for 30 days it can be brought back. Refused on hold, and while an unfinished job reads it."""
@@ -83,6 +104,7 @@ def delete_file(*, user: User, file: File) -> None:
         raise Conflict(f"{file.name} is an output of a job that has not finished. Cancel the job first, or wait.")
     if File.objects.filter(pk=file.pk, deleted_at__isnull=True).update(deleted_at=Now()):
         locked.event(FileEventKind.DELETED, actor=user).save()
+        audit_file(AuditAction.FILE_DELETED, by=user, file=locked)
 
 
 def undelete_file(*, user: User, file: File) -> File:
@@ -104,6 +126,7 @@ def _undelete(user: User, file: File) -> File:
     if not back.update(deleted_at=None, warned_at=None, expires_at=Greatest("expires_at", Now() + UNDELETE)):
         raise NotFound(f"{file.name} was deleted more than {UNDELETE.days} days ago and cannot be brought back.")
     locked.event(FileEventKind.UNDELETED, actor=user).save()
+    audit_file(AuditAction.FILE_UNDELETED, by=user, file=locked)
     locked.refresh_from_db()
     return locked
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
@@ -15,11 +15,12 @@ from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestration.models import Invitation, Membership, User, Workspace
+from orchestration.models.audit import write_audit
 from orchestration.models.invitation import UNUSED
 from orchestration.services.access import find_workspace
 from orchestration.services.letters import send_invitation
 from orchestration.services.member_notices import tell_of_member
-from orchestration.states import Role
+from orchestration.states import AuditAction, Role
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -64,6 +65,7 @@ def invite(*, user: User, email: str, role: str, workspace: str = "") -> Invitat
         else:
             invitation = Invitation.objects.create(workspace=here, email=address, **fields)
         send_invitation(invitation=invitation)
+        _audit(AuditAction.INVITED, invitation, by=user, after={"role": as_role})
     invitation.refresh_from_db()
     _note("sent", invitation, by=user)
     return invitation
@@ -107,10 +109,12 @@ def _stands(invitation: Invitation) -> bool:
     return by is not None and by.is_active and bool(invitation.workspace.lets(by, Role.MANAGER))
 
 
+@transaction.atomic(durable=True)
 def revoke_invitation(*, user: User, invitation_id: UUID) -> None:
-    rows = Invitation.objects.visible_to(user).unused().filter(pk=invitation_id)
-    if not rows.update(revoked_at=Now()):
+    rows = Invitation.objects.visible_to(user).filter(pk=invitation_id)
+    if not rows.unused().update(revoked_at=Now()):
         raise NotFound("There is no such invitation that you may take back.")
+    _audit(AuditAction.INVITATION_REVOKED, rows.select_related("workspace").get(), by=user)
     log.info("invitation revoked", extra={"invitation_id": str(invitation_id), "by": str(user.pk)})
 
 
@@ -133,6 +137,9 @@ def accept_as_new(*, key: str, username: str, password: str) -> tuple[User, Work
     try:
         with transaction.atomic(durable=True):
             user.save(force_insert=True)
+            write_audit(
+                AuditAction.ACCOUNT_CREATED, by=user, about=user, name=user.username, after={"by": "invitation"}
+            )
             return user, _join(user, key)
     except IntegrityError as exc:
         raise Conflict(f"Somebody is called {user.username} already. Choose another name.") from exc
@@ -163,7 +170,13 @@ def _join(user: User, key: str) -> Workspace:
     Invitation.objects.filter(pk=invitation.pk).update(accepted_at=Now(), accepted_by=user)
     tell_of_member("joined", here, user, by=user, role=invitation.role)
     _note("accepted", invitation, by=user)
+    after = {"role": invitation.role, "invitation": invitation.pk, "by": "invitation"}
+    write_audit(AuditAction.MEMBER_ADDED, by=user, workspace=here, about=user, name=user.username, after=after)
     return here
+
+
+def _audit(action: AuditAction, invitation: Invitation, *, by: User, **said: Any) -> None:
+    write_audit(action, by=by, workspace=invitation.workspace, about=invitation, name=invitation.email, **said)
 
 
 def _note(what: str, invitation: Invitation, *, by: User) -> None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import transaction
 
 from orchestration.execution.admission import platform_is_full, workspace_is_full
-from orchestration.models import Job
+from orchestration.models import Job, Pause
 from orchestration.services.access import find_workspace
 from orchestration.services.budgets import check_budget
 from orchestration.services.costs import estimate_of, items_of
@@ -49,6 +49,8 @@ def check_job(*, user: User, request: Request) -> JobCheck:
 
 def _waits(workspace: Workspace, wanted: Checked, active: int) -> list[tuple[WaitingReason, str]]:
     found = []
+    if held := Pause.objects.holding(workspace.pk, wanted.version.pipeline_id):
+        found.append((WaitingReason.PAUSED, held.sentence))
     if unscanned := sum(file.scan_state == ScanState.RECEIVED for file in wanted.files):
         found.append((WaitingReason.SCAN, f"{unscanned:,} of {len(wanted.files):,} files are still to be checked."))
     if active >= workspace.max_active_jobs:

@@ -10,10 +10,11 @@ from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, Forbidden, NotFound
 from orchestration.models import Membership, ShareLink, Workspace
+from orchestration.models.audit import write_audit
 from orchestration.services.access import require_role
 from orchestration.services.invitations import known_role
 from orchestration.services.member_notices import tell_of_member
-from orchestration.states import Role
+from orchestration.states import AuditAction, Role
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -32,6 +33,10 @@ def join_by_rule(*, user: User, workspace: str, role: str) -> bool:
         return False
     _, is_new = Membership.objects.get_or_create(workspace=here, user=user, defaults={"role": Role(role)})
     if is_new:
+        write_audit(
+            AuditAction.MEMBER_ADDED, by=user, workspace=here, about=user, name=user.username,
+            after={"role": role, "by": "rule"},
+        )  # fmt: skip
         tell_of_member("joined", here, user, by=user, role=role)
     log.info("joined by rule", extra={"user_id": str(user.pk), "workspace": workspace, "role": role})
     return True
@@ -65,6 +70,10 @@ def change_role(*, user: User, workspace: Workspace, member_id: UUID, role: str)
         _not_the_last(workspace, member)
     Membership.objects.filter(pk=member.pk).update(role=as_role)
     if as_role != member.role:
+        write_audit(
+            AuditAction.MEMBER_CHANGED, by=user, workspace=workspace, about=member.user, name=member.user.username,
+            before={"role": member.role}, after={"role": as_role},
+        )  # fmt: skip
         tell_of_member("changed", workspace, member.user, by=user, role=as_role)
     _note("changed", workspace, member, by=user, role=as_role)
 
@@ -77,7 +86,11 @@ def remove_member(*, user: User, workspace: Workspace, member_id: UUID) -> None:
     member.delete()
     # She knows their addresses, and would go on reading by them.
     links = ShareLink.objects.filter(workspace=workspace, created_by=member.user_id, revoked_at__isnull=True)
-    links.update(revoked_at=Now(), revoked_by=user)
+    revoked = links.update(revoked_at=Now(), revoked_by=user)
+    write_audit(
+        AuditAction.MEMBER_REMOVED, by=user, workspace=workspace, about=member.user, name=member.user.username,
+        before={"role": member.role}, after={"links_revoked": revoked},
+    )  # fmt: skip
     tell_of_member("left" if member.user_id == user.pk else "removed", workspace, member.user, by=user)
     _note("removed", workspace, member, by=user)
 

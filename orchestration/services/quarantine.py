@@ -8,8 +8,9 @@ from django.db import transaction
 
 from orchestration.errors import Conflict, Forbidden, Invalid
 from orchestration.models import File
+from orchestration.services.files import audit_file
 from orchestration.services.retention import MAX_REASON
-from orchestration.states import FileEventKind, ScanState
+from orchestration.states import AuditAction, FileEventKind, ScanState
 from orchestration.tasks import nudge_dispatch
 
 if TYPE_CHECKING:
@@ -37,4 +38,5 @@ def release_from_quarantine(*, user: User, file: File, reason: str) -> None:
         locked.move_scan(ScanState.CLEAN)
         old, new = ScanState.QUARANTINED, ScanState.CLEAN
         locked.event(FileEventKind.RELEASED, actor=user, old=old, new=new, reason=reason).save()
+        audit_file(AuditAction.FILE_RELEASED, by=user, file=locked, after={"reason": reason})
     nudge_dispatch()

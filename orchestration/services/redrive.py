@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from django.db import transaction
 from django.db.models.functions import Now
 
 from orchestration.engines.base import ExecutionSpec
 from orchestration.engines.registry import get_engine
 from orchestration.errors import Conflict, EngineRejected, Forbidden, Invalid, OrchestrationError
 from orchestration.models import Execution, Job
+from orchestration.models.audit import write_audit
 from orchestration.models.execution import LOCAL
 from orchestration.models.moves import write_events
 from orchestration.points import point
 from orchestration.services.retention import MAX_REASON
-from orchestration.states import EventKind
+from orchestration.states import AuditAction, EventKind
 
 if TYPE_CHECKING:
     from orchestration.models import User
@@ -31,11 +33,16 @@ def redrive(*, user: User, job: Job, reason: str) -> Job:
     reason = reason.strip()
     if not 1 <= len(reason) <= MAX_REASON:
         raise Invalid(f"Say why, in at most {MAX_REASON} characters: it is kept with the job.")
-    found: Job = Job.objects.select_related("execution").get(pk=job.pk)
+    found: Job = Job.objects.select_related("execution", "workspace").get(pk=job.pk)
     execution = _redrivable(found)
     spec = ExecutionSpec(name=execution.name, job_id=found.pk, run=found.run, again=True)
     # Before the call: whoever is killed over it has left his name.
-    _note(found, f"redrive asked by {user.username}: {reason}", user)
+    with transaction.atomic():
+        _note(found, f"redrive asked by {user.username}: {reason}", user)
+        write_audit(
+            AuditAction.JOB_REDRIVEN, by=user, workspace=found.workspace, about=found, name=found.name,
+            after={"reason": reason, "execution": execution.name},
+        )  # fmt: skip
     point("redrive.noted")
     try:
         get_engine(execution.engine).start(spec)

@@ -12,7 +12,8 @@ from django.db.models.functions import Now
 from orchestration.errors import Conflict, Invalid
 from orchestration.models import File
 from orchestration.services.access import require_role
-from orchestration.states import FileEventKind, Role
+from orchestration.services.files import audit_file
+from orchestration.states import AuditAction, FileEventKind, Role
 
 if TYPE_CHECKING:
     from orchestration.models import User
@@ -44,6 +45,8 @@ def extend_file(*, user: User, file: File, days: int | None = None, until: datet
         raise Invalid(f"{file.name} can be kept until {_day(latest)} at most.")
     File.objects.filter(pk=file.pk).update(expires_at=wanted, warned_at=None)
     locked.event(FileEventKind.EXTENDED, actor=user, old=_stamp(locked.expires_at), new=_stamp(wanted)).save()
+    before, after = {"expires_at": locked.expires_at}, {"expires_at": wanted}
+    audit_file(AuditAction.FILE_EXTENDED, by=user, file=locked, before=before, after=after)
     locked.refresh_from_db()
     return locked
 
@@ -85,6 +88,8 @@ def _set_hold(user: User, file: File, *, hold: bool, reason: str) -> File:
         File.objects.filter(pk=file.pk).update(hold=hold)
         kind = FileEventKind.HELD if hold else FileEventKind.UNHELD
         locked.event(kind, actor=user, reason=reason).save()
+        action = AuditAction.FILE_HELD if hold else AuditAction.FILE_UNHELD
+        audit_file(action, by=user, file=locked, after={"reason": reason})
         locked.refresh_from_db()
     return locked
 

@@ -11,9 +11,10 @@ from django.db import transaction
 
 from orchestration.errors import Conflict, Forbidden, SecondFactorNeeded
 from orchestration.models import User, Workspace
+from orchestration.models.audit import write_audit
 from orchestration.services.access import require_role
 from orchestration.services.letters import notify
-from orchestration.states import Role
+from orchestration.states import AuditAction, Role
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -77,5 +78,8 @@ def remove_second_factors(*, by: User, user: User) -> int:
     removed, _ = user.authenticator_set.all().delete()
     if removed:
         notify(user=user, about="second_factors_removed")
+        write_audit(
+            AuditAction.FACTOR_REMOVED, by=by, about=user, name=user.username, after={"removed": removed, "all": True}
+        )
         log.info("second factors removed", extra={"user_id": str(user.pk), "by": str(by.pk), "removed": removed})
     return removed

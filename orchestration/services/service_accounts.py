@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, transaction
 
 from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestration.models import Membership, User, Workspace
+from orchestration.models.audit import write_audit
 from orchestration.services.access import find_workspace
-from orchestration.states import MailOn, Role
+from orchestration.states import AuditAction, MailOn, Role
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -37,6 +38,7 @@ def create_service_account(*, user: User, name: str, workspace: str = "", role: 
                 raise Conflict(f"A workspace has at most {MOST_OF_A_WORKSPACE} service accounts.")
             account.save(force_insert=True)
             Membership.objects.create(workspace=here, user=account, role=_known(role))
+            _audit(AuditAction.ACCOUNT_CREATED, user, account, after={"role": role})
     except IntegrityError as exc:
         raise Conflict(f"There is a user {account.username} already. Choose another name.") from exc
     _note("created", user, account, role=role)
@@ -68,6 +70,9 @@ def edit_service_account(*, user: User, account: User, role: str | None = None, 
             )
         if enabled is not None:
             User.objects.filter(pk=account.pk).update(is_active=enabled)
+        said = {"role": role, "enabled": enabled}
+        after = {key: value for key, value in said.items() if value is not None}
+        _audit(AuditAction.ACCOUNT_CHANGED, user, account, after=after)
     _note("changed", user, account, role=role, enabled=enabled)
     account.refresh_from_db()
     return account
@@ -85,6 +90,10 @@ def _known(role: str) -> Role:
         return Role(role)
     except ValueError as exc:
         raise Invalid(f"There is no role {role}; there are {', '.join(Role)}.") from exc
+
+
+def _audit(action: AuditAction, user: User, account: User, **said: Any) -> None:
+    write_audit(action, by=user, workspace=account.service_of, about=account, name=account.username, **said)
 
 
 def _note(what: str, user: User, account: User, **more: object) -> None:

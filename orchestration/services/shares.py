@@ -7,7 +7,7 @@ import logging
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
@@ -17,10 +17,11 @@ from django.db.models.functions import Now
 
 from orchestration.errors import Forbidden, Invalid, JobNotFinished, NotFound, TooManyPasswords
 from orchestration.models import File, SharedFile, ShareLink
+from orchestration.models.audit import write_audit
 from orchestration.services.access import require_role
 from orchestration.services.archives import chosen_archive
 from orchestration.services.results import names_of
-from orchestration.states import Role, ScanState
+from orchestration.states import AuditAction, Role, ScanState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,6 +75,9 @@ def create_share(*, user: User, job: Job, terms: Terms) -> tuple[ShareLink, str]
     with transaction.atomic(durable=True):
         share.save(force_insert=True)
         SharedFile.objects.bulk_create([SharedFile(share=share, file_id=pk) for pk in files], batch_size=2_000)
+        after = {"job": job.pk, "files": len(files), "days": terms.days, "max_downloads": terms.max_downloads}
+        after |= {"has_password": bool(terms.password), "has_manifest": terms.has_manifest}
+        _audit(AuditAction.SHARE_CREATED, share, by=user, after=after)
     share.refresh_from_db()
     log.info("share made", extra={"share_id": str(share.pk), "job_id": str(job.pk), "user_id": str(user.pk)})
     return share, f"{settings.PUBLIC_URL}/s/{share.pk}/?key={key}"
@@ -115,10 +119,12 @@ def find_own_share(*, user: User, share_id: UUID) -> ShareLink:
     return found
 
 
+@transaction.atomic(durable=True)
 def revoke_share(*, user: User, share: ShareLink) -> ShareLink:
     """Nobody gets anything by it from now on. Any number of times."""
     require_role(user=user, workspace=share.workspace, role=Role.SUBMITTER)
     if ShareLink.objects.filter(pk=share.pk, revoked_at__isnull=True).update(revoked_at=Now(), revoked_by=user):
+        _audit(AuditAction.SHARE_REVOKED, share, by=user)
         log.info("share revoked", extra={"share_id": str(share.pk), "user_id": str(user.pk)})
     share.refresh_from_db()
     return share
@@ -126,7 +132,7 @@ def revoke_share(*, user: User, share: ShareLink) -> ShareLink:
 
 def find_share(*, share_id: UUID, key: str) -> ShareLink:
     """For a visitor. Whatever is wrong with it: NotFound, with one sentence."""
-    found: ShareLink | None = ShareLink.objects.good().filter(pk=share_id).select_related("job").first()
+    found: ShareLink | None = ShareLink.objects.good().filter(pk=share_id).select_related("job", "workspace").first()
     if found is None or not secrets.compare_digest(bytes(found.key_hash), _hash(key)):
         raise NotFound(GONE)
     return found
@@ -177,10 +183,16 @@ def shared_archive(*, share: ShareLink) -> Archive:
     return chosen_archive(job=share.job, chosen=shared_files(share), has_papers=share.has_manifest)
 
 
+@transaction.atomic
 def count_download(share: ShareLink) -> None:
     if not ShareLink.objects.filter(pk=share.pk).take_download():
         raise NotFound(GONE)
+    _audit(AuditAction.SHARE_USED, share, by=None, after={"job": share.job_id})
     log.info("share used", extra={"share_id": str(share.pk)})
+
+
+def _audit(action: AuditAction, share: ShareLink, *, by: User | None, **said: Any) -> None:
+    write_audit(action, by=by, workspace=share.workspace, about=share, name=share.name, **said)
 
 
 def _hash(key: str) -> bytes:

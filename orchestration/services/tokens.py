@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import secrets
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
@@ -16,11 +16,12 @@ from django.utils import timezone
 
 from orchestration.errors import Conflict, Forbidden, Invalid, NotFound, SecondFactorNeeded
 from orchestration.models import ApiToken, User, Workspace
+from orchestration.models.audit import write_audit
 from orchestration.models.ready import Ready
 from orchestration.services.access import find_workspace
 from orchestration.services.second_factor import FACTORS
 from orchestration.services.token_format import TYPO, digest, is_well_formed, new_token, public_part
-from orchestration.states import TokenKind
+from orchestration.states import AuditAction, TokenKind
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -54,13 +55,17 @@ def issue(
         raise Invalid(f"Unknown scope {', '.join(sorted(unknown))}; there are {', '.join(SCOPES)}.")
     if not 1 <= days <= MAX_DAYS:
         raise Invalid(f"A token lasts 1 to {MAX_DAYS} days.")
-    return _create(
+    made = _create(
         user=user,
         name=name.strip()[:200],
         scopes=list(scopes),
         expires_at=Now() + timedelta(days=days),
         workspace=_place(user, workspace),
     )
+    _audit(
+        AuditAction.TOKEN_CREATED, made[0], by=user, after={"scopes": list(scopes), "expires_at": made[0].expires_at}
+    )
+    return made
 
 
 def _place(user: User, slug: str) -> Workspace | None:
@@ -137,7 +142,10 @@ def _note_use(row: ApiToken, address: str) -> None:
     if row.last_used_at is None or timezone.now() - row.last_used_at > minute:
         stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=Now() - minute)
         rows = ApiToken.objects.filter(stale, pk=row.pk)
-        rows.update(last_used_at=Now(), last_used_ip=_ip(address))
+        seen, known = _ip(address), row.last_used_ip
+        with transaction.atomic():
+            if rows.update(last_used_at=Now(), last_used_ip=seen) and known and seen and seen != known:
+                _audit(AuditAction.TOKEN_MOVED, row, by=row.user, before={"address": known}, after={"address": seen})
 
 
 def _ip(address: str) -> str | None:
@@ -178,6 +186,8 @@ def rotate(
     until = Least("expires_at", Now() + timedelta(hours=overlap_hours))
     ApiToken.objects.filter(pk=old.pk).update(expires_at=until)
     _note("rotated", old, overlap_hours=overlap_hours)
+    after = {"successor": made[0].start, "overlap_hours": overlap_hours}
+    _audit(AuditAction.TOKEN_ROTATED, old, by=user, after=after)
     return made
 
 
@@ -188,11 +198,16 @@ def _may_rotate(by: ApiToken, old: ApiToken) -> None:
         raise Forbidden(f"A token cannot make one that may do more: {', '.join(sorted(beyond))}.")
 
 
-def revoke(*, user: User, token_id: UUID) -> None:
-    if not ApiToken.objects.visible_to(user).filter(pk=token_id, revoked_at__isnull=True).update(revoked_at=Now()):
+@transaction.atomic(durable=True)
+def revoke(*, user: User, token_id: UUID, by: User | None = None) -> None:
+    """Of a token that `user` may see; `by` an administrator, where one does it for her."""
+    mine = ApiToken.objects.visible_to(user).filter(pk=token_id)
+    if not mine.filter(revoked_at__isnull=True).update(revoked_at=Now()):
         raise NotFound("You have no such token.")
+    _audit(AuditAction.TOKEN_REVOKED, mine.select_related("user", "workspace").get(), by=by or user)
 
 
+@transaction.atomic(durable=True)
 def revoke_leaked(*, token: str, address: str = "") -> None:
     """By anybody who has it: that is the proof. Any number of times. Raises Invalid, NotFound."""
     if not is_well_formed(token):
@@ -202,6 +217,12 @@ def revoke_leaked(*, token: str, address: str = "") -> None:
         raise NotFound("No token of this platform has this text. Is it of another one?")
     if ApiToken.objects.filter(pk=row.pk, revoked_at__isnull=True).update(revoked_at=Now(), revoked_why="leaked"):
         _note("reported as leaked", row, address=address)
+        _audit(AuditAction.TOKEN_REVOKED, row, by=None, after={"why": "leaked"})
+
+
+def _audit(action: AuditAction, row: ApiToken, *, by: User | None, **said: Any) -> None:
+    name = f"{row.name} ({row.start}) of {row.user.username}"
+    write_audit(action, by=by, workspace=row.workspace or row.user.service_of, about=row, name=name, **said)
 
 
 def _note(what: str, row: ApiToken, **more: object) -> None:

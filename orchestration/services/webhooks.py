@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -13,8 +14,9 @@ from django.db.models.functions import Now
 from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.execution.webhook_intake import begin_bookmark
 from orchestration.models import WebhookDelivery, WebhookEndpoint, WebhookSecret
+from orchestration.models.audit import write_audit
 from orchestration.services.access import find_workspace
-from orchestration.states import WEBHOOK_CHOICES, WEBHOOK_ENDS, Role
+from orchestration.states import WEBHOOK_CHOICES, WEBHOOK_ENDS, AuditAction, Role
 from orchestration.webhooks.address import read_url
 from orchestration.webhooks.sealing import new_secret, seal
 
@@ -67,6 +69,7 @@ def create_webhook(
                 raise Conflict(f"A workspace has at most {MOST_OF_A_WORKSPACE} webhooks. Delete one first.")
             endpoint.save(force_insert=True)
             WebhookSecret.objects.create(endpoint=endpoint, sealed=seal(secret, endpoint.pk))
+            _audit(AuditAction.WEBHOOK_CREATED, user, endpoint, after=_shown(endpoint))
     except IntegrityError as exc:
         raise _taken(endpoint) from exc
     _note(user, endpoint, "created")
@@ -95,6 +98,10 @@ def edit_webhook(*, user: User, endpoint: WebhookEndpoint, changes: dict[str, An
                 WebhookEndpoint.objects.filter(pk=locked.pk).update(**values)
             if changes.get("enabled") is False:
                 locked.switch_off()
+            before = _shown(locked)
+            locked.refresh_from_db()
+            after = _shown(locked) | {"address_changed": "url" in values}
+            _audit(AuditAction.WEBHOOK_CHANGED, user, locked, before=before, after=after)
     except IntegrityError as exc:
         raise _taken(endpoint) from exc
     _note(user, endpoint, "changed", fields=sorted(changes))
@@ -108,21 +115,21 @@ def delete_webhook(*, user: User, endpoint: WebhookEndpoint) -> None:
     Whoever is killed on the way leaves it switched off; asked again, the rest is deleted.
     """
     WebhookEndpoint.objects.filter(pk=endpoint.pk).update(enabled_at=None)
-    while _delete_some(endpoint.pk):
+    while _delete_some(user, endpoint):
         pass
     _note(user, endpoint, "deleted")
 
 
 @transaction.atomic(durable=True)
-def _delete_some(endpoint_id: UUID) -> bool:
+def _delete_some(user: User, endpoint: WebhookEndpoint) -> bool:
     """Deliveries; where none is left, the webhook itself, and then False."""
-    mine = WebhookEndpoint.objects.filter(pk=endpoint_id)
+    mine = WebhookEndpoint.objects.filter(pk=endpoint.pk)
     # Before its deliveries, in the order of whoever records a try; and none is made while it is held like this.
     list(mine.select_for_update())
-    ids = list(WebhookDelivery.objects.filter(endpoint=endpoint_id).values_list("pk", flat=True)[:MOST_TOGETHER])
+    ids = list(WebhookDelivery.objects.filter(endpoint=endpoint.pk).values_list("pk", flat=True)[:MOST_TOGETHER])
     WebhookDelivery.objects.filter(pk__in=ids).delete()
-    if not ids:
-        mine.delete()
+    if not ids and mine.delete()[0]:
+        _audit(AuditAction.WEBHOOK_DELETED, user, endpoint, before=_shown(endpoint))
     return bool(ids)
 
 
@@ -139,6 +146,7 @@ def rotate_secret(*, user: User, endpoint: WebhookEndpoint, overlap_hours: int =
         kept = held.filter(until__gt=Now()).values_list("pk", flat=True)[: MOST_SECRETS - 1]
         endpoint.secrets.exclude(pk__in=list(kept)).delete()
         row = WebhookSecret.objects.create(endpoint=endpoint, sealed=seal(secret, endpoint.pk))
+        _audit(AuditAction.WEBHOOK_ROTATED, user, endpoint, after={"overlap_hours": overlap_hours})
     _note(user, endpoint, "secret rotated", overlap_hours=overlap_hours)
     return row, secret
 
@@ -153,6 +161,20 @@ def _known(kinds: Sequence[str]) -> list[str]:
 
 def _taken(endpoint: WebhookEndpoint) -> Conflict:
     return Conflict(f"The workspace {endpoint.workspace.slug} has a webhook to this address already. Change that one.")
+
+
+def _audit(action: AuditAction, user: User, endpoint: WebhookEndpoint, **said: Any) -> None:
+    write_audit(action, by=user, workspace=endpoint.workspace, about=endpoint, name=endpoint.description, **said)
+
+
+def _shown(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """Of its address the host alone: the rest is often a secret."""
+    return {
+        "host": urlsplit(endpoint.url).hostname or "",
+        "kinds": list(endpoint.kinds),
+        "description": endpoint.description,
+        "enabled": endpoint.enabled_at is not None,
+    }
 
 
 def _note(user: User, endpoint: WebhookEndpoint, what: str, **more: Any) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.http.request import split_domain_port, validate_host
 
+from orchestration.asking import current_address
 from project.stack.answers import is_api, refusal
 
 if TYPE_CHECKING:
@@ -90,9 +91,15 @@ class TrustedProxies:
         self._networks = [ip_network(entry, strict=False) for entry in trusted]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            self._settle(scope)
-        await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        self._settle(scope)
+        bound = current_address.set((scope.get("client") or ("",))[0])
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            current_address.reset(bound)
 
     def _settle(self, scope: Scope) -> None:
         headers = scope["headers"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import re
 import time
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
 
 from api_app.readers import ReaderTooSlow
+from orchestration.asking import current_request
 from orchestration.ids import new_id
 from project.stack.answers import refusal
 from project.telemetry.http import IN_PROGRESS, SEEN, answered
@@ -25,7 +25,6 @@ LONGEST_PATH: Final = 500
 # What follows opens an account: the links that are mailed.
 _SECRET: Final = re.compile(r"^(/password/reset/|/invitation/)\S{20,}")
 CLIENT_LEFT: Final = 499
-current_request: Final[ContextVar[str]] = ContextVar("request_id", default="")
 
 
 class ClientStalled(OSError):

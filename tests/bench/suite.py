@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +17,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 
+from tests.bench.admin import DEFAULT_JOBS, admin_rows
 from tests.bench.dispatching import dispatch_rows
 from tests.bench.load import Load, cpu_s, halted, percentile, post_all
 from tests.bench.many import batch_rows, bulk_rows
@@ -40,7 +42,7 @@ PREFECT_PER_S = 0.33
 CREATION_ROUNDS = 5
 
 
-def run(*, quick: bool, only: str = "") -> int:
+def run(*, quick: bool, only: str = "", jobs: int = DEFAULT_JOBS) -> int:
     """Print every number; the exit code says only whether the run itself worked."""
     scale = 10 if quick else 1
     # Durability as in production: the throwaway server of the tests would flatter every number.
@@ -51,7 +53,8 @@ def run(*, quick: bool, only: str = "") -> int:
     with running(unlimited, settings=safe) as platform:
         platform.publish(NOOP)
         file = platform.upload("a.txt", b"hello")["id"]
-        for measure in [MEASURES[only]] if only else MEASURES.values():
+        measures = MEASURES | {"admin": partial(admin_rows, jobs=jobs)}
+        for measure in [measures[only]] if only else measures.values():
             found = measure(platform, file, scale)
             _show(found)
             rows += found
@@ -244,4 +247,6 @@ MEASURES: Final[dict[str, Callable[[Platform, str, int], list[Row]]]] = {
     "memory": _memory,
     "uploads": upload_rows,
     "dispatch": dispatch_rows,
+    # The last: nothing else is to be measured among its rows.
+    "admin": admin_rows,
 }

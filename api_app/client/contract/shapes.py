@@ -592,7 +592,7 @@ class Usage(TypedDict):
 
 
 type WaitingReason = Literal[
-    "scan", "quota", "concurrency", "capacity", "image", "misconfigured", "schedule", "platform"
+    "scan", "quota", "concurrency", "capacity", "image", "misconfigured", "schedule", "platform", "paused"
 ]
 
 

@@ -4544,7 +4544,7 @@ export interface components {
          * WaitingReason
          * @enum {string}
          */
-        WaitingReason: "scan" | "quota" | "concurrency" | "capacity" | "image" | "misconfigured" | "schedule" | "platform";
+        WaitingReason: "scan" | "quota" | "concurrency" | "capacity" | "image" | "misconfigured" | "schedule" | "platform" | "paused";
         /**
          * WebhookEditIn
          * @description What is left out stays as it is.

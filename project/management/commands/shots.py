@@ -59,6 +59,12 @@ from project.management.demo_rows import survey
 survey(admin, job.workspace, job.inputs.first())
 hook, _ = create_webhook(user=admin, url="https://example.org/hook?key=1", description="Tells the lab's chat")
 send_test(endpoint=hook)
+from orchestration.execution import readings, tally
+from orchestration.models import Pipeline
+from orchestration.services.pauses import pause
+tally.count()
+readings.read_all()
+pause(user=admin, pipeline=Pipeline.objects.get(name="image-set"), reason="A new release of it is being tried.")
 """
 LONG_RUN: Final = """\
 pipeline: long-run
@@ -191,10 +197,21 @@ def pages_now() -> dict[str, str]:
     with suppress(FileNotFoundError):
         links = (settings.ESTEIRA_HOME / "links").read_text().split()
         pages |= {f"link-{at}": f"/{link.split('/', 3)[3]}" for at, link in enumerate(links)}
-    pages |= _many() | {
+    return pages | _many() | _of_administrators()
+
+
+def _of_administrators() -> dict[str, str]:
+    pages = {
+        "audit": "/audit/",
+        "admin": "/admin/",
+        "admin-pauses": "/admin/pauses/",
         "admin-jobs": "/admin/orchestration/job/",
+        "admin-jobs-failed": "/admin/orchestration/job/?q=state:failed",
+        "admin-audit": "/admin/orchestration/auditentry/",
         "admin-storage": "/admin/orchestration/file/storage/",
     }
+    if job := Job.objects.filter(state=JobState.FAILED).order_by("-id").first():
+        pages["admin-job"] = f"/admin/orchestration/job/{job.pk}/change/"
     if ApiToken.objects.exists():
         pages["admin-tokens"] = "/admin/orchestration/apitoken/"
     return pages

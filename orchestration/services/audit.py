@@ -1,0 +1,131 @@
+"""Reading the audit log: by its workspace's managers and by administrators, as a page, as a stream, and to prove it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from django.db.models import Exists, OuterRef
+
+from orchestration.errors import Forbidden, Invalid
+from orchestration.models import AuditEntry, AuditSeal, User, Workspace
+from orchestration.models.audit import NO_DIGEST, AuditEntryQuerySet, write_audit
+from orchestration.states import AuditAction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+AT_ONCE: Final = 1_000
+DIGEST_LETTERS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which entries: of a workspace, from a time on and before another, with these words at the start of the action."""
+
+    workspace: Workspace | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    action: str = ""
+
+    def of(self, entries: AuditEntryQuerySet) -> AuditEntryQuerySet:
+        if self.workspace:
+            entries = entries.filter(workspace_id=self.workspace.pk)
+        if self.since:
+            entries = entries.filter(at__gte=self.since)
+        if self.until:
+            entries = entries.filter(at__lt=self.until)
+        return entries.filter(action__startswith=self.action) if self.action else entries
+
+
+def entries_of(*, user: User, wanted: Wanted) -> AuditEntryQuerySet:
+    """The newest first."""
+    visible: AuditEntryQuerySet = AuditEntry.objects.visible_to(user)
+    return wanted.of(visible).order_by("-id")
+
+
+def export(*, user: User, wanted: Wanted) -> Iterator[str]:
+    """JSON Lines in the order of their ids. That somebody took them is an entry itself. Raises Forbidden."""
+    workspace = wanted.workspace
+    if not user.sees_all and (workspace is None or not _manages(user, workspace)):
+        raise Forbidden("Only a manager of the workspace takes its audit log.")
+    after = {
+        "since": wanted.since and wanted.since.isoformat(),
+        "until": wanted.until and wanted.until.isoformat(),
+        "action": wanted.action,
+    }
+    write_audit(AuditAction.AUDIT_EXPORTED, by=user, workspace=workspace, after=after)
+    return stream(wanted)
+
+
+def stream(wanted: Wanted) -> Iterator[str]:
+    """For whoever has the machine. Many lines at a time: of millions, no more than these are in memory."""
+    entries: AuditEntryQuerySet = wanted.of(AuditEntry.objects.all()).order_by("id")
+    last = 0
+    while found := list(entries.filter(pk__gt=last)[:AT_ONCE]):
+        yield "".join(json.dumps(entry.told()) + "\n" for entry in found)
+        last = found[-1].pk
+
+
+def _manages(user: User, workspace: Workspace) -> bool:
+    return bool(Workspace.objects.managed_by(user).filter(pk=workspace.pk).exists())
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`broken` says what is wrong at the first place where anything is; "" where the chain holds.
+
+    `anchor` is the last seal that holds. `unsealed` entries are in no chain yet; `oldest` of them is from then.
+    """
+
+    sealed: int
+    anchor: str
+    broken: str
+    unsealed: int
+    oldest: datetime | None
+
+
+def verify(*, anchor: str = "") -> Verdict:
+    """`anchor`, as an earlier look or the log has said it, must lie on the chain. Raises Invalid for another text."""
+    kept = _read(anchor) if anchor else None
+    sealed, digest, broken = 0, NO_DIGEST, ""
+    for seal, entry in _chain():
+        broken = _wrong(seal, entry, sealed + 1, digest)
+        if not broken and kept and kept[0] == seal.position and kept[1] != seal.digest:
+            broken = f"seal {seal.position} is not the one that was noted: the chain was written anew"
+        if broken:
+            break
+        sealed, digest = seal.position, seal.digest
+    if not broken and kept and kept[0] > sealed:
+        broken = f"the chain ends at seal {sealed}, and seal {kept[0]} was noted: its end was cut off"
+    left = AuditEntry.objects.filter(~Exists(AuditSeal.objects.filter(entry_id=OuterRef("pk"))))
+    oldest = left.order_by("at").values_list("at", flat=True).first()
+    return Verdict(sealed, f"{sealed}:{digest}", broken, left.count(), oldest)
+
+
+def _wrong(seal: AuditSeal, entry: AuditEntry | None, expected: int, previous: str) -> str:
+    if seal.position != expected:
+        return f"seal {expected} is missing"
+    if entry is None:
+        return f"entry {seal.entry_id} is missing, which seal {seal.position} is over"
+    if entry.digest(previous) != seal.digest:
+        return f"entry {entry.pk} ({entry.action}) or its seal {seal.position} was changed"
+    return ""
+
+
+def _chain() -> Iterator[tuple[AuditSeal, AuditEntry | None]]:
+    last = 0
+    while seals := list(AuditSeal.objects.filter(position__gt=last).order_by("position")[:AT_ONCE]):
+        entries = AuditEntry.objects.in_bulk([seal.entry_id for seal in seals])
+        for seal in seals:
+            yield seal, entries.get(seal.entry_id)
+        last = seals[-1].position
+
+
+def _read(anchor: str) -> tuple[int, str]:
+    position, _, digest = anchor.partition(":")
+    if not (position.isascii() and position.isdigit() and len(digest) == DIGEST_LETTERS):
+        raise Invalid("An anchor is a number, a colon and 64 letters of a digest, as `audit verify` prints it.")
+    return int(position), digest
