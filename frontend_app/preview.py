@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from orchestration.services.previews import look_of
 from orchestration.services.uploads.redirect import sends_elsewhere
 from orchestration.states import ScanState
 
@@ -31,7 +32,7 @@ WHOLE_TEXT: Final = 1 << 20
 
 
 def preview_kind(file: File) -> str:
-    """`image`, `page`, `text`, or "" for what is only downloaded."""
+    """`image`, `page`, `inside`, `text`, or "" for what is only downloaded."""
     bare = file.media_type.partition(";")[0].strip().lower()
     if file.scan_state != ScanState.CLEAN:
         return ""
@@ -39,5 +40,7 @@ def preview_kind(file: File) -> str:
         return "image" if file.size <= MAX_IMAGE else ""
     if bare == "text/html":
         return "page"
+    if look_of(file):
+        return "inside"
     is_text = bare.startswith("text/") or bare in TEXTS
     return "text" if is_text and (file.size <= WHOLE_TEXT or not sends_elsewhere(file.storage)) else ""

@@ -16,13 +16,14 @@ from frontend_app.http import Request, answers_errors, page, refusals_said, work
 from frontend_app.preview import FRAMED, POLICY, TEXT_SHOWN, preview_kind
 from frontend_app.streaming import Blocks, attachment
 from frontend_app.views.retention import EXTENSIONS_DAYS, undoable
-from frontend_app.words import BYTES
+from frontend_app.words import BYTES, PEEK_FAULTS
 from orchestration.errors import Conflict
 from orchestration.ids import uuid_or_none
 from orchestration.models import File
 from orchestration.models.usage import SOON
 from orchestration.services.access import find_file, find_job, find_recorded_file
 from orchestration.services.files import delete_file, download_url, open_content, view_url, why_not_readable
+from orchestration.services.previews import look_into
 from orchestration.services.receipts import THERE, history_of, receipt_of
 from orchestration.services.retention import longest_term
 from orchestration.services.tickets import issue_ticket
@@ -126,6 +127,8 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
     if not kind:
         raise Http404("This kind of file has no preview.")
     _require_clean(file)
+    if kind == "inside":
+        return _inside(request, file)
     if shown := view_url(file, media_type=_SHOWN_AS.get(kind, file.media_type)):
         return _from_storage(request, file, kind, *shown)
     response: HttpResponseBase
@@ -141,6 +144,15 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
     response["Content-Security-Policy"] = POLICY
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+def _inside(request: Request, file: File) -> HttpResponse:
+    peek = look_into(file)
+    context = {"file": file, "peek": peek, "fault": PEEK_FAULTS.get(peek.fault, "")}
+    response = render(request, "frontend_app/files/inside.html", context)
+    response["Content-Security-Policy"] = POLICY
+    response["Cache-Control"] = "no-store" if peek.fault else "private, max-age=3600"
     return response
 
 
