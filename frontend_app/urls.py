@@ -70,6 +70,7 @@ urlpatterns = [
     path("files/<uuid:file_id>/", files.file_detail, name="file-detail"),
     path("files/<uuid:file_id>/content", files.file_content, name="file-content"),
     path("files/<uuid:file_id>/preview", files.file_preview, name="file-preview"),
+    path("content/", files.content, name="content"),
     path("files/<uuid:file_id>/delete/", files.file_delete, name="file-delete"),
     path("files/<uuid:file_id>/undelete/", retention.file_undelete, name="file-undelete"),
     path("files/<uuid:file_id>/extend/", retention.file_extend, name="file-extend"),

@@ -37,6 +37,11 @@ class Failure:
     advice: str
 
 
+PEEK_FAULTS: Final = {
+    "unreadable": gettext_lazy("This file cannot be looked into. It may be damaged. Download it to try yourself."),
+    "single": gettext_lazy("This is one compressed file. Download it to look inside."),
+    "busy": gettext_lazy("Other files are being looked into just now. Try again in a moment."),
+}
 CHECKS: Final = {
     ScanState.RECEIVED: "waits to be checked",
     ScanState.SCANNING: "is being checked",
@@ -238,6 +243,14 @@ def waiting_sentence(job: Job) -> str:
     if not job.waiting_reason:
         return ""
     return job.waiting_detail or WAITING.get(WaitingReason(job.waiting_reason), "")
+
+
+def job_said(job: Job) -> str:
+    """Its state and the reason for it, as they are read out when they change."""
+    state = state_word("CANCELING" if job.is_canceling else job.state)
+    failure = failure_of(job.failure_kind)
+    why = waiting_sentence(job) or (failure.headline if failure else "")
+    return f"{state}. {why}" if why else state
 
 
 def failure_of(kind: str) -> Failure | None:

@@ -19,6 +19,7 @@ from django.conf import settings  # noqa: E402
 from api_app.main import app as api  # noqa: E402
 from frontend_app.routing import websocket_urlpatterns  # noqa: E402
 from orchestration.follow import Follower, hub  # noqa: E402
+from project.stack.content import ContentOnly  # noqa: E402
 from project.stack.headers import SecurityHeaders  # noqa: E402
 from project.stack.hosts import AllowedHosts, TrustedProxies  # noqa: E402
 from project.stack.lifespan import Lifespan, database_pools, following  # noqa: E402
@@ -48,6 +49,7 @@ def build() -> ASGIApp:
         static_url=settings.STATIC_URL,
     )
     app = Lifespan(app, [metrics_served, database_pools, partial(api.router.lifespan_context, api), _follow])
+    app = ContentOnly(app, settings.CONTENT_ORIGIN)
     app = TrustedProxies(app, settings.TRUSTED_PROXIES)
     app = AllowedHosts(app, settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS)
     app = Limits(app, settings.MAX_UPLOAD_BYTES)

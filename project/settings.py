@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from project import aws_cell, env, object_storage, tes
+from project import aws_cell, content_origin, env, object_storage, tes
 from project.embedded.location import embedded_database_url
 from project.kept_secret import made_once, signing_key
 from project.price_table import price_table
@@ -218,6 +218,8 @@ TES_IMAGES = tes.images(engine=ENGINE)
 TES_ROLE = env.choice("ESTEIRA_TES_ROLE", "manager", allowed=("submitter", "manager"))
 TES_NETWORK = env.flag("ESTEIRA_TES_NETWORK", default=False)
 PUBLIC_URL = env.text("ESTEIRA_PUBLIC_URL", f"http://{ESTEIRA_HOST}:{ESTEIRA_PORT}").rstrip("/")
+if CONTENT_ORIGIN := content_origin.read(PUBLIC_URL):
+    ALLOWED_HOSTS.append(content_origin.host(CONTENT_ORIGIN))
 # Starts that one dispatcher has under way on AWS, each with a connection to the database.
 HAND_OVERS_AT_ONCE = env.integer("ESTEIRA_HAND_OVERS_AT_ONCE", min(8, DB_POOL_SIZE - 2), least=1, most=DB_POOL_SIZE - 2)
 AWS_CELL: dict[str, str] = aws_cell.read(PUBLIC_URL) if ENGINE == "aws" else {}

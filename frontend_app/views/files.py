@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.db.models.functions import Now
 from django.http import Http404, StreamingHttpResponse
@@ -13,16 +16,17 @@ from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
-from frontend_app.preview import FRAMED, POLICY, TEXT_SHOWN, preview_kind
+from frontend_app.preview import FRAMED, TEXT_SHOWN, content_address, framing, opened, policy, preview_kind
 from frontend_app.streaming import Blocks, attachment
 from frontend_app.views.retention import EXTENSIONS_DAYS, undoable
-from frontend_app.words import BYTES
+from frontend_app.words import BYTES, PEEK_FAULTS
 from orchestration.errors import Conflict
 from orchestration.ids import uuid_or_none
 from orchestration.models import File
 from orchestration.models.usage import SOON
 from orchestration.services.access import find_file, find_job, find_recorded_file
 from orchestration.services.files import delete_file, download_url, note_read, open_content, view_url, why_not_readable
+from orchestration.services.previews import look_into
 from orchestration.services.receipts import THERE, history_of, receipt_of
 from orchestration.services.retention import longest_term
 from orchestration.services.tickets import issue_ticket
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
     from uuid import UUID
 
-    from django.http import HttpResponse
+    from django.http import HttpRequest, HttpResponse
     from django.http.response import HttpResponseBase
 
 PAGE: Final = 100
@@ -123,11 +127,32 @@ def _sent_on(url: str) -> HttpResponse:
 def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
     """The bytes as an image or a page, or the beginning of a text, under a policy that lets nothing run."""
     file = find_file(user=request.user, file_id=file_id)
-    kind = preview_kind(file)
-    if not kind:
+    if not preview_kind(file):
         raise Http404("This kind of file has no preview.")
     _require_clean(file)
     note_read(user=request.user, file=file)
+    if settings.CONTENT_ORIGIN:
+        return _sent_on(content_address(file))
+    return _shown(request, file)
+
+
+@require_safe
+@login_not_required
+@xframe_options_exempt
+def content(request: HttpRequest) -> HttpResponseBase:
+    """The same on the origin of files, where nobody is signed in: whoever has the address may see it, for minutes."""
+    if request.get_host() != urlsplit(settings.CONTENT_ORIGIN).netloc:
+        raise Http404
+    file = File.objects.current().filter(pk=opened(request.GET.get("seal", ""))).first()
+    if file is None or not preview_kind(file):
+        raise Http404("There is nothing here any more.")
+    return _shown(request, file)
+
+
+def _shown(request: HttpRequest, file: File) -> HttpResponseBase:
+    kind = preview_kind(file)
+    if kind == "inside":
+        return _inside(request, file)
     if shown := view_url(file, media_type=_SHOWN_AS.get(kind, file.media_type)):
         return _from_storage(request, file, kind, *shown)
     response: HttpResponseBase
@@ -140,17 +165,26 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
         media_type = _SHOWN_AS.get(kind, file.media_type)
         response = StreamingHttpResponse(Blocks(_open(file), file.size), content_type=media_type)
         response["Content-Length"] = str(file.size)
-    response["Content-Security-Policy"] = POLICY
+    response["Content-Security-Policy"] = policy()
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "private, max-age=3600"
     return response
 
 
-def _from_storage(request: Request, file: File, kind: str, url: str, origin: str) -> HttpResponse:
+def _inside(request: HttpRequest, file: File) -> HttpResponse:
+    peek = look_into(file)
+    context = {"file": file, "peek": peek, "fault": PEEK_FAULTS.get(peek.fault, "")}
+    response = render(request, "frontend_app/files/inside.html", context)
+    response["Content-Security-Policy"] = policy()
+    response["Cache-Control"] = "no-store" if peek.fault else "private, max-age=3600"
+    return response
+
+
+def _from_storage(request: HttpRequest, file: File, kind: str, url: str, origin: str) -> HttpResponse:
     if kind == "image":
         return _sent_on(url)
     response = render(request, "frontend_app/files/frame.html", {"file": file, "url": url})
-    response["Content-Security-Policy"] = FRAMED.format(origin=origin)
+    response["Content-Security-Policy"] = FRAMED.format(origin=origin, pages=framing())
     response["Cache-Control"] = "no-store"
     return response
 

@@ -122,6 +122,13 @@ def _system(*, network: bool) -> list[str]:
     return options
 
 
+def looking(bwrap: str, python: str, script: str) -> list[str]:
+    """A script that sees its standard input, the interpreter and nothing else: no folder of anybody's, no network."""
+    called, folders = interpreter(python)
+    binds = [word for path in [*folders, script] for word in ("--ro-bind", path, path)]
+    return [bwrap, *_walls(network=False), *_system(network=False), *binds, "--chdir", "/", "--", called, "-I", script]
+
+
 def interpreter(python: str) -> tuple[str, list[str]]:
     """How to call the interpreter inside, and the folders that it needs there."""
     prefix = os.path.dirname(os.path.dirname(python))

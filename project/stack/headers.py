@@ -16,16 +16,19 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-def _app_csp(*origins: str, forms: Iterable[str] = ()) -> bytes:
+def _app_csp(*origins: str, content: str = "", forms: Iterable[str] = ()) -> bytes:
     """Pages send files to object storage, where there is one, and show images from there.
 
+    `content`: the origin of what is shown of files, where they have one of their own.
     `forms`: where a form may lead to, also by a redirect: people sign in there.
     """
     own = " ".join(["'self'", *origins])
     to = " ".join(["'self'", *forms])
+    shown = f" {content}" if content else ""
     return (
-        f"default-src 'self'; style-src 'self'; script-src 'self'; img-src {own} data: blob:; connect-src {own}; "
-        f"frame-src 'self'; object-src 'none'; base-uri 'none'; form-action {to}; frame-ancestors 'none'"
+        f"default-src 'self'; style-src 'self'; script-src 'self'; "
+        f"img-src {own}{shown} data: blob:; connect-src {own}; "
+        f"frame-src 'self'{shown}; object-src 'none'; base-uri 'none'; form-action {to}; frame-ancestors 'none'"
     ).encode()
 
 
@@ -34,14 +37,16 @@ API_CSP: Final = b"default-src 'none'; frame-ancestors 'none'"
 CSP: Final = b"content-security-policy"
 CACHE: Final = b"cache-control"
 FRAMES: Final = b"x-frame-options"
+RESOURCES: Final = b"cross-origin-resource-policy"
 HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 ALWAYS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),
+    (RESOURCES, b"same-origin"),
     (b"permissions-policy", b"accelerometer=(), camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
+ELSEWHERE: Final = tuple((name, b"cross-origin" if name == RESOURCES else value) for name, value in ALWAYS)
 _SET_HERE: Final = frozenset({name for name, _ in ALWAYS} | {FRAMES, HSTS[0]})
 _STARTS: Final = frozenset({"http.response.start", "websocket.http.response.start", "websocket.accept"})
 
@@ -52,7 +57,7 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
         buckets = sorted({at.origin for alias in IN_BUCKETS if (at := get_direct(alias))})
-        self._csp = _app_csp(*buckets, forms=settings.OIDC_ORIGINS)
+        self._csp = _app_csp(*buckets, content=settings.CONTENT_ORIGIN, forms=settings.OIDC_ORIGINS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -76,9 +81,12 @@ def _secured(scope: Scope, given: list[tuple[bytes, bytes]], page_csp: bytes) ->
         headers.append((CSP, API_CSP if api else page_csp))
     if api and CACHE not in own:
         headers.append((CACHE, b"no-store"))
-    in_own_page = b"frame-ancestors 'self'" in own.get(CSP, b"")
-    headers.append((FRAMES, b"SAMEORIGIN" if in_own_page else b"DENY"))
+    policy = own.get(CSP, b"")
+    # What is shown on an origin of its own is for pages of another, which the policy names and this header cannot.
+    is_for_elsewhere = b"frame-ancestors http" in policy
+    if not is_for_elsewhere:
+        headers.append((FRAMES, b"SAMEORIGIN" if b"frame-ancestors 'self'" in policy else b"DENY"))
     # The proxies' layer has told the scheme by now, in this same scope.
     if scope.get("scheme") in {"https", "wss"}:
         headers.append(HSTS)
-    return [*headers, *ALWAYS]
+    return [*headers, *(ELSEWHERE if is_for_elsewhere else ALWAYS)]

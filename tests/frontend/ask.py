@@ -28,12 +28,13 @@ class Fetched:
     body: bytes
 
 
-def fetch(user: User, path: str, **headers: str) -> Fetched:
+def fetch(user: User | None, path: str, **headers: str) -> Fetched:
     """As a browser under ASGI would: what is streamed there is asynchronous."""
 
     async def go() -> Fetched:
         client = AsyncClient()
-        await client.aforce_login(user)
+        if user is not None:
+            await client.aforce_login(user)
         response: Any = await client.get(path, headers=headers or None)
         body = b"".join([part async for part in response.streaming_content]) if response.streaming else response.content
         return Fetched(response.status_code, response.headers, body)

@@ -105,7 +105,7 @@ def test_preview_of_a_text_is_escaped_and_cut(owner: User, lab: Workspace) -> No
 
 
 def test_file_without_a_preview_says_so(owner: User, lab: Workspace) -> None:
-    file = make_file(lab, owner, "x.parquet", b"PAR1....")
+    file = make_file(lab, owner, "x.bin", b"\x00\x01\x02")
     assert "has no preview" in browser(owner).get(f"/files/{file.pk}/").content.decode()
     assert fetch(owner, f"/files/{file.pk}/preview").status == 404
 
