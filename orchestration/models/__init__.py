@@ -15,6 +15,7 @@ from orchestration.models.manifest import Manifest, SigningKey
 from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
+from orchestration.models.saved_filter import SavedFilter
 from orchestration.models.share import SharedFile, ShareLink
 from orchestration.models.step import Item, StepRun
 from orchestration.models.upload import Upload, UploadPart
@@ -45,6 +46,7 @@ __all__ = [
     "Pipeline",
     "PipelineVersion",
     "Repair",
+    "SavedFilter",
     "ShareLink",
     "SharedFile",
     "SigningKey",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MOST_JOBS: Final = 10_000
 SAMPLE: Final = 10
+MOST_PRIORITY: Final = 100
 # What an action can do anything with. The last word has the job itself, when its turn comes.
 _FAILED_ITEMS: Final = Item.objects.filter(step_run__job=OuterRef("pk"), state__in=UNSUCCESSFUL)
 _FITS: Final[dict[BulkAction, Q]] = {
@@ -63,6 +65,8 @@ class Details:
             raise Invalid("Labels to set or to remove go with the action label, and it needs at least one.")
         if (self.priority is not None) != (action == BulkAction.PRIORITY):
             raise Invalid("A priority goes with the action priority, which needs one.")
+        if self.priority is not None and abs(self.priority) > MOST_PRIORITY:
+            raise Invalid(f"{self.priority} is no priority. Write a number from -{MOST_PRIORITY} to {MOST_PRIORITY}.")
         if both := sorted(self.set_labels.keys() & set(self.remove_labels)):
             raise Invalid(f"This label is to be set and to be removed: {both[0]}.")
         check_labels(self.set_labels)
@@ -76,7 +80,10 @@ NO_DETAILS: Final = Details()
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`total` jobs would be acted on, the newest of them in `sample`; others fit the filter and not the action."""
+    """`total` jobs would be acted on, the newest of them in `sample`; others fit the filter and not the action.
+
+    Of more than can be acted on at once both are counted no further than one beyond that: there may be millions.
+    """
 
     total: int
     others: dict[str, int]
@@ -85,11 +92,11 @@ class Preview:
 
 def preview(*, user: User, action: BulkAction, choice: Choice) -> Preview:
     """Changes nothing. Raises Invalid, NotFound."""
-    chosen = _chosen(user, choice)
-    fitting = chosen.filter(_FITS[action])
-    others = chosen.exclude(pk__in=fitting.values("pk")).order_by().values_list("state").annotate(number=Count("pk"))
+    chosen, fits = _chosen(user, choice), _FITS[action]
+    fitting = chosen.filter(fits)
+    others = (chosen.exclude(fits) if fits else chosen.none()).order_by().values_list("state", flat=True)
     sample = fitting.select_related("pipeline_version__pipeline", "workspace", "created_by").order_by("-id")[:SAMPLE]
-    return Preview(fitting.count(), dict(others), list(sample))
+    return Preview(fitting.order_by()[: MOST_JOBS + 1].count(), dict(Counter(others[: MOST_JOBS + 1])), list(sample))
 
 
 def begin_bulk(
