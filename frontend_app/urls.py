@@ -28,6 +28,7 @@ from frontend_app.views import (
     webhooks,
     workspaces,
 )
+from frontend_app.views import settings as settings_pages
 
 # Browsers ask for it on pages that name no icon, such as the admin's.
 favicon = login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}frontend_app/favicon.svg"))
@@ -88,6 +89,11 @@ urlpatterns = [
     path("mail/", mail.mail_choose, name="mail-choose"),
     path("pipelines/", pipelines.pipeline_list, name="pipeline-list"),
     path("pipelines/<slug:name>/", pipelines.pipeline_detail, name="pipeline-detail"),
+    path("pipelines/<slug:name>/compare/", pipelines.pipeline_compare, name="pipeline-compare"),
+    path("settings/", settings_pages.settings_page, name="settings"),
+    path("settings/name/", settings_pages.settings_name, name="settings-name"),
+    path("settings/retention/", settings_pages.settings_retention, name="settings-retention"),
+    path("settings/limits/", settings_pages.settings_limits, name="settings-limits"),
     path("upload-ticket", uploads.upload_ticket, name="upload-ticket"),
     path("webhooks/", webhooks.webhook_list, name="webhook-list"),
     path("webhooks/<uuid:webhook_id>/", webhooks.webhook_detail, name="webhook-detail"),

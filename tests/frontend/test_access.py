@@ -22,6 +22,7 @@ SHARED = [
     "/files/",
     "/pipelines/",
     "/pipelines/noop/",
+    "/settings/",
     "/tokens/",
 ]
 SHARED += ["/files/deleted/", "/files/usage/", "/home/live/", "/home/storage/"]

@@ -175,6 +175,7 @@ def pages_now() -> dict[str, str]:
         "files-deleted": "/files/deleted/", "files-going": "/files/?going=soon", "usage": "/files/usage/",
         "pipelines": "/pipelines/", "account": "/account/", "account-password": "/account/password/",
         "account-factor": "/account/second-factor/", "account-confirm": "/account/confirm/", "members": "/members/",
+        "settings": "/settings/",
         "tokens": "/tokens/", "tokens-service": "/service-accounts/",
         "webhooks": "/webhooks/", "design": "/design/", "api-docs": "/docs/api/",
         "api-docs-one": "/docs/api/#submit_job", "missing": "/nothing/here/",
