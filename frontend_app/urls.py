@@ -13,6 +13,8 @@ from frontend_app.views import (
     files,
     home,
     job_items,
+    job_list,
+    job_lists,
     jobs,
     mail,
     new_job,
@@ -27,6 +29,7 @@ from frontend_app.views import (
     webhooks,
     workspaces,
 )
+from frontend_app.views import settings as settings_pages
 
 # Browsers ask for it on pages that name no icon, such as the admin's.
 favicon = login_not_required(RedirectView.as_view(url=f"{settings.STATIC_URL}frontend_app/favicon.svg"))
@@ -38,8 +41,13 @@ urlpatterns = [
     path("home/storage/", home.home_storage, name="home-storage"),
     path("", include("frontend_app.people.urls")),
     path("workspace/", workspaces.workspace_choose, name="workspace-choose"),
-    path("jobs/", jobs.job_list, name="job-list"),
-    path("jobs/live/", jobs.job_list_live, name="job-list-live"),
+    path("jobs/", job_list.job_list, name="job-list"),
+    path("jobs/live/", job_list.job_list_live, name="job-list-live"),
+    path("jobs/columns/", job_lists.columns_choose, name="columns-choose"),
+    path("jobs/filters/", job_lists.filter_save, name="filter-save"),
+    path("jobs/filters/<uuid:filter_id>/rename/", job_lists.filter_rename, name="filter-rename"),
+    path("jobs/filters/<uuid:filter_id>/delete/", job_lists.filter_delete, name="filter-delete"),
+    path("jobs/filters/<uuid:filter_id>/undelete/", job_lists.filter_undelete, name="filter-undelete"),
     path("jobs/new/", new_job.job_new, name="job-new"),
     path("jobs/new/params/", new_job.job_new_params, name="job-new-params"),
     path("jobs/all/<slug:action>/", bulk.bulk_preview, name="bulk-preview"),
@@ -91,6 +99,11 @@ urlpatterns = [
     path("unsubscribe/<str:key>/", notifications.unsubscribe, name="unsubscribe"),
     path("pipelines/", pipelines.pipeline_list, name="pipeline-list"),
     path("pipelines/<slug:name>/", pipelines.pipeline_detail, name="pipeline-detail"),
+    path("pipelines/<slug:name>/compare/", pipelines.pipeline_compare, name="pipeline-compare"),
+    path("settings/", settings_pages.settings_page, name="settings"),
+    path("settings/name/", settings_pages.settings_name, name="settings-name"),
+    path("settings/retention/", settings_pages.settings_retention, name="settings-retention"),
+    path("settings/limits/", settings_pages.settings_limits, name="settings-limits"),
     path("upload-ticket", uploads.upload_ticket, name="upload-ticket"),
     path("webhooks/", webhooks.webhook_list, name="webhook-list"),
     path("webhooks/<uuid:webhook_id>/", webhooks.webhook_detail, name="webhook-detail"),

@@ -10,7 +10,6 @@ from django.utils.translation import gettext_lazy
 
 from orchestration.states import (
     FAILURE_SAYS,
-    BulkAction,
     FailureKind,
     FileEventKind,
     MailOn,
@@ -82,35 +81,6 @@ WAITING: Final = {
     WaitingReason.PLATFORM: "The platform is catching up.",
     WaitingReason.PAUSED: "An administrator holds it back for a while.",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """How an action on many jobs is spoken of."""
-
-    title: str
-    verb: str
-    ing: str
-    means: str
-    after: str = ""
-
-
-BULK: Final = {
-    BulkAction.CANCEL: Said(
-        "Cancel jobs", "Cancel", "Canceling", "What runs is stopped; results of finished steps are kept."
-    ),
-    BulkAction.RETRY: Said("Retry jobs", "Retry", "Retrying", "Each goes on from its failed steps; good outputs stay."),
-    BulkAction.RESUBMIT: Said(
-        "Run jobs anew", "Run", "Running anew", "Each becomes a new job over the same files.", " anew"
-    ),
-    BulkAction.RERUN: Said(
-        "Rerun failed items", "Rerun", "Rerunning", "Only failed items run again, and the steps that need them."
-    ),
-    BulkAction.LABEL: Said("Label jobs", "Label", "Labelling", "Labels that are not named stay."),
-    BulkAction.PRIORITY: Said("Change priority", "Set", "Setting the priority of", "Of what waits it counts at once."),
-}
-BULK_ON_PAGES: Final = (BulkAction.CANCEL, BulkAction.RETRY, BulkAction.RERUN, BulkAction.RESUBMIT)
-"""The others need more than a filter: they are for the API and the command."""
 
 ROLES: Final = {
     Role.VIEWER: "may look, not submit",

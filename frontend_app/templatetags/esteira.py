@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from django.template import Context
     from django.utils.safestring import SafeString
 
-    from orchestration.models import File
+    from orchestration.models import File, Job
 
 register = template.Library()
 
@@ -135,6 +135,12 @@ def percent(share: float) -> int:
 def tail(identifier: Any) -> str:
     """The end of an id: a UUIDv7 begins with the time, the same for everything of one minute."""
     return str(identifier).replace("-", "")[-8:]
+
+
+@register.filter
+def called(job: Job) -> str:
+    """What a job is called where it has no name: its pipeline and the end of its id."""
+    return job.name or f"{job.pipeline_version.pipeline.name} {tail(job.pk)}"
 
 
 @register.filter

@@ -6,18 +6,13 @@ from django.contrib import messages
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from frontend_app import words
-from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number, workspace_of
+from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number
 from frontend_app.views.job_items import grids_of
 from frontend_app.views.job_parts import live_parts, still_parts
 from frontend_app.views.job_timeline import timeline_of
-from orchestration.errors import Conflict, Invalid
-from orchestration.ids import uuid_or_none
-from orchestration.models import Job
+from orchestration.errors import Conflict
 from orchestration.services import jobs, reruns
 from orchestration.services.access import find_job
-from orchestration.services.job_search import find_jobs
-from orchestration.services.progress import progress_of
 from orchestration.services.shares import shares_of
 from orchestration.states import Role
 
@@ -25,63 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
-    from django.db.models import QuerySet
     from django.http import HttpResponse
 
-PAGE: Final = 50
-PRESETS: Final = (
-    ("All", ""),
-    ("Open", "state:open"),
-    ("Failed", "state:failed,timed-out"),
-    ("Mine", "owner:me"),
-    ("Last 24 hours", "created:>-24h"),
-)
+    from orchestration.models import Job
+
 MAX_INDEX_DIGITS: Final = 9
 MOST_LINKS: Final = 20
-
-
-@require_safe
-def job_list(request: Request) -> HttpResponse:
-    return page(request, "frontend_app/jobs/list.html", _rows(request))
-
-
-@require_safe
-def job_list_live(request: Request) -> HttpResponse:
-    """The same rows alone; the query string is the page's own."""
-    return render(request, "frontend_app/jobs/list.html#live", _rows(request))
-
-
-def _rows(request: Request) -> dict[str, Any]:
-    """Newest first; the filter `?q=` and the keyset cursor `?before=`."""
-    here = workspace_of(request)
-    wanted, mistake = _filter(request), ""
-    found: QuerySet[Job] = Job.objects.visible_to(request.user).filter(workspace=here)
-    try:
-        found = find_jobs(found, wanted, user=request.user)
-    except Invalid as exc:
-        found, mistake = found.none(), str(exc)
-    if before := uuid_or_none(request.GET.get("before", "")):
-        found = found.filter(pk__lt=before)
-    found = found.select_related("pipeline_version__pipeline", "created_by")
-    found = found.defer("params", "pipeline_version__yaml", "pipeline_version__spec")
-    rows = list(found.order_by("-id")[: PAGE + 1])
-    progress = progress_of(rows[:PAGE])
-    return {
-        "jobs": [(job, progress.get(job.pk, 0.0)) for job in rows[:PAGE]],
-        "filter": wanted,
-        "mistake": mistake,
-        "presets": PRESETS,
-        "bulk": [(action, words.BULK[action]) for action in words.BULK_ON_PAGES],
-        "is_filtered": bool(wanted),
-        "is_first": before is None,
-        "next": rows[PAGE - 1].pk if len(rows) > PAGE else None,
-    }
-
-
-def _filter(request: Request) -> str:
-    """`?state=` and `?pipeline=` are of addresses that people have kept."""
-    kept = [f"{key}:{value}" for key in ("state", "pipeline") if (value := request.GET.get(key))]
-    return " ".join([*kept, request.GET.get("q", "")]).strip()
 
 
 @require_safe

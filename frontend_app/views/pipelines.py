@@ -1,16 +1,22 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import difflib
+from typing import TYPE_CHECKING, Final
 
 from django.views.decorators.http import require_safe
 
 from frontend_app.http import Request, answers_errors, page
 from orchestration.models import Pipeline
 from orchestration.services.pipelines import find_version
+from orchestration.spec.compare import compare
 from orchestration.spec.model import PipelineSpec
 
 if TYPE_CHECKING:
     from django.http import HttpResponse
+
+    from orchestration.models import PipelineVersion
+
+LINES: Final = {"+": "came", "-": "went", "@": "place"}
 
 
 @require_safe
@@ -57,6 +63,38 @@ def pipeline_detail(request: Request, name: str) -> HttpResponse:
         "steps": [{"step": step, "title": step.title.text()} for step in spec.steps],
     }
     return page(request, "frontend_app/pipelines/detail.html", context)
+
+
+@require_safe
+@answers_errors
+def pipeline_compare(request: Request, name: str) -> HttpResponse:
+    """`?from=` and `?to=`; without them the latest and the one published before it."""
+    latest = find_version(user=request.user, reference=name)
+    versions = list(latest.pipeline.versions.order_by("-published_at", "-id"))
+    new = _version(request, name, "to") or latest
+    old = _version(request, name, "from") or _before(versions, new)
+    lines = difflib.unified_diff(old.yaml.splitlines(), new.yaml.splitlines(), str(old), str(new), lineterm="")
+    context = {
+        "name": name,
+        "title": PipelineSpec.from_json(new.spec).title.text(),
+        "versions": versions,
+        "old": old,
+        "new": new,
+        "changes": compare(PipelineSpec.from_json(old.spec), PipelineSpec.from_json(new.spec)),
+        "has_other_code": old.bundle_sha256 != new.bundle_sha256,
+        "lines": [(LINES.get(line[:1], ""), line) for line in lines],
+    }
+    return page(request, "frontend_app/pipelines/compare.html", context)
+
+
+def _version(request: Request, name: str, key: str) -> PipelineVersion | None:
+    wanted = request.GET.get(key, "")
+    return find_version(user=request.user, reference=f"{name}@{wanted}") if wanted else None
+
+
+def _before(versions: list[PipelineVersion], new: PipelineVersion) -> PipelineVersion:
+    at = versions.index(new)
+    return versions[min(at + 1, len(versions) - 1)]
 
 
 def _limits(rule: dict[str, object]) -> str:

@@ -18,6 +18,7 @@ from orchestration.models.operation import BulkItem, BulkOperation
 from orchestration.models.pause import Pause
 from orchestration.models.pipeline import Pipeline, PipelineVersion
 from orchestration.models.repair import Repair
+from orchestration.models.saved_filter import SavedFilter
 from orchestration.models.share import SharedFile, ShareLink
 from orchestration.models.step import Item, StepRun
 from orchestration.models.tally import JobTally, Reading, TallyBookmark
@@ -59,6 +60,7 @@ __all__ = [
     "PipelineVersion",
     "Reading",
     "Repair",
+    "SavedFilter",
     "ShareLink",
     "SharedFile",
     "SigningKey",

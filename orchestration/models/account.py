@@ -41,6 +41,9 @@ class User(AbstractUser):
         "Workspace", models.PROTECT, null=True, blank=True, editable=False, related_name="service_accounts"
     )
 
+    # Which columns her lists of jobs have; null: the usual ones.
+    job_columns = models.JSONField(null=True, blank=True, editable=False)
+
     # Not a column: the one workspace that the token of this call is for. Only `services.tokens` sets it.
     bound_to: UUID | None = None
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MOST_JOBS: Final = 10_000
 SAMPLE: Final = 10
+MOST_PRIORITY: Final = 100
 # What an action can do anything with. The last word has the job itself, when its turn comes.
 _FAILED_ITEMS: Final = Item.objects.filter(step_run__job=OuterRef("pk"), state__in=UNSUCCESSFUL)
 _FITS: Final[dict[BulkAction, Q]] = {
@@ -73,6 +74,8 @@ class Details:
             raise Invalid("Labels to set or to remove go with the action label, and it needs at least one.")
         if (self.priority is not None) != (action == BulkAction.PRIORITY):
             raise Invalid("A priority goes with the action priority, which needs one.")
+        if self.priority is not None and abs(self.priority) > MOST_PRIORITY:
+            raise Invalid(f"{self.priority} is no priority. Write a number from -{MOST_PRIORITY} to {MOST_PRIORITY}.")
         if both := sorted(self.set_labels.keys() & set(self.remove_labels)):
             raise Invalid(f"This label is to be set and to be removed: {both[0]}.")
         check_labels(self.set_labels)

@@ -22,6 +22,7 @@ SHARED = [
     "/files/",
     "/pipelines/",
     "/pipelines/noop/",
+    "/settings/",
     "/tokens/",
 ]
 SHARED += ["/notifications/", "/notifications/bell/", "/notifications/settings/"]

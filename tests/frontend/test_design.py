@@ -31,6 +31,7 @@ PAIRS += [
     ("code-ink", "code"),
     ("ink", "bad-bg"),
 ]
+PAIRS += [("diff-in", "code"), ("diff-out", "code")]
 PAIRS += [("code-muted", "code"), ("code-ink", "code-mark"), ("on-amber", "amber"), ("muted", "bad-bg")]
 
 OF_THEIR_OWN = {"frame.html", "text.html"}
@@ -106,8 +107,9 @@ def test_design_page_shows_tokens_and_components_to_those_who_build(owner: User,
         ("home", "Home"),
         ("job-new", "New job"),
         ("job-list", "Jobs"),
-        ("service-account-list", "Tokens"),
-        ("token-list", "Tokens"),
+        ("service-account-list", "Settings"),
+        ("token-list", "Settings"),
+        ("settings", "Settings"),
     ],
 )
 def test_bar_says_where_one_is(manager: User, name: str, entry: str) -> None:

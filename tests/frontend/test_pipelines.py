@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from orchestration.models import Pipeline, User, Workspace
@@ -42,3 +44,33 @@ def test_unknown_version_is_not_found(owner: User) -> None:
 def test_source_is_text(owner: User) -> None:
     publish_pipeline(WITH_PARAMS.replace("Make thumbnails", "<script>1</script>"))
     assert "<script>1" not in browser(owner).get("/pipelines/thumbs/").content.decode()
+
+
+def test_two_versions_are_compared(owner: User) -> None:
+    publish_pipeline(WITH_PARAMS)
+    client = browser(owner)
+    assert "What changed" not in client.get("/pipelines/thumbs/").content.decode(), "there is one"
+    assert "Nothing differs" in client.get("/pipelines/thumbs/compare/").content.decode()
+    publish_pipeline(WITH_PARAMS.replace("1.2.0", "1.3.0").replace("maximum: 4096", "maximum: 8192"))
+    html = client.get("/pipelines/thumbs/").content.decode()
+    assert 'href="/pipelines/thumbs/compare/?to=1.3.0"' in html
+    html = client.get("/pipelines/thumbs/compare/").content.decode()
+    assert re.search(r"<code>\w+\.maximum</code>", html)
+    assert "<b>8192</b>" in html
+    assert "<del>-version: 1.2.0</del>" in html
+    assert "<ins>+version: 1.3.0</ins>" in html
+    back = client.get("/pipelines/thumbs/compare/?from=1.3.0&to=1.2.0").content.decode()
+    assert "<b>4096</b>" in back
+    assert client.get("/pipelines/thumbs/compare/?from=9.9.9").status_code == 404
+
+
+def test_versions_that_only_are_written_otherwise_do_the_same(owner: User) -> None:
+    publish_pipeline(WITH_PARAMS)
+    publish_pipeline(WITH_PARAMS.replace("1.2.0", "1.3.0"))
+    assert "it does the same" in browser(owner).get("/pipelines/thumbs/compare/").content.decode()
+
+
+def test_versions_of_another_workspace_are_not_compared(stranger: User, lab: Workspace) -> None:
+    publish_pipeline(WITH_PARAMS)
+    Pipeline.objects.update(workspace=lab)
+    assert browser(stranger).get("/pipelines/thumbs/compare/").status_code == 404

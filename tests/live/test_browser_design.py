@@ -67,7 +67,7 @@ def test_token_is_rotated_from_the_table(page: Page, platform: Platform) -> None
     assert box["width"] > 200, "the choices can be read"
     sheet.get_by_role("button", name="Rotate", exact=True).click()
     expect(page.locator("#secret")).not_to_have_text(first)
-    expect(page.locator("nav .current, nav [aria-current]").first).to_have_text("Tokens")
+    expect(page.locator("nav .current, nav [aria-current]").first).to_have_text("Settings")
 
 
 def test_start_page_moves_by_itself_and_leads_to_what_it_says(page: Page, platform: Platform) -> None:

@@ -5,7 +5,7 @@
 (() => {
   const main = document.querySelector("[data-live-url]");
   if (!main) return;
-  const POLL_MS = 3000;
+  const POLL_MS = Number(main.dataset.liveEvery) || 3000;
   const GROW_MS = 5000;
   const PATIENCE_MS = 4000;
   const banner = document.getElementById("live-away");
@@ -43,6 +43,7 @@
       swap(old, document.importNode(part, true));
       hasChanged = true;
     }
+    if (fresh.querySelector("[data-live-ended]")) clearInterval(poll); // nothing changes any more
     if (hasChanged) document.dispatchEvent(new Event("esteira:swapped"));
   }
 

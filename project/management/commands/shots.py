@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from orchestration.models import ApiToken, Attempt, File, Job, Pipeline, WebhookDelivery
+from orchestration.models import ApiToken, Attempt, BulkOperation, File, Job, Pipeline, WebhookDelivery
 from orchestration.states import JobState
+from project.management.job_list_states import job_list_states
 from project.management.upload_states import upload_states
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ said = [create_share(user=admin, job=job, terms=one)[1] for one in terms]
 (Path(settings.ESTEIRA_HOME) / "links").write_text(chr(10).join(said))
 from project.management.demo_rows import survey
 survey(admin, job.workspace, job.inputs.first())
+from orchestration.services.bulk import Choice, begin_bulk
+from orchestration.services.job_lists import save_filter
+from orchestration.states import BulkAction
+for name, wanted in {"Night runs that failed": "state:failed label:night", "Ended today": "finished:>-24h"}.items():
+    save_filter(user=admin, workspace=job.workspace, name=name, filter=wanted)
+failed = Job.objects.filter(state="FAILED").count()
+begin_bulk(user=admin, action=BulkAction.RETRY, choice=Choice(filter="state:failed"), expected=failed)
 hook, _ = create_webhook(user=admin, url="https://example.org/hook?key=1", description="Tells the lab's chat")
 send_test(endpoint=hook)
 from orchestration.execution import readings, tally
@@ -168,10 +176,12 @@ def pages_now() -> dict[str, str]:
     pages = {
         "home": "/", "job-new": "/jobs/new/",
         "jobs": "/jobs/", "jobs-none": "/jobs/?state=TIMED_OUT", "jobs-wrong": "/jobs/?q=colour:red",
-        "jobs-filtered": "/jobs/?q=state:ended", "bulk": "/jobs/all/resubmit/?q=state:ended", "files": "/files/",
+        "jobs-filtered": "/jobs/?q=state:ended", "bulk": "/jobs/all/resubmit/?q=state:ended",
+        "bulk-label": "/jobs/all/label/?q=state:ended", "files": "/files/",
         "files-deleted": "/files/deleted/", "files-going": "/files/?going=soon", "usage": "/files/usage/",
         "pipelines": "/pipelines/", "account": "/account/", "account-password": "/account/password/",
         "account-factor": "/account/second-factor/", "account-confirm": "/account/confirm/", "members": "/members/",
+        "settings": "/settings/",
         "tokens": "/tokens/", "tokens-service": "/service-accounts/",
         "webhooks": "/webhooks/", "notifications": "/notifications/",
         "notifications-unread": "/notifications/?show=unread",
@@ -219,7 +229,10 @@ def _of_administrators() -> dict[str, str]:
 
 def _many() -> dict[str, str]:
     job = Job.objects.filter(pipeline_version__pipeline__name="survey").first()
-    return {"job-many": f"/jobs/{job.pk}/"} if job else {}
+    pages = {"job-many": f"/jobs/{job.pk}/"} if job else {}
+    if operation := BulkOperation.objects.order_by("-id").first():
+        pages["bulk-detail"] = f"/bulk/{operation.pk}/"
+    return pages
 
 
 def _browser() -> str:
@@ -268,6 +281,9 @@ def _shoot(
         said.clear()
     if only in "upload" or only.startswith("upload"):
         for name in upload_states(page, base):
+            yield _save(page, out / f"{name}.{look}.png")
+    if only in "jobs" or only.startswith("jobs"):
+        for name in job_list_states(page, base):
             yield _save(page, out / f"{name}.{look}.png")
     context.close()
 
