@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.shortcuts import redirect, render
 
-from frontend_app import words
+from frontend_app.bulk_words import BULK
 from frontend_app.http import whole_number
 from orchestration.errors import OrchestrationError
 from orchestration.ids import uuid_or_none
@@ -38,8 +38,8 @@ def act(request: HttpRequest, action: BulkAction, *, name: str) -> HttpResponse 
         return None
     context = {
         **admin.site.each_context(request),
-        "title": words.BULK[action].title,
-        "said": words.BULK[action],
+        "title": BULK[action].title,
+        "said": BULK[action],
         "seen": seen,
         "rest": seen.total - len(seen.sample),
         "left_out": sum(seen.others.values()),

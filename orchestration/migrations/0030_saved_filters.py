@@ -11,7 +11,7 @@ import orchestration.ids
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0027_people"),
+        ("orchestration", "0029_job_ordered_by"),
     ]
 
     operations = [

@@ -12,7 +12,7 @@ import orchestration.states
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0029_job_ordered_by"),
+        ("orchestration", "0030_saved_filters"),
     ]
 
     operations = [
