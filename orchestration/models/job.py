@@ -139,6 +139,8 @@ class Job(models.Model):
     # The run whose end its submitter was told by mail. A retry adds one to `run`, so its end is told again.
     told_run = models.PositiveIntegerField(default=0, db_default=0)
 
+    # Of a job that was asked for by `with_leave`.
+    has_leave: bool
     # Of one that was made by this very call: its files in their order, which nobody has to read again.
     files_given: Sequence[File] | None = None
 
