@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from tests.factories import join, make_user, make_workspace
+from tests.groups import group
 
 if TYPE_CHECKING:
     from orchestration.models import User, Workspace
@@ -80,10 +81,7 @@ def lab(people: People) -> Workspace:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole platforms, on this machine's two cores, run one after the other in one worker of pytest-xdist."""
-    for item in items:
-        if {"live", "crash"} & set(item.path.parts):
-            item.add_marker(pytest.mark.xdist_group("platform"))
+    group(items)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
