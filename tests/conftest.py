@@ -10,6 +10,7 @@ from django.conf import settings
 
 from tests.factories import join, make_user, make_workspace
 from tests.groups import group
+from tests.read_once import read_once
 
 if TYPE_CHECKING:
     from orchestration.models import User, Workspace
@@ -21,6 +22,7 @@ def pytest_configure() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # Argon2 is slow on purpose; here it would be most of the run. One test checks the real setting.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    read_once()
     # In the test's own thread, which alone sees what its transaction has written.
     settings.HAND_OVERS_AT_ONCE = 1
     settings.WEBHOOK_SENDERS = 1
