@@ -50,9 +50,9 @@ shots: setup ## Take screenshots of every page, light and dark
 	@$(BOOTSTRAP) ensure chromium
 	@exec $(BIN)/python manage.py shots $(ARGS)
 
-crash: setup ## The long campaigns: every crash point, 200 jobs under kills, 1 GiB, 2,000 images
+crash: setup ## The long campaigns: every crash point, 200 jobs under kills, 1 GiB, 2,000 images, 10,000 items
 	@echo "Killing the platform at every durable act, and putting large and broken work through it …"
-	@exec $(BIN)/python -m pytest tests/crash tests/live tests/pipelines/test_big.py tests/scenarios --campaign=full $(ARGS)
+	@exec $(BIN)/python -m pytest tests/crash tests/live tests/pipelines/test_big.py tests/orchestration/test_healing.py tests/scenarios --campaign=full $(ARGS)
 
 drill: setup ## Restore the database to a new server, hold it against the files, and say RPO and RTO (ARGS='--dump FILE')
 	@exec $(BIN)/python manage.py drill $(ARGS)

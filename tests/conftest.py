@@ -11,6 +11,8 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 
 from tests.audit.guards import guarded, unguarded
 from tests.factories import join, make_user, make_workspace
+from tests.groups import group
+from tests.read_once import read_once
 
 if TYPE_CHECKING:
     from orchestration.models import User, Workspace
@@ -22,6 +24,7 @@ def pytest_configure() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # Argon2 is slow on purpose; here it would be most of the run. One test checks the real setting.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    read_once()
     # In the test's own thread, which alone sees what its transaction has written.
     settings.HAND_OVERS_AT_ONCE = 1
     settings.WEBHOOK_SENDERS = 1
@@ -93,10 +96,7 @@ def lab(people: People) -> Workspace:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole platforms, on this machine's two cores, run one after the other in one worker of pytest-xdist."""
-    for item in items:
-        if {"live", "crash"} & set(item.path.parts):
-            item.add_marker(pytest.mark.xdist_group("platform"))
+    group(items)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

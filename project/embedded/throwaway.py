@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,8 +20,10 @@ NO_SAFETY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "o
 
 
 @contextlib.contextmanager
-def throwaway(settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedPostgres]:
-    """A running server that is gone afterwards, with everything in it."""
+def throwaway(
+    settings: Mapping[str, str] | None = None, *, like: EmbeddedPostgres | None = None
+) -> Iterator[EmbeddedPostgres]:
+    """A running server that is gone afterwards, with everything in it. It begins with the data of `like`, stopped."""
     _sweep()
     home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary_root()))
     home.chmod(0o711)  # as root the server runs under another account, which passes through here
@@ -29,11 +32,18 @@ def throwaway(settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedPos
     with (home / "in-use").open("w") as claim:
         fcntl.flock(claim, fcntl.LOCK_EX)
         try:
+            if like and not (like.home / "postgres" / "location").exists():  # its data would be elsewhere
+                _copy(like.home, home)
             server.ensure_running()
             yield server
         finally:
             server.stop("immediate")
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _copy(source: Path, home: Path) -> None:
+    # With the owners of its files, which shutil would not keep.
+    subprocess.run(["cp", "-pR", source / "postgres", home / "postgres"], check=True)
 
 
 def temporary_root() -> Path:

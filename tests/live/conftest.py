@@ -1,34 +1,51 @@
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.aws_double.running import AwsDouble, aws_double
+from tests.groups import group_of
 from tests.live.browsing import FLAGS, chromium, sign_in
+from tests.live.kept import Kept
 from tests.live.on_buckets import RESULTS, UPLOADS, on_s3
 from tests.live.platform import Platform, running
 from tests.s3_double.server import S3Double
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 
-@pytest.fixture(scope="session")
-def platform() -> Iterator[Platform]:
-    """One platform for all live tests of a run; each makes its own jobs."""
-    with running() as platform:
-        yield platform
+KEPT = Kept()
 
 
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsDouble]:
-    with aws_double(tmp_path_factory.mktemp("aws")) as double:
-        yield double
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None]:
+    yield
+    if nextitem is None or group_of(nextitem) != group_of(item):
+        KEPT.close()
+
+
+@pytest.fixture
+def platform() -> Platform:
+    """One platform for all live tests of a group; each makes its own jobs."""
+    return KEPT.one("platform", running)
+
+
+@pytest.fixture
+def aws(tmp_path_factory: pytest.TempPathFactory) -> AwsDouble:
+    return KEPT.one("aws", lambda: aws_double(tmp_path_factory.mktemp("aws")))
+
+
+@pytest.fixture
+def on_aws(aws: AwsDouble) -> Platform:
+    """With its jobs on the double of AWS."""
+    return KEPT.one("on_aws", lambda: running(aws.settings))
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +76,13 @@ def page(context: BrowserContext, platform: Platform) -> Page:
     return page
 
 
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Double]:
-    folder: Path = tmp_path_factory.mktemp("s3")
+@pytest.fixture
+def s3(tmp_path_factory: pytest.TempPathFactory) -> S3Double:
+    return KEPT.one("s3", lambda: _with_buckets(tmp_path_factory.mktemp("s3")))
+
+
+@contextmanager
+def _with_buckets(folder: Path) -> Iterator[S3Double]:
     with S3Double(folder) as double:
         for bucket in (UPLOADS, RESULTS):
             double.add_bucket(bucket)
@@ -69,8 +90,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Double]:
         yield double
 
 
-@pytest.fixture(scope="module")
-def direct(s3: S3Double) -> Iterator[Platform]:
+@pytest.fixture
+def direct(s3: S3Double) -> Platform:
     """On the strict object store, behind a relay that keeps what passes the web process."""
-    with running(on_s3(s3), relayed=True) as platform:
-        yield platform
+    return KEPT.one("direct", lambda: running(on_s3(s3), relayed=True))

@@ -8,8 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -22,6 +20,8 @@ import psycopg
 
 from project.children import BEAT, WEB, WEB_ENV, WORKER, Children
 from project.embedded.throwaway import throwaway
+from tests.live.manager import Manager
+from tests.live.migrated import migrated
 from tests.live.relay import Relay
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Platform:
     postgres: EmbeddedPostgres
     children: Children
     token: str
+    manager: Manager
     said: list[str] = field(default_factory=list)
-    env: dict[str, str] = field(default_factory=dict)
     relay: Relay | None = None
 
     def call(self, method: str, path: str, *, patience_s: float = 60, **kwargs: Any) -> httpx.Response:
@@ -105,12 +105,7 @@ class Platform:
         self.manage("pipelines", "publish", str(folder))
 
     def manage(self, *words: str) -> str:
-        env = {**os.environ, **environment(self.home, self.url, self.database_url), **self.env}
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "manage.py"), *words], env=env, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return self.manager(*words)
 
     def pid(self, name: str) -> int:
         return self.children.pid(name)
@@ -153,12 +148,16 @@ def running(
     must be there after. (Run with synchronous_commit=off, the oracle finds lost jobs: it is no ornament.)
     """
     home = Path(tempfile.mkdtemp(prefix="esteira-live-"))
-    with throwaway({"synchronous_commit": "on", **(settings or {})}) as postgres:
+    with (
+        throwaway({"synchronous_commit": "on", **(settings or {})}, like=migrated()) as postgres,
+        contextlib.ExitStack() as lives,
+    ):
         url = f"http://127.0.0.1:{free_port()}"
         env = environment(home, url, postgres.url) | (extra or {})
         said: list[str] = []
         children = children_of(home / "log", env, said.append)
-        platform = Platform(home, url, postgres.url, postgres, children, "", said, env=extra or {})
+        manager = lives.enter_context(Manager(env))
+        platform = Platform(home, url, postgres.url, postgres, children, "", manager, said)
         platform.manage("prepare")
         platform.token = json.loads((home / "cli.json").read_text())["token"]
         stop = threading.Event()
@@ -195,7 +194,7 @@ def _keep(children: Children, postgres: EmbeddedPostgres, stop: threading.Event)
 
 
 def _wait_until_ready(platform: Platform) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         with contextlib.suppress(httpx.TransportError):
             if httpx.get(f"{platform.url}/health/ready", timeout=5, trust_env=False).status_code == 200:

@@ -14,18 +14,18 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.live.browsing import PATIENCE_MS, sign_in, wait_until
-from tests.live.platform import ROOT, Platform, running
+from tests.live.platform import ROOT
 from tests.live.test_aws_engine import FAILS_AT_FIRST, submitted
 from tests.live.test_containers import FAN_OUT, SLOW_AT_FIRST, attempts, until_busy
 from tests.scenarios.aws import as_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from playwright.sync_api import Page
 
     from tests.aws_double.running import AwsDouble
+    from tests.live.platform import Platform
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -34,10 +34,9 @@ PHONE_PX = 390
 STUCK = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - There are no machines of this kind just now."
 
 
-@pytest.fixture(scope="module")
-def platform(aws: AwsDouble) -> Iterator[Platform]:
-    with running(aws.settings) as platform:
-        yield platform
+@pytest.fixture
+def platform(on_aws: Platform) -> Platform:
+    return on_aws
 
 
 class Terminal:

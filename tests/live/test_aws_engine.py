@@ -9,22 +9,20 @@ from uuid import uuid4
 
 import pytest
 
-from tests.live.platform import Platform, running
 from tests.live.test_containers import FAN_OUT, SLOW_AT_FIRST, attempts, total_of, until_busy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.aws_double.running import AwsDouble
+    from tests.live.platform import Platform
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
-@pytest.fixture(scope="module")
-def platform(aws: AwsDouble) -> Iterator[Platform]:
-    with running(aws.settings) as platform:
-        yield platform
+@pytest.fixture
+def platform(on_aws: Platform) -> Platform:
+    return on_aws
 
 
 def submitted(platform: Platform, items: int, extra: str = "pass", pipeline: str = FAN_OUT) -> str:

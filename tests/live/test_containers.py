@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.xdist_group("containers"), pytest.mark.slow]
 
 FAN_OUT = """\
 pipeline: {name}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import BrowserContext
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("other_checksums"), pytest.mark.slow, pytest.mark.timeout(300)]
 MIB = 1 << 20
 
 

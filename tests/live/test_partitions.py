@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from tests.s3_double.server import S3Double
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.xdist_group("partitions"), pytest.mark.slow, pytest.mark.timeout(3600)]
 
 MIB: Final = 1 << 20
 CLIENTS: Final = 3
@@ -45,7 +45,7 @@ steps:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def apart(s3: S3Double) -> Iterator[Platform]:
     with running(on_s3(s3), relayed=True, children_of=Apart) as platform:
         platform.publish(WORK)

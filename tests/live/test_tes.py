@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BWRAP = find()
 pytestmark = [
+    pytest.mark.xdist_group("tes"),
     pytest.mark.slow,
     pytest.mark.timeout(240),
     pytest.mark.skipif(BWRAP is None or not works(BWRAP, None), reason="bubblewrap is missing or not allowed here"),

@@ -37,6 +37,7 @@ rule count:
     shell: "wc -l < {input} > {output}; tail -n 1 {input} >> {output}"
 """
 pytestmark = [
+    pytest.mark.xdist_group("snakemake"),
     pytest.mark.slow,
     pytest.mark.timeout(400),
     pytest.mark.skipif(BWRAP is None or not works(BWRAP, None), reason="bubblewrap is missing or not allowed here"),

@@ -90,7 +90,7 @@ def require_done(done: subprocess.CompletedProcess[str], platform: Platform) -> 
     return done.stdout
 
 
-@pytest.mark.parametrize("where", ["platform", "direct"])
+@pytest.mark.parametrize("where", ["platform", pytest.param("direct", marks=pytest.mark.xdist_group("buckets"))])
 def test_client_can_do_what_every_client_must(
     package: Built, where: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from tests.live.platform import ROOT, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.xdist_group("up"), pytest.mark.slow, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

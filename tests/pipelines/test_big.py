@@ -11,15 +11,17 @@ GIB = 1024**3
 
 
 @pytest.mark.slow
-def test_gibibyte_of_csv_passes_within_two_gibibytes(tmp_path: Path) -> None:
+def test_large_csv_passes_within_bounds(tmp_path: Path, campaign: str) -> None:
+    """A gibibyte in two, which is promised; a quarter of it in one: there is a share that does not grow."""
+    size, bound = (GIB, 2 * GIB) if campaign == "full" else (GIB // 4, GIB)
     table = tmp_path / "orders.csv"
-    rows = make_big.make_csv(table)
+    rows = make_big.make_csv(table, size)
     job = Job(tmp_path / "job", "tabular-profile")
 
     ended = job.item("convert", table)
     assert ended.code == 0, ended.log
     assert ended.json("orders.profile.json")["rows"] == rows
-    assert ended.peak_memory_bytes < 2 * GIB
+    assert ended.peak_memory_bytes < bound
 
 
 @pytest.mark.slow
