@@ -15,9 +15,10 @@ from api_app.job_schemas import (
     WaitOut,
 )
 from api_app.schemas import AcceptsOut, EventOut, FileOut, PipelineOut, PipelineStepOut
-from orchestration.services.costs import cost_expected, cost_of
+from orchestration.services.costs import cost_expected
 from orchestration.services.pipelines import spec_of
-from orchestration.services.status import StepStatus, job_status, results_of
+from orchestration.services.status import StepStatus, results_of
+from orchestration.services.whole import MOST_FILES, Whole, whole_of
 from orchestration.spec.model import PipelineSpec
 from orchestration.states import AttemptState, EventKind, FileKind, ScanState, WorkState
 
@@ -77,7 +78,12 @@ def pipeline_out(version: PipelineVersion, versions: list[str]) -> PipelineOut:
     )
 
 
-FILES_SHOWN: Final = 200
+_FIELDS_OF: Final = {
+    "status": frozenset({"steps", "progress", "queue_position"}),
+    "inputs": frozenset({"inputs"}),
+    "results": frozenset({"results", "result_count"}),
+    "cost": frozenset({"cost"}),
+}
 
 
 def job_brief(job: Job, *, title: str, progress: float) -> JobBrief:
@@ -86,34 +92,28 @@ def job_brief(job: Job, *, title: str, progress: float) -> JobBrief:
 
 
 def job_out(job: Job) -> JobOut:
-    return JobOut(**job_parts(job, frozenset(JobOut.model_fields)))
+    """As it is now."""
+    return JobOut(**job_parts(whole_of(job), frozenset(JobOut.model_fields)))
 
 
-def job_parts(job: Job, wanted: frozenset[str]) -> dict[str, Any]:
+def parts_for(wanted: frozenset[str]) -> frozenset[str]:
+    """What has to be read for these fields of a JobOut."""
+    return frozenset(part for part, fields in _FIELDS_OF.items() if not wanted.isdisjoint(fields))
+
+
+def job_parts(whole: Whole, wanted: frozenset[str]) -> dict[str, Any]:
     """The fields of a JobOut that are `wanted`, and some that cost nothing."""
-    status = job_status(job) if wanted & {"steps", "progress", "queue_position"} else None
+    job, status = whole.job, whole.status
     title = spec_of(job.pipeline_version_id).title.text()
     progress, position = (status.progress, status.queue_position) if status else (0.0, None)
     parts = job_fields(job, title=title, progress=progress, queue_position=position)
-    parts |= {"input_count": job.input_count, "version": job.version}
-    if status:
-        parts["steps"] = [step_out(step) for step in status.steps]
-    if "inputs" in wanted:
-        parts["inputs"] = _inputs(job)
-    if wanted & {"results", "result_count"}:
-        results = results_of(job)
-        shown = list(results[:FILES_SHOWN])
-        parts["results"] = [file_out(file) for file in shown]
-        parts["result_count"] = len(shown) if len(shown) < FILES_SHOWN else results.count()
-    if "cost" in wanted:
-        parts["cost"] = _cost_out(cost_of(job))
+    parts |= {"input_count": job.input_count, "version": job.version, "cost": _cost_out(whole.cost)}
+    parts |= {"steps": [step_out(step) for step in status.steps] if status else []}
+    parts |= {"inputs": [file_out(file) for file in whole.inputs]}
+    parts |= {"results": [file_out(file) for file in whole.results]}
+    shown = len(whole.results)
+    parts["result_count"] = shown if shown < MOST_FILES or "result_count" not in wanted else results_of(job).count()
     return parts
-
-
-def _inputs(job: Job) -> list[FileOut]:
-    """The first of them: whoever watches a job of ten thousand files must not be sent them all each time."""
-    rows = job.job_inputs.select_related("file").order_by("position")[:FILES_SHOWN] if job.input_count else ()
-    return [file_out(row.file) for row in rows]
 
 
 def new_job_out(job: Job) -> JobOut:
@@ -124,7 +124,7 @@ def new_job_out(job: Job) -> JobOut:
     spec = spec_of(job.pipeline_version_id)
     return JobOut(
         **job_fields(job, title=spec.title.text(), progress=0.0, queue_position=None),
-        inputs=_inputs(job) if job.files_given is None else [file_out(file) for file in job.files_given[:FILES_SHOWN]],
+        inputs=[file_out(file) for file in (job.files_given or ())[:MOST_FILES]],
         input_count=job.input_count,
         steps=[_untouched(step, job.input_count if step.fans_out else 1) for step in spec.steps],
         results=[],

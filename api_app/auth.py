@@ -9,11 +9,13 @@ from api_app.errors import NotAuthenticated
 from api_app.gate import credential
 from api_app.rates.known import known
 from orchestration.errors import Forbidden
+from orchestration.services.ahead import learn_kind
 from orchestration.services.sign_ins import refusals_noted
 from orchestration.services.tokens import authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from contextlib import AbstractContextManager
 
     from starlette.requests import Request
 
@@ -164,6 +166,25 @@ async def ask_as_token[T](request: Request, work: Callable[[ApiToken], T]) -> T:
     """As `ask`, for those who have to know with which token somebody came."""
     given, scope = credential(request), scope_of(request)
     return await in_db(lambda: _noted(request, identify(given, scope), work))
+
+
+async def ask_ahead[**P, T](
+    request: Request,
+    ahead: Callable[[str], AbstractContextManager[None]],
+    work: Callable[Concatenate[User, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """As `ask`; of a token, `ahead` reads the rows that this and the work will look at."""
+    given, scope = credential(request), scope_of(request)
+
+    def at_once() -> T:
+        with ahead(given.secret):
+            user = identify(given, scope).user
+            learn_kind(given.secret, user)
+            return work(user, *args, **kwargs)
+
+    return await in_db(at_once)
 
 
 async def ask_at_length[**P, T](

@@ -14,15 +14,18 @@ from api_app.job_schemas import JobBrief, JobListed, JobOut, JobShown
 from orchestration.errors import Invalid
 from orchestration.services.expanding import attempts_of_many, inputs_of_many, results_of_many, sources_of_many
 from orchestration.services.pipelines import specs_of
-from orchestration.services.progress import progress_of
+from orchestration.services.progress import with_progress
 from orchestration.services.status import steps_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from api_app.job_schemas import AttemptOut
     from orchestration.models import Job
+    from orchestration.services.whole import Whole
     from orchestration.spec.model import PipelineSpec
 
 EXPANDS: Final = ("steps", "attempts", "files")
@@ -109,25 +112,32 @@ def _named(parameter: str, text: str, known: Sequence[str]) -> frozenset[str]:
     return frozenset(names)
 
 
+def readable(rows: QuerySet[Job], shape: Shape) -> QuerySet[Job]:
+    """With all that `listed` looks at."""
+    rows = rows.select_related("pipeline_version__pipeline", "workspace", "created_by")
+    # The text and the form of a pipeline are long, and the same for most rows: read once each.
+    rows = rows.defer("pipeline_version__yaml", "pipeline_version__spec")
+    return with_progress(rows) if shape.has("progress") else rows
+
+
 def listed(rows: Sequence[Job], shape: Shape) -> list[dict[str, Any]]:
-    """The same number of queries for any number of rows."""
-    # The form of a pipeline is long, and the same for most rows.
+    """The same number of queries for any number of rows, which `readable` has found."""
     specs = (
         specs_of(job.pipeline_version_id for job in rows) if shape.has("pipeline_title", "steps", "attempts") else {}
     )
-    progress = progress_of(rows) if shape.has("progress") else {}
     more = _more(rows, shape, specs)
     items = []
     for job in rows:
         spec = specs.get(job.pipeline_version_id)
         title = spec.title.text() if spec else ""
-        fields = job_fields(job, title=title, progress=progress.get(job.pk, 1.0), queue_position=None)
+        progress = getattr(job, "progress_now", None)
+        fields = job_fields(job, title=title, progress=1.0 if progress is None else progress, queue_position=None)
         items.append(_said(fields | {name: found[job.pk] for name, found in more.items()}, shape, JobListed))
     return items
 
 
-def shown(job: Job, shape: Shape) -> dict[str, Any]:
-    fields = job_parts(job, shape.names)
+def shown(whole: Whole, shape: Shape) -> dict[str, Any]:
+    fields, job = job_parts(whole, shape.names), whole.job
     if shape.has("attempts"):
         fields["attempts"] = _attempts([job], specs_of([job.pipeline_version_id]), most=MOST_OF_ONE)[job.pk]
     return _said(fields, shape, JobShown)

@@ -9,6 +9,7 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from project import aws_cell, content_origin, env, object_storage, tes
+from project.db_check import check
 from project.embedded.location import embedded_database_url
 from project.kept_secret import made_once, signing_key
 from project.price_table import price_table
@@ -48,7 +49,7 @@ def _database(url: str) -> dict[str, Any]:
         # Not optional: without it every request after a failover fails once per pooled connection.
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "pool": {"min_size": 0, "max_size": DB_POOL_SIZE, "timeout": 10, "max_idle": 60},
+            "pool": {"min_size": 0, "max_size": DB_POOL_SIZE, "timeout": 10, "max_idle": 60, "check": check},
             # Plans are made once a connection, not once a statement: a third of the database's work for a job.
             "server_side_binding": True,
             "prepare_threshold": 3,

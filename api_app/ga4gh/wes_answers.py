@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
-from api_app.answers import FILES_SHOWN
 from api_app.ga4gh.service import our_version
 from api_app.ga4gh.states import state_of
 from api_app.ga4gh.wes_schemas import ENGINE, TYPE, TYPE_VERSION, Log, RunLog, RunRequest, RunSummary, TaskLog
@@ -15,6 +14,7 @@ from api_app.ga4gh.wording import TES, WES
 from orchestration.services.references import SCHEME, address_of_file, address_of_log
 from orchestration.services.runs import INPUTS
 from orchestration.services.status import results_of
+from orchestration.services.whole import MOST_FILES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -92,7 +92,7 @@ def _request(job: Job) -> RunRequest:
 
 def _outputs(job: Job) -> dict[str, Any]:
     """The first of them; all are at `all`."""
-    shown = [_output(file) for file in results_of(job)[:FILES_SHOWN]]
+    shown = [_output(file) for file in results_of(job)[:MOST_FILES]]
     return {"files": shown, "all": f"{settings.PUBLIC_URL}/api/v1/jobs/{job.pk}/results"}
 
 

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Header, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api_app.answers import file_out, job_brief, job_check_out, job_out, new_job_out
-from api_app.auth import ask
+from api_app.answers import file_out, job_brief, job_check_out, job_out, new_job_out, parts_for
+from api_app.auth import ask, ask_ahead
 from api_app.feeds import JobFeed
-from api_app.job_reads import Expand, Fields, Shape, list_shape, listed, one_shape, shown
+from api_app.job_reads import Expand, Fields, Shape, list_shape, listed, one_shape, readable, shown
 from api_app.job_schemas import (
     JobBatchIn,
     JobCheckOut,
@@ -35,6 +35,7 @@ from orchestration.models import Job, User
 from orchestration.search import MOST_LETTERS
 from orchestration.services import jobs, reruns, submissions
 from orchestration.services.access import find_job
+from orchestration.services.ahead import ahead_of_show, ahead_of_submit
 from orchestration.services.archives import Archive, results_archive
 from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.job_check import check_job
@@ -42,6 +43,7 @@ from orchestration.services.job_search import find_jobs
 from orchestration.services.pipelines import specs_of
 from orchestration.services.progress import progress_of
 from orchestration.services.status import results_of
+from orchestration.services.whole import find_whole
 from orchestration.states import JobState
 
 router = APIRouter(tags=["jobs"])
@@ -65,7 +67,9 @@ async def submit_job(
     if body.validate_only:
         response.status_code = 200
         return await ask(request, _check, body)
-    job, created = await ask(request, _submit, body, idempotency_key or "")
+    wanted = _wanted(body)
+    ahead = partial(ahead_of_submit, request=wanted)
+    job, created = await ask_ahead(request, ahead, _submit, wanted, idempotency_key or "")
     return _created(response, job, created=created)
 
 
@@ -87,8 +91,8 @@ def _wanted(body: JobWanted, workspace: str = "") -> jobs.Request:
     )
 
 
-def _submit(user: User, body: JobIn, key: str) -> tuple[JobOut, bool]:
-    job, created = jobs.submit(user=user, request=_wanted(body), idempotency_key=key)
+def _submit(user: User, wanted: jobs.Request, key: str) -> tuple[JobOut, bool]:
+    job, created = jobs.submit(user=user, request=wanted, idempotency_key=key)
     return (new_job_out if created else job_out)(job), created
 
 
@@ -153,10 +157,7 @@ def _list(
     user: User, filters: dict[str, object], q: str, limit: int, cursor: str | None, shape: Shape
 ) -> dict[str, Any]:
     rows = find_jobs(Job.objects.visible_to(user).filter(**filters), q, user=user)
-    rows = rows.select_related("pipeline_version__pipeline", "workspace", "created_by")
-    # The text and the form of a pipeline are long, and the same for most rows: read once each below.
-    rows = rows.defer("pipeline_version__yaml", "pipeline_version__spec")
-    found = page(rows, limit=limit, cursor=cursor)
+    found = page(readable(rows, shape), limit=limit, cursor=cursor)
     return {"items": listed(found.rows, shape), "next_cursor": found.next_cursor}
 
 
@@ -182,7 +183,9 @@ async def show_job(
     shape = one_shape(fields, expand)
     if wait:
         await _changed(request, job_id, version, wait)
-    said = await ask(request, lambda user: shown(find_job(user=user, job_id=job_id), shape))
+    parts = parts_for(shape.names)
+    ahead = partial(ahead_of_show, job_id=job_id, parts=parts)
+    said = await ask_ahead(request, ahead, lambda user: shown(find_whole(user=user, job_id=job_id, parts=parts), shape))
     return JSONResponse(said)  # type: ignore[return-value]  # FastAPI passes a Response through
 
 

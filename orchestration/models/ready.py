@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import connection
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
     from django.db import models
 
-_USER, _BOUND = "user", "bound_to"
+    type Kind = tuple[bool, bool] | None
+
+USER, BOUND = "user", "bound_to"
+
+found_ahead: Final[ContextVar[dict[Any, list[Any]] | None]] = ContextVar("found_ahead", default=None)
+"""What `joined.Joined` has read for the calls that will come, each once, by `Ready.key`."""
 
 
 class Ready[M: models.Model]:
@@ -28,28 +34,38 @@ class Ready[M: models.Model]:
 
     def __init__(self, build: Callable[..., models.QuerySet[M]], **kinds: type) -> None:
         self._build, self._kinds = build, kinds
-        self._plans: dict[tuple[bool, bool] | None, _Plan] = {}
+        self._plans: dict[Kind, Plan] = {}
 
     def __call__(self, user: User | None = None, **values: Any) -> list[M]:
-        kind = None if user is None else (user.is_superuser, user.bound_to is None)
+        if (ahead := found_ahead.get()) and (found := ahead.pop(self.key(user, values), None)) is not None:
+            return found
+        plan = self.plan(kind_of(user))
+        if user is not None:
+            values |= {USER: user.pk, BOUND: user.bound_to}
+        return plan.rows(values)
+
+    def key(self, user: User | None, values: dict[str, Any]) -> tuple[Any, ...]:
+        """Of one question: who asks for what."""
+        given = tuple((name, tuple(value) if isinstance(value, list) else value) for name, value in values.items())
+        return (self, user and (user.pk, user.bound_to, user.is_superuser), *sorted(given))
+
+    def plan(self, kind: Kind) -> Plan:
         plan = self._plans.get(kind)
         if plan is None:
             plan = self._plans[kind] = self._plan(kind)
-        if user is not None:
-            values |= {_USER: user.pk, _BOUND: user.bound_to}
-        return plan.rows(values)
+        return plan
 
-    def _plan(self, kind: tuple[bool, bool] | None) -> _Plan:
+    def _plan(self, kind: Kind) -> Plan:
         slots: dict[str, Any] = {name: _stand_in(of) for name, of in self._kinds.items()}
         given = slots
         if kind is not None:
-            slots = slots | {_USER: uuid4(), _BOUND: uuid4()}
-            has = {"id": slots[_USER], "is_superuser": kind[0]}
+            slots = slots | {USER: uuid4(), BOUND: uuid4()}
+            has = {"id": slots[USER], "is_superuser": kind[0]}
             # from_db takes the values in the order of the columns; whatever it is not given it would look up, in vain.
             columns = [field.attname for field in User._meta.concrete_fields if field.attname in has]  # noqa: SLF001
             someone = User.from_db(connection.alias, columns, [has[name] for name in columns])
-            someone.bound_to = None if kind[1] else slots[_BOUND]
-            given = given | {_USER: someone}
+            someone.bound_to = None if kind[1] else slots[BOUND]
+            given = given | {USER: someone}
         compiler: Any = self._build(**given).query.get_compiler(connection.alias)
         sql, params = compiler.as_sql()
         names = [next((name for name, slot in slots.items() if slot == param), None) for param in params]
@@ -57,7 +73,12 @@ class Ready[M: models.Model]:
             raise ValueError(f"the query does not ask for {', '.join(sorted(lost))}")
         converters = compiler.get_converters([column[0] for column in compiler.select])
         maker = _Maker.of(compiler.klass_info, compiler.select, compiler.annotation_col_map)
-        return _Plan(sql, list(zip(names, params, strict=True)), list(converters.items()), maker)
+        slotted = list(zip(names, params, strict=True))
+        return Plan(sql, slotted, len(compiler.select), list(converters.items()), maker)
+
+
+def kind_of(user: User | None) -> Kind:
+    return None if user is None else (user.is_superuser, user.bound_to is None)
 
 
 def _stand_in(of: type) -> Any:
@@ -66,9 +87,10 @@ def _stand_in(of: type) -> Any:
     return uuid4() if of is UUID else str(uuid4())
 
 
-class _Plan(NamedTuple):
+class Plan(NamedTuple):
     sql: str
     params: list[tuple[str | None, Any]]
+    width: int
     converters: list[tuple[int, tuple[list[Any], Any]]]
     maker: _Maker
 
@@ -76,7 +98,11 @@ class _Plan(NamedTuple):
         with connection.cursor() as cursor:
             cursor.execute(self.sql, [values[name] if name else param for name, param in self.params])
             found = cursor.fetchall()
-        return [self.maker.make(self._converted(row)) for row in found]
+        return [self.made(row) for row in found]
+
+    def made(self, row: Sequence[Any]) -> Any:
+        """None of a row that an outer join did not find."""
+        return self.maker.make(self._converted(row))
 
     def _converted(self, row: Sequence[Any]) -> Sequence[Any]:
         values = list(row)

@@ -26,13 +26,13 @@ def _workspaces(user: User, slug: str = "") -> QuerySet[Workspace]:
     return mine.filter(slug=slug)[:1] if slug else mine[:1]
 
 
-_OLDEST: Final = Ready(_workspaces)
-_NAMED: Final = Ready(_workspaces, slug=str)
+OLDEST_PLACE: Final = Ready(_workspaces)
+NAMED_PLACE: Final = Ready(_workspaces, slug=str)
 
 
 def find_workspace(*, user: User, slug: str = "", role: Role = Role.VIEWER) -> Workspace:
     """The named workspace, or the oldest of a user who names none. Raises Forbidden below `role`."""
-    found = _NAMED(user, slug=slug) if slug else _OLDEST(user)
+    found = NAMED_PLACE(user, slug=slug) if slug else OLDEST_PLACE(user)
     workspace = found[0] if found else None
     if workspace is None:
         raise NotFound(f"There is no workspace {slug!r} that you may see." if slug else "You have no workspace yet.")

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import Count, OuterRef, Subquery, Sum
 
 from orchestration.cost import storage
 from orchestration.cost.estimate import Estimate, estimate, smoothed
-from orchestration.models import Attempt, File
+from orchestration.models import Attempt, File, Job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
+    from django.db.models import QuerySet
+
     from orchestration.cost.table import PriceTable
-    from orchestration.models import Job
     from orchestration.spec.model import PipelineSpec, StepSpec
 
 MOST_JOBS: Final = 10
@@ -79,18 +80,31 @@ def seconds_of(version_id: UUID) -> dict[str, Decimal]:
 
 def cost_of(job: Job) -> JobCost | None:
     """None: it was neither estimated nor priced, and nothing here has a price."""
-    table: PriceTable | None = settings.PRICES
-    ended = Attempt.objects.filter(job=job, finished_at__isnull=False).order_by()
+    return cost_in(with_cost(Job.objects.filter(pk=job.pk)).get())
+
+
+def with_cost(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    ended = Attempt.objects.filter(job=OuterRef("pk"), finished_at__isnull=False).order_by()
     priced = ended.filter(cost_usd__isnull=False)
-    actual: Decimal | None = priced.aggregate(usd=Sum("cost_usd"))["usd"]
+    unpriced = ended.filter(cost_usd__isnull=True, started_at__isnull=False)
+    return jobs.annotate(
+        actual_usd=Subquery(priced.values("job").annotate(usd=Sum("cost_usd")).values("usd")),
+        unpriced=Subquery(unpriced.values("job").annotate(number=Count("pk")).values("number")),
+        priced_by=Subquery(priced.exclude(priced_by="").order_by("-id").values("priced_by")[:1]),
+    )
+
+
+def cost_in(job: Job) -> JobCost | None:
+    """Of a job that was found with its cost."""
+    table: PriceTable | None = settings.PRICES
+    actual, unpriced, by = (job.__dict__[name] for name in ("actual_usd", "unpriced", "priced_by"))
     if table is None and actual is None and job.estimate_usd is None:
         return None
-    by = priced.exclude(priced_by="").order_by("-id").values_list("priced_by", flat=True).first()
     return JobCost(
         estimate=job.estimate_usd,
         basis=job.estimate_basis,
         actual=actual,
-        unpriced=ended.filter(cost_usd__isnull=True, started_at__isnull=False).count(),
+        unpriced=unpriced or 0,
         keeping=_keeping(job, table) if table and settings.USES_BUCKETS else None,
         prices=by or (table.label if table else ""),
         region=table.region if table else "",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from orchestration.models import Workspace
     from orchestration.spec.model import PipelineSpec
 
-_FILES: Final = Ready(
+FILES_IN: Final = Ready(
     lambda workspace, ids: File.objects.current().filter(workspace=workspace, pk__any=ids), workspace=UUID, ids=list
 )
 MAX_LABELS: Final = 32
@@ -51,7 +51,7 @@ def check_number(spec: PipelineSpec, inputs: tuple[UUID, ...]) -> None:
 
 def files_of(workspace: Workspace, ids: Collection[UUID]) -> dict[UUID, File]:
     """The workspace was found through what the user may see; its files are what she may name here."""
-    return {file.pk: file for file in _FILES(workspace=workspace.pk, ids=list(ids))}
+    return {file.pk: file for file in FILES_IN(workspace=workspace.pk, ids=list(ids))}
 
 
 def fitting(

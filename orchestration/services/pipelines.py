@@ -121,7 +121,7 @@ def _named(user: User, name: str) -> QuerySet[Pipeline]:
     return rows.filter(name=name)
 
 
-_NAMED: Final = Ready(_named, name=str)
+NAMED_PIPELINE: Final = Ready(_named, name=str)
 
 
 _SPECS: Final[dict[UUID, PipelineSpec]] = {}
@@ -149,7 +149,7 @@ def spec_of(version_id: UUID) -> PipelineSpec:
 def find_version(*, user: User, reference: str) -> PipelineVersion:
     """`name` (its latest version) or `name@version`."""
     name, _, wanted = reference.partition("@")
-    found = _NAMED(user, name=name)
+    found = NAMED_PIPELINE(user, name=name)
     pipeline = found[0] if found else None
     if pipeline is None or pipeline.latest is None:
         known = ", ".join(Pipeline.objects.visible_to(user).order_by("name").values_list("name", flat=True)[:20])

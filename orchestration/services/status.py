@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
-from django.db.models.functions import Coalesce
+from django.db.models import IntegerField, JSONField, OuterRef, Subquery
+from django.db.models.expressions import RawSQL
 
-from orchestration.models import Attempt, File, Item, Job, StepRun
-from orchestration.spec.model import PipelineSpec
-from orchestration.states import FINISHED, JobState, WorkState
+from orchestration.models import Attempt, File, Job, StepRun
+from orchestration.services.pipelines import spec_of
+from orchestration.states import ATTEMPT_LIVE, FINISHED, JobState, WorkState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from django.db.models import QuerySet
 
+    from orchestration.spec.model import PipelineSpec
 
-type _Running = dict[tuple[UUID, str], dict[str, Any]]
+
+_STEPS: Final = """
+(
+  SELECT jsonb_agg(jsonb_build_object(
+    'name', run.name, 'state', run.state, 'items_total', run.items_total,
+    'succeeded', done.succeeded, 'failed', done.failed, 'ended', done.ended,
+    'running', live.running, 'running_progress', live.progress, 'message', live.message,
+    'failure_kind', run.failure_kind, 'failure_detail', run.failure_detail,
+    'started_at', run.started_at, 'finished_at', run.finished_at
+  ) ORDER BY run.position)
+  FROM orchestration_steprun run
+  CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE item.state = 'SUCCEEDED') AS succeeded,
+      count(*) FILTER (WHERE item.state IN ('FAILED', 'TIMED_OUT')) AS failed,
+      count(*) FILTER (WHERE item.state = ANY(%s)) AS ended
+    FROM orchestration_item item WHERE item.step_run_id = run.id
+  ) done
+  CROSS JOIN LATERAL (
+    SELECT count(*) FILTER (WHERE attempt.state = 'RUNNING') AS running,
+      coalesce(sum(attempt.progress), 0.0) AS progress,
+      (array_agg(attempt.message ORDER BY attempt.heartbeat_at DESC NULLS LAST) FILTER (WHERE attempt.message <> ''))[1]
+        AS message
+    FROM orchestration_attempt attempt
+    WHERE attempt.job_id = run.job_id AND attempt.step = run.name AND attempt.state = ANY(%s)
+  ) live
+  WHERE run.job_id = orchestration_job.id
+)
+"""
+_POSITION: Final = """
+CASE WHEN orchestration_job.state IN ('WAITING', 'QUEUED') THEN 1 + (
+  SELECT count(*) FROM orchestration_job ahead
+  WHERE ahead.state IN ('WAITING', 'QUEUED') AND (ahead.state = 'QUEUED' OR orchestration_job.state = 'WAITING')
+    AND (ahead.priority > orchestration_job.priority
+      OR (ahead.priority = orchestration_job.priority AND ahead.id < orchestration_job.id))
+) END
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +87,43 @@ class JobStatus:
 
 
 def job_status(job: Job) -> JobStatus:
-    """`job` with its pipeline_version loaded. Five queries."""
-    spec = PipelineSpec.from_json(job.pipeline_version.spec)
-    steps = steps_of([job], {job.pipeline_version_id: spec})[job.pk]
+    """One query."""
+    return status_in(with_position(with_steps(Job.objects.filter(pk=job.pk))).get())
+
+
+def status_in(job: Job) -> JobStatus:
+    """Of a job that was found with its steps and its position."""
+    steps = _steps(job, spec_of(job.pipeline_version_id))
     return JobStatus(
         steps=steps,
         progress=1.0 if job.state == JobState.SUCCEEDED else sum(s.progress for s in steps) / max(1, len(steps)),
-        queue_position=_queue_position(job),
+        queue_position=job.__dict__["position_now"],
     )
 
 
 def steps_of(jobs: Sequence[Job], specs: Mapping[UUID, PipelineSpec]) -> dict[UUID, tuple[StepStatus, ...]]:
-    """In their order. Four queries for any number of jobs; `specs` by version."""
-    titles = {pk: {step.name: step.title.text() for step in spec.steps} for pk, spec in specs.items()}
-    runs = list(StepRun.objects.filter(job__in=jobs).order_by("position"))
-    counts, running = Item.objects.counts([run.pk for run in runs]), _running(jobs)
-    found: dict[UUID, tuple[StepStatus, ...]] = {}
-    for job in jobs:
-        named = titles[job.pipeline_version_id]
-        mine = [run for run in runs if run.job_id == job.pk]
-        found[job.pk] = tuple(_step(run, named.get(run.name, run.name), counts[run.pk], running) for run in mine)
-    return found
+    """In their order. One query for any number of jobs; `specs` by version."""
+    rows = with_steps(Job.objects.filter(pk__any=[job.pk for job in jobs])).only("pipeline_version_id")
+    return {job.pk: _steps(job, specs[job.pipeline_version_id]) for job in rows}
+
+
+def with_steps(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    ended, live = [*FINISHED], [*map(str, ATTEMPT_LIVE)]
+    return jobs.annotate(steps_now=RawSQL(_STEPS, (ended, live), output_field=JSONField()))  # noqa: S611  no value in it
+
+
+def with_position(jobs: QuerySet[Job]) -> QuerySet[Job]:
+    """In line. 1 is next; None of a job that waits for nothing."""
+    return jobs.annotate(position_now=RawSQL(_POSITION, (), output_field=IntegerField()))  # noqa: S611  the same
 
 
 def results_of(job: Job) -> QuerySet[File]:
     """The job's result files; those of the last step, where the report is, come first."""
+    return in_order(File.objects.results().filter(job=job))
+
+
+def in_order(files: QuerySet[File]) -> QuerySet[File]:
     place = StepRun.objects.filter(job=OuterRef("job"), name=OuterRef("step")).values("position")[:1]
-    files: QuerySet[File] = File.objects.results().filter(job=job)
     return files.order_by(Subquery(place).desc(), "item_index", "name")
 
 
@@ -86,44 +132,30 @@ def attempts_of(job: Job) -> QuerySet[Attempt]:
     return attempts
 
 
-def _running(jobs: Sequence[Job]) -> _Running:
-    """By job and step: the summed progress of running attempts, their number, and the newest message."""
-    live = Attempt.objects.live().filter(job__in=jobs)
-    sums = {"total": Coalesce(Sum("progress"), 0.0), "n": Count("pk", filter=Q(state="RUNNING"))}
-    rows = live.order_by().values("job_id", "step").annotate(**sums)
-    found: _Running = {(row["job_id"], row["step"]): dict(row) for row in rows}
-    by_age = live.exclude(message="").order_by("job", "step", F("heartbeat_at").desc(nulls_last=True))
-    for job_id, step, message in by_age.distinct("job", "step").values_list("job_id", "step", "message"):
-        found.setdefault((job_id, step), {"total": 0.0, "n": 0})["message"] = message
-    return found
+def _steps(job: Job, spec: PipelineSpec) -> tuple[StepStatus, ...]:
+    titles = {step.name: step.title.text() for step in spec.steps}
+    return tuple(_step(run, titles.get(run["name"], run["name"])) for run in job.__dict__["steps_now"] or ())
 
 
-def _step(run: StepRun, title: str, counts: dict[str, int], running: _Running) -> StepStatus:
-    now = running.get((run.job_id, run.name), {})
-    done = sum(n for state, n in counts.items() if state in FINISHED)
-    progress = 1.0 if run.state == WorkState.SUCCEEDED else (done + now.get("total", 0.0)) / max(1, run.items_total)
+def _step(run: dict[str, Any], title: str) -> StepStatus:
+    is_done = run["state"] == WorkState.SUCCEEDED
+    progress = 1.0 if is_done else (run["ended"] + run["running_progress"]) / max(1, run["items_total"])
     return StepStatus(
-        name=run.name,
+        name=run["name"],
         title=title,
-        state=run.state,
-        items_total=run.items_total,
-        items_succeeded=counts.get(WorkState.SUCCEEDED, 0),
-        items_failed=counts.get(WorkState.FAILED, 0) + counts.get(WorkState.TIMED_OUT, 0),
-        items_running=now.get("n", 0),
+        state=run["state"],
+        items_total=run["items_total"],
+        items_succeeded=run["succeeded"],
+        items_failed=run["failed"],
+        items_running=run["running"],
         progress=min(1.0, progress),
-        message=now.get("message", ""),
-        failure_kind=run.failure_kind,
-        failure_detail=run.failure_detail,
-        started_at=run.started_at,
-        finished_at=run.finished_at,
+        message=run["message"] or "",
+        failure_kind=run["failure_kind"],
+        failure_detail=run["failure_detail"],
+        started_at=_moment(run["started_at"]),
+        finished_at=_moment(run["finished_at"]),
     )
 
 
-def _queue_position(job: Job) -> int | None:
-    if job.state not in {JobState.WAITING, JobState.QUEUED}:
-        return None
-    ahead = Q(priority__gt=job.priority) | Q(priority=job.priority, pk__lt=job.pk)
-    in_line = Q(state=JobState.QUEUED)
-    if job.state == JobState.WAITING:
-        in_line |= Q(state=JobState.WAITING)
-    return Job.objects.filter(in_line, ahead).count() + 1
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)

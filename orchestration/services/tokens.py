@@ -87,7 +87,7 @@ def _create(*, user: User, **fields: object) -> tuple[ApiToken, str]:
 
 def authenticate(*, token: str, address: str = "") -> ApiToken | None:
     """The token's row with its user, if it is valid now and the user may still act. `address` is where it came from."""
-    found = _VALID(public_id=public_part(token)) if is_well_formed(token) else ()
+    found = VALID_TOKEN(public_id=public_part(token)) if is_well_formed(token) else ()
     row = found[0] if found and _is_of(found[0], token) else None
     if row is None:
         return None
@@ -124,7 +124,7 @@ def _lacks_second_factor() -> Q:
     return where & ~Q(Exists(has_one)) & ~Q(user__password__startswith=UNUSABLE_PASSWORD_PREFIX)
 
 
-_VALID: Final = Ready(lambda public_id: _valid().filter(public_id=public_id), public_id=str)
+VALID_TOKEN: Final = Ready(lambda public_id: _valid().filter(public_id=public_id), public_id=str)
 
 
 def _by_secret(rows: QuerySet[ApiToken], token: str) -> ApiToken | None:
