@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib import admin
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
+from frontend_app.admin import door
 from orchestration.models import AuditEntry, WebhookEndpoint
 from orchestration.services.webhooks import create_webhook
 from tests.factories import make_user
@@ -15,6 +18,8 @@ from tests.frontend.ask import browser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_django import Settings
 
     from orchestration.models import User
 
@@ -63,6 +68,28 @@ def test_staff_without_a_right_gets_lists_of_nothing(db: None) -> None:
     for name, at in addresses():
         if name.endswith(("_changelist", "_add", "_change", "_delete", "_history", "pauses", "storage")):
             assert clerk.get(at).status_code in {302, 403}, name
+
+
+def test_from_elsewhere_it_is_not_there(db: None, settings: Settings) -> None:
+    settings.ADMIN_NETWORKS = [ip_network("10.0.0.0/8")]
+    root = browser(make_user("root", is_staff=True, is_superuser=True))
+    for at in ("/admin/", "/admin/login/", "/admin/pauses/"):
+        assert root.get(at, REMOTE_ADDR="192.0.2.1").status_code == 404
+        assert root.get(at, REMOTE_ADDR="10.2.3.4").status_code in {200, 302}
+    assert root.get("/jobs/", REMOTE_ADDR="192.0.2.1").status_code == 200
+
+
+def test_whoever_was_away_for_long_signs_in_again(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = browser(make_user("root", is_staff=True, is_superuser=True))
+    assert root.get("/admin/").status_code == 200
+    real = time.time()
+    monkeypatch.setattr(door, "time", lambda: real + 3_500)
+    assert root.get("/admin/").status_code == 200
+    monkeypatch.setattr(door, "time", lambda: real + 7_000)
+    assert root.get("/admin/").status_code == 200, "an hour since the last look, not since the first"
+    monkeypatch.setattr(door, "time", lambda: real + 10_700)
+    assert "/login/" in root.get("/admin/")["Location"]
+    assert "_auth_user_id" not in root.session
 
 
 def test_webhook_s_address_is_not_shown_and_it_can_be_switched_off(manager: User) -> None:
