@@ -71,6 +71,9 @@ ALLOWED_HOSTS = env.words("ESTEIRA_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 if "*" in ALLOWED_HOSTS:
     raise env.BadSetting("ESTEIRA_ALLOWED_HOSTS", "*", "a comma-separated list of host names, without *")
 TRUSTED_PROXIES = env.words("ESTEIRA_TRUSTED_PROXIES", "")
+# From elsewhere the admin is not there; none: it is for everybody who may sign in to it.
+ADMIN_NETWORKS = env.networks("ESTEIRA_ADMIN_NETWORKS")
+ADMIN_IDLE_S = 60 * env.integer("ESTEIRA_ADMIN_IDLE_MINUTES", 60, least=1, most=1_440)
 CSRF_TRUSTED_ORIGINS = env.words("ESTEIRA_TRUSTED_ORIGINS", "")
 
 DB_POOL_SIZE = env.integer("ESTEIRA_DB_POOL_SIZE", 16, least=4, most=200)
@@ -108,6 +111,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "frontend_app.people.required.SecondFactorRequired",
+    "frontend_app.admin.door.AdminDoor",
 ]
 ROOT_URLCONF = "project.urls"
 ASGI_APPLICATION = "project.asgi.application"

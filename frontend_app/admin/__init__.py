@@ -11,9 +11,9 @@ from allauth.usersessions import admin as sessions
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 
-from frontend_app.admin import accounts, audit, catalog, dashboard, jobs
+from frontend_app.admin import accounts, audit, catalog, dashboard, jobs, webhooks
 
-__all__ = ["accounts", "addresses", "audit", "catalog", "elsewhere", "factors", "jobs", "sessions"]
+__all__ = ["accounts", "addresses", "audit", "catalog", "elsewhere", "factors", "jobs", "sessions", "webhooks"]
 
 dashboard.install()
 # Its own page asks for a password only: past every limit on tries, and past a second factor.

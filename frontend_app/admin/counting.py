@@ -25,6 +25,12 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no [M] at run tim
     def is_capped(self) -> bool:
         return self._seen > MOST_COUNTED
 
+    @property
+    def estimate(self) -> int:
+        """Of the whole table, whatever the filter; -1: not known yet."""
+        rows: Any = self.object_list
+        return estimated_rows(rows.model)
+
     @cached_property
     def _seen(self) -> int:
         rows: Any = self.object_list

@@ -11,7 +11,7 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from frontend_app import words
-from frontend_app.admin.counting import estimated_rows
+from frontend_app.admin.counting import MOST_COUNTED, estimated_rows
 from frontend_app.admin.job_actions import act
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
 from frontend_app.templatetags.esteira import chip
@@ -55,8 +55,22 @@ class JobAdmin(ReadOnlyAdmin):
     search_fields = ["name"]  # so that there is a box; what is written there is a filter
     search_help_text = "Words of a name, a user, a whole id, or as on the page of jobs: state:failed created:>-7d"
     ordering = ["-id"]
-    exclude = ["inputs", "request_digest"]
-    readonly_fields = ["input_names", "attempts_shown", "events_shown"]
+    fieldsets = [
+        (None, {"fields": [
+            "state_shown", "failure_kind", "failure_detail", "waiting_reason", "waiting_detail",
+            "pipeline_version", "workspace", "created_by", "name", "priority", "run", "input_names",
+        ]}),
+        (_("Attempts and events"), {"fields": ["attempts_shown", "events_shown"]}),
+        (_("Times"), {"fields": [
+            "created_at", "queued_at", "started_at", "finished_at", "deadline", "cancel_requested_at",
+        ]}),
+        (_("More"), {"classes": ["collapse"], "fields": [
+            "params", "labels", "input_count", "waiting_at", "execution", "claimed_at", "hand_over_tries",
+            "next_try_at", "progress_event_at", "idempotency_key", "resubmitted_from", "estimate_usd",
+            "estimate_basis", "cost_usd", "told_run",
+        ]}),
+    ]  # fmt: skip
+    readonly_fields = ["state_shown", "input_names", "attempts_shown", "events_shown"]
     inlines = [StepInline]
     actions = ["cancel_jobs", "retry_jobs", "rerun_jobs", "change_priority", "redrive_jobs"]
 
@@ -102,7 +116,8 @@ class JobAdmin(ReadOnlyAdmin):
         )
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {"quick": QUICK, "about": estimated_rows(Job)}
+        about = estimated_rows(Job)
+        context = {"quick": QUICK, "about": about if about > MOST_COUNTED else 0}
         return super().changelist_view(request, context | (extra_context or {}))
 
     def get_search_results(

@@ -57,8 +57,12 @@ def audit_export(request: Request) -> HttpResponseBase:
 
 async def _pieces(lines: Iterator[str]) -> AsyncIterator[bytes]:
     """A synchronous iterator would be read whole into memory under ASGI."""
-    while piece := await sync_to_async(next)(lines, ""):
+    while piece := await sync_to_async(_next)(lines):
         yield piece.encode()
+
+
+def _next(lines: Iterator[str]) -> str:
+    return next(lines, "")
 
 
 def _wanted(request: Request) -> Wanted:

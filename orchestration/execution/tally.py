@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 
@@ -55,7 +55,7 @@ def _add(done: int, through: int) -> bool:
     """False: somebody else is at it."""
     if not TallyBookmark.objects.filter(event_id=done).update(event_id=through):
         return False
-    given = {
+    given: dict[str, Any] = {
         "done": done,
         "through": through,
         "job": EventKind.JOB,

@@ -60,6 +60,7 @@ class Migration(migrations.Migration):
                 ("address", models.CharField(blank=True, max_length=45)),
             ],
             options={
+                "verbose_name_plural": "audit entries",
                 "indexes": [
                     models.Index(fields=["workspace_id", "-id"], name="audit_by_workspace"),
                     models.Index(fields=["actor_id", "-id"], name="audit_by_actor"),

@@ -60,6 +60,7 @@ class AuditEntry(models.Model):
     objects: ClassVar = AuditEntryQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "audit entries"
         indexes = [
             models.Index(fields=["workspace_id", "-id"], name="audit_by_workspace"),
             models.Index(fields=["actor_id", "-id"], name="audit_by_actor"),

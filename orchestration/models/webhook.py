@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final, Self
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -77,7 +78,8 @@ class WebhookEndpoint(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.url
+        """What follows its host is often a secret."""
+        return urlsplit(self.url).hostname or str(self.pk)
 
     @property
     def is_enabled(self) -> bool:

@@ -20,7 +20,7 @@ from orchestration.services.pauses import Held, pauses
 from orchestration.states import ATTEMPT_LIVE, JOB_FAILED, JOB_UNFINISHED, JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from uuid import UUID
 
 MOST_COUNTED: Final = 100_000
@@ -109,7 +109,7 @@ def look() -> Dashboard:
 
 
 def _open() -> tuple[dict[str, int], list[Waiting], bool]:
-    given = {"waiting": list(_WAITING), "open": list(JOB_UNFINISHED), "most": MOST_COUNTED + 1}
+    given: dict[str, Any] = {"waiting": list(_WAITING), "open": list(JOB_UNFINISHED), "most": MOST_COUNTED + 1}
     with connection.cursor() as cursor:
         cursor.execute(_OPEN, given)
         rows: list[tuple[str, str, int, datetime]] = cursor.fetchall()
@@ -187,8 +187,8 @@ def _names(ids: Iterable[UUID]) -> dict[UUID, str]:
 
 
 def _attempts() -> dict[str, int]:
-    live: Sequence[Any] = Attempt.objects.filter(state__in=ATTEMPT_LIVE).order_by().values_list("state")
-    counts = dict(live.annotate(n=Count("pk")))  # type: ignore[attr-defined]  a queryset
+    live = Attempt.objects.filter(state__in=ATTEMPT_LIVE).order_by().values_list("state")
+    counts: dict[str, int] = dict(live.annotate(n=Count("pk")))
     lost = Attempt.objects.live().filter(lease_until__lt=Now() - timedelta(seconds=30)).count()
     return {"starting": counts.get("STARTING", 0), "running": counts.get("RUNNING", 0), "lost": lost}
 

@@ -39,7 +39,7 @@ def unruled(db: None) -> None:
         run(statement)
 
 
-def run(sql: str, *params: object) -> None:
+def run(sql: str, *params: int) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, params)
 

@@ -70,6 +70,18 @@ class Room:
         hold_file(user=self.manager, file=self.file, reason="a case")
         hold_file(user=self.manager, file=self.file, reason="a case")
 
+    def deleted(self) -> None:
+        delete_file(user=self.owner, file=self.file)
+        self.file.refresh_from_db()
+
+    def unheld(self) -> None:
+        self.held()
+        release_file(user=self.manager, file=self.file)
+
+    def undeleted(self) -> None:
+        self.deleted()
+        undelete_file(user=self.owner, file=self.file)
+
     def invited(self) -> Any:
         return invitations.invite(user=self.manager, email="nora@example.org", role="viewer", workspace="lab")
 
@@ -114,11 +126,10 @@ DONE: list[tuple[list[str], Callable[[Room], object]]] = [
         user=r.manager, account=create_service_account(user=r.manager, name="nightly", workspace="lab"),
         enabled=False)),
     (["file.deleted"], lambda r: delete_file(user=r.owner, file=r.file)),
-    (["file.deleted", "file.undeleted"], lambda r: (
-        delete_file(user=r.owner, file=r.file), r.file.refresh_from_db(), undelete_file(user=r.owner, file=r.file))),
+    (["file.deleted", "file.undeleted"], lambda r: r.undeleted()),
     (["file.extended"], lambda r: extend_file(user=r.owner, file=r.file, days=3)),
     (["file.held"], lambda r: r.held()),
-    (["file.held", "file.unheld"], lambda r: (r.held(), release_file(user=r.manager, file=r.file))),
+    (["file.held", "file.unheld"], lambda r: r.unheld()),
     (["file.released_from_quarantine"], lambda r: r.quarantined()),
     (["file.read"], lambda r: note_read(user=r.manager, file=r.file)),
     ([], lambda r: note_read(user=r.owner, file=r.file)),

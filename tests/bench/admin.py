@@ -52,6 +52,8 @@ PAGES: Final = {
     "jobs waiting:capacity": "/admin/orchestration/job/?q=waiting:capacity",
     "jobs of a workspace that failed": "/admin/orchestration/job/?q=" + quote("workspace:bench-7 state:failed"),
     "jobs created of late": "/admin/orchestration/job/?q=" + quote("created:>-1h"),
+    "jobs by a word of few": "/admin/orchestration/job/?q=" + quote("name:4242424"),
+    "webhooks": "/admin/orchestration/webhookendpoint/",
     "workspaces": "/admin/orchestration/workspace/",
     "users": "/admin/orchestration/user/",
     "tokens": "/admin/orchestration/apitoken/",
@@ -112,7 +114,7 @@ def _write(platform: Platform, jobs: int) -> UUID:
             [(place, f"bench-{at}", f"Bench {at}") for at, place in enumerate(places)],
         )
         connection.execute("SET statement_timeout = 0")
-        last = None
+        last: UUID | None = None
         copy = f"COPY orchestration_job ({', '.join(COLUMNS)}) FROM STDIN"
         with connection.cursor() as cursor, cursor.copy(copy) as lines:
             for row in _jobs(jobs, version, user, places):

@@ -26,7 +26,19 @@ def root(people: object) -> Client:
 
 
 @pytest.mark.parametrize(
-    "model", ["job", "file", "pipeline", "pipelineversion", "user", "workspace", "apitoken", "repair", "auditentry"]
+    "model",
+    [
+        "job",
+        "file",
+        "pipeline",
+        "pipelineversion",
+        "user",
+        "workspace",
+        "apitoken",
+        "repair",
+        "auditentry",
+        "webhookendpoint",
+    ],
 )
 def test_lists_open(root: Client, owner: User, lab: Workspace, model: str) -> None:
     make_job(owner, lab, inputs=[make_file(lab, owner)])

@@ -14,6 +14,8 @@ from tests.frontend.ask import browser
 from tests.orchestration.play import run_all, submitted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.test import Client
 
     from orchestration.models import User, Workspace
@@ -28,7 +30,7 @@ def root(people: object) -> Client:
     return browser(make_user("root", is_staff=True, is_superuser=True))
 
 
-def confirmed(client: Client, sent: dict[str, object], q: str = "", **more: str) -> str:
+def confirmed(client: Client, sent: Mapping[str, object], q: str = "", **more: str) -> str:
     """The preview's own form is sent on, with what it carries."""
     at = f"{AT}?q={q}" if q else AT
     html = client.post(at, sent).content.decode()

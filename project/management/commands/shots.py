@@ -207,23 +207,24 @@ def pages_now() -> dict[str, str]:
     with suppress(FileNotFoundError):
         links = (settings.ESTEIRA_HOME / "links").read_text().split()
         pages |= {f"link-{at}": f"/{link.split('/', 3)[3]}" for at, link in enumerate(links)}
-    return pages | _many() | _of_administrators()
+    return pages | _many() | _admin()
 
 
-def _of_administrators() -> dict[str, str]:
+def _admin() -> dict[str, str]:
+    at = "/admin/orchestration"
     pages = {
         "audit": "/audit/",
         "admin": "/admin/",
         "admin-pauses": "/admin/pauses/",
-        "admin-jobs": "/admin/orchestration/job/",
-        "admin-jobs-failed": "/admin/orchestration/job/?q=state:failed",
-        "admin-audit": "/admin/orchestration/auditentry/",
-        "admin-storage": "/admin/orchestration/file/storage/",
+        "admin-jobs": f"{at}/job/",
+        "admin-jobs-failed": f"{at}/job/?q=state:failed",
+        "admin-audit": f"{at}/auditentry/",
+        "admin-storage": f"{at}/file/storage/",
     }
     if job := Job.objects.filter(state=JobState.FAILED).order_by("-id").first():
-        pages["admin-job"] = f"/admin/orchestration/job/{job.pk}/change/"
+        pages["admin-job"] = f"{at}/job/{job.pk}/change/"
     if ApiToken.objects.exists():
-        pages["admin-tokens"] = "/admin/orchestration/apitoken/"
+        pages["admin-tokens"] = f"{at}/apitoken/"
     return pages
 
 
