@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models import Count, Exists, OuterRef
 from django.db.models.functions import Now
 
-from orchestration.execution.leave import refuse
+from orchestration.execution.leave import refuse, with_leave
 from orchestration.execution.pausing import explain_pauses
 from orchestration.execution.unfit import end_unfit, held_for_checks, suspicious, unscanned, why_unfit
 from orchestration.models import Job, Workspace
@@ -18,8 +18,6 @@ from orchestration.states import JobState, WaitingReason
 
 if TYPE_CHECKING:
     from uuid import UUID
-
-    from orchestration.models.job import JobQuerySet
 
 BATCH: Final = 100
 ADMISSION: Final = 0x61646D69
@@ -77,9 +75,10 @@ def platform_is_full() -> str:
 
 
 def _admit_from(workspace: Workspace, free: int) -> int:
-    ready = _waiting(workspace).filter(~Exists(unscanned())).with_leave()
+    scanned = _waiting(workspace).filter(~Exists(unscanned()))
+    ready = scanned.annotate(has_leave=Exists(with_leave()), is_suspicious=Exists(suspicious()))[:free]
     moved = 0
-    for job in ready.annotate(is_suspicious=Exists(suspicious()))[:free]:
+    for job in ready:
         if not job.has_leave:
             refuse(job)
         elif job.is_suspicious and (why := why_unfit(job)):
@@ -92,13 +91,12 @@ def _admit_from(workspace: Workspace, free: int) -> int:
     return moved
 
 
-def _waiting(workspace: Workspace) -> JobQuerySet:
-    waiting: JobQuerySet = (
+def _waiting(workspace: Workspace) -> models.QuerySet[Job]:
+    return (
         Job.objects.filter(~is_paused(), workspace=workspace, state=JobState.WAITING, cancel_requested_at__isnull=True)
         .order_by("-priority", "id")
         .select_for_update(skip_locked=True, no_key=True, of=("self",))
     )
-    return waiting
 
 
 def _explain(workspace: Workspace, sentence: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F
 from django.db.models.functions import Now
 
 from orchestration.engines.base import ExecutionSpec
@@ -18,7 +18,7 @@ from orchestration.errors import EngineBusy, EngineRejected, EngineUnavailable
 from orchestration.execution.admission import BATCH, admit
 from orchestration.execution.advance import advance, finish_job
 from orchestration.execution.isolation import one_at_a_time
-from orchestration.execution.leave import refuse
+from orchestration.execution.leave import refuse, with_leave
 from orchestration.execution.pacing import Answer, Outcome, hand_over_at_pace
 from orchestration.models import Execution, Job
 from orchestration.models.job import CLAIM_LASTS
@@ -69,7 +69,7 @@ def _hand_over(job_id: UUID) -> Outcome:
 def _start(job_id: UUID) -> Outcome:
     """Start the job's execution by name. A repeat adopts what an earlier try has started."""
     point("dispatch.claimed")
-    job = Job.objects.with_leave().get(pk=job_id)
+    job = Job.objects.annotate(has_leave=Exists(with_leave())).get(pk=job_id)
     if job.state != JobState.QUEUED or job.execution_id or job.cancel_requested_at:
         return Outcome(Answer.SETTLED)
     if not job.has_leave:

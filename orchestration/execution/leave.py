@@ -7,18 +7,29 @@ What runs already goes on. It is the workspace's, whose members may cancel it.
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from django.db.models.functions import Now
+from django.db.models import OuterRef, Q
+from django.db.models.functions import Coalesce, Now
 
 from orchestration.execution.advance import advance
-from orchestration.models import Job
+from orchestration.models import Job, User
 from orchestration.models.moves import write_events
-from orchestration.states import EventKind
+from orchestration.states import EventKind, Role
+
+if TYPE_CHECKING:
+    from django.db.models import QuerySet
 
 log = logging.getLogger(__name__)
 
 WHY: Final = "Whoever set it going may not run jobs in this workspace any more."
+
+
+def with_leave() -> QuerySet[User]:
+    """Of the job of an outer query: whoever set its run going, if she is switched on and may run jobs there now."""
+    here = Q(memberships__workspace=OuterRef("workspace"), memberships__role__in=[Role.SUBMITTER, Role.MANAGER])
+    by = Coalesce(OuterRef("ordered_by"), OuterRef("created_by"))
+    return User.objects.filter(here | Q(is_superuser=True), pk=by, is_active=True)
 
 
 def refuse(job: Job) -> None:

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce, Now
+from django.db.models import F, Q, Subquery
+from django.db.models.functions import Now
 
 from orchestration.ids import new_id
 from orchestration.models.account import User, Workspace
@@ -27,7 +27,6 @@ from orchestration.states import (
     EventKind,
     FailureKind,
     JobState,
-    Role,
     WaitingReason,
 )
 
@@ -74,14 +73,6 @@ class JobQuerySet(InWorkspaceQuerySet["Job"]):
         """Jobs that are to be stopped because their deadline has passed."""
         late = self.filter(deadline__lte=Now(), deadline__isnull=False, cancel_requested_at__isnull=True)
         return late.filter(state__in=JOB_UNFINISHED)
-
-    def with_leave(self) -> Self:
-        """`has_leave`: whoever set this run going is switched on, and may run jobs in the workspace as of now."""
-        may = Q(is_superuser=True) | Q(
-            memberships__workspace=OuterRef("workspace"), memberships__role__in=[Role.SUBMITTER, Role.MANAGER]
-        )
-        by = Coalesce(OuterRef("ordered_by"), OuterRef("created_by"))
-        return self.annotate(has_leave=Exists(User.objects.filter(may, pk=by, is_active=True)))
 
     def untold(self) -> Self:
         """Jobs whose end nobody was mailed yet, that of this run at least."""
@@ -139,8 +130,6 @@ class Job(models.Model):
     # The run whose end its submitter was told by mail. A retry adds one to `run`, so its end is told again.
     told_run = models.PositiveIntegerField(default=0, db_default=0)
 
-    # Of a job that was asked for by `with_leave`.
-    has_leave: bool
     # Of one that was made by this very call: its files in their order, which nobody has to read again.
     files_given: Sequence[File] | None = None
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestration.engines.registry import get_engine
 from orchestration.errors import EngineUnavailable, Forbidden
 from orchestration.execution import dispatch as dispatching
 from orchestration.execution.admission import admit
+from orchestration.execution.advance import advance
 from orchestration.execution.dispatch import dispatch
 from orchestration.execution.leave import WHY
 from orchestration.models import Attempt, Event, Job, Membership, User, Workspace
@@ -107,7 +109,7 @@ def test_what_runs_goes_on_and_is_nothing_of_hers_any_more(owner: User, manager:
     assert not Job.objects.visible_to(owner).exists()
     with pytest.raises(Forbidden):
         cancel(user=owner, job=job)
-    dispatching.advance(job.pk)
+    advance(job.pk)
     end(attempt)
     job.refresh_from_db()
     assert job.state == "SUCCEEDED"
@@ -117,7 +119,7 @@ def test_engine_that_is_away_begins_nothing_for_her_when_it_is_back(
     owner: User, manager: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Away:
-        pace = dispatching.get_engine("local").pace
+        pace = get_engine("local").pace
 
         def start(self, _spec: object) -> str:
             raise EngineUnavailable("away")
