@@ -16,7 +16,7 @@ from api_app.people_schemas import (
     MemberPatch,
     NewInvitationOut,
 )
-from api_app.schemas import Listing
+from api_app.schemas import Listing, Slug
 from orchestration.models import Invitation, User
 from orchestration.services import invitations, members
 from orchestration.services.access import find_workspace
@@ -27,7 +27,7 @@ router = APIRouter(tags=["members"])
 
 
 @router.get("/workspaces/{slug}/members")
-async def list_members(request: Request, slug: str) -> Listing[MemberOut]:
+async def list_members(request: Request, slug: Slug) -> Listing[MemberOut]:
     """People only; programs are `/service-accounts`."""
 
     def work(user: User) -> Listing[MemberOut]:
@@ -52,7 +52,7 @@ async def list_members(request: Request, slug: str) -> Listing[MemberOut]:
 
 
 @router.patch("/workspaces/{slug}/members/{member_id}", status_code=204)
-async def edit_member(request: Request, slug: str, member_id: UUID, body: MemberPatch) -> None:
+async def edit_member(request: Request, slug: Slug, member_id: UUID, body: MemberPatch) -> None:
     """The last manager stays one (409)."""
 
     def work(user: User) -> None:
@@ -64,7 +64,7 @@ async def edit_member(request: Request, slug: str, member_id: UUID, body: Member
 
 
 @router.delete("/workspaces/{slug}/members/{member_id}", status_code=204)
-async def remove_member(request: Request, slug: str, member_id: UUID) -> None:
+async def remove_member(request: Request, slug: Slug, member_id: UUID) -> None:
     """What that person made stays; links to results that she made end. The last manager cannot go (409)."""
 
     def work(user: User) -> None:
@@ -76,7 +76,7 @@ async def remove_member(request: Request, slug: str, member_id: UUID) -> None:
 
 
 @router.post("/workspaces/{slug}/leave", status_code=204)
-async def leave_workspace(request: Request, slug: str) -> None:
+async def leave_workspace(request: Request, slug: Slug) -> None:
     """You see nothing of it any more, nor does this token. The last manager cannot go (409)."""
 
     def work(user: User) -> None:
@@ -87,7 +87,7 @@ async def leave_workspace(request: Request, slug: str) -> None:
 
 @router.get("/workspaces/{slug}/invitations")
 async def list_invitations(
-    request: Request, slug: str, limit: Limit = 50, cursor: Cursor = None
+    request: Request, slug: Slug, limit: Limit = 50, cursor: Cursor = None
 ) -> Listing[InvitationOut]:
     """Those that nobody has accepted yet, newest first."""
 
@@ -101,7 +101,7 @@ async def list_invitations(
 
 
 @router.post("/workspaces/{slug}/invitations", status_code=201)
-async def create_invitation(request: Request, slug: str, body: InvitationIn) -> NewInvitationOut:
+async def create_invitation(request: Request, slug: Slug, body: InvitationIn) -> NewInvitationOut:
     """Mailed as a link that one person uses once, within a week. The same address again gets a new link."""
 
     def work(user: User) -> NewInvitationOut:

@@ -70,7 +70,7 @@ async def read_notifications(request: Request, body: ReadNotificationsIn) -> Rea
 
 
 @router.get("/workspaces/{slug}/notification-settings")
-async def show_notification_settings(request: Request, slug: str) -> NotificationSettingsOut:
+async def show_notification_settings(request: Request, slug: Slug) -> NotificationSettingsOut:
     """Yours, in this workspace."""
 
     def work(user: User) -> NotificationSettingsOut:
@@ -82,7 +82,7 @@ async def show_notification_settings(request: Request, slug: str) -> Notificatio
 
 @router.patch("/workspaces/{slug}/notification-settings")
 async def edit_notification_settings(
-    request: Request, slug: str, body: NotificationSettingsPatch
+    request: Request, slug: Slug, body: NotificationSettingsPatch
 ) -> NotificationSettingsOut:
     """What is not named stays as it is. It holds from now on."""
 

@@ -97,10 +97,10 @@
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     const socket = new WebSocket(address);
     socket.addEventListener("open", () => {
+      if (failures) document.dispatchEvent(new Event("esteira:told"));
       failures = 0;
       show(true);
       refresh(); // whatever happened while nobody listened
-      document.dispatchEvent(new Event("esteira:told"));
     });
     socket.addEventListener("message", (event) => {
       if (JSON.parse(event.data).told) document.dispatchEvent(new Event("esteira:told")); // the bell's business
