@@ -102,6 +102,7 @@ INSTALLED_APPS = [
 ]
 AUTH_USER_MODEL = "orchestration.User"
 MIDDLEWARE = [
+    "frontend_app.packed.PackedPages",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

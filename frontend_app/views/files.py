@@ -143,7 +143,8 @@ def content(request: HttpRequest) -> HttpResponseBase:
     """The same on the origin of files, where nobody is signed in: whoever has the address may see it, for minutes."""
     if request.get_host() != urlsplit(settings.CONTENT_ORIGIN).netloc:
         raise Http404
-    file = File.objects.current().filter(pk=opened(request.GET.get("seal", ""))).first()
+    file_id = opened(request.GET.get("seal", ""))
+    file = File.objects.current().filter(pk=file_id).first() if file_id else None
     if file is None or not preview_kind(file):
         raise Http404("There is nothing here any more.")
     return _shown(request, file)

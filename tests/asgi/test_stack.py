@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -124,6 +125,21 @@ def test_static_files_come_without_collecting_and_are_asked_for_again(stack: Doo
     etag = said.header("etag") or ""
     again = stack.raw("GET", path, headers=[(b"host", b"localhost"), (b"if-none-match", etag.encode())])
     assert again.status == 304
+
+
+def test_static_texts_come_packed_to_who_can_unpack_them(stack: Door) -> None:
+    found = finders.find("admin/css/base.css")
+    assert isinstance(found, str)
+    asked = [(b"host", b"localhost"), (b"accept-encoding", b"gzip, br")]
+    said = stack.raw("GET", "/static/admin/css/base.css", headers=asked)
+    assert (said.header("content-encoding"), said.header("vary")) == ("gzip", "accept-encoding")
+    assert gzip.decompress(said.body) == Path(found).read_bytes()
+    assert said.header("cache-control") == "no-cache"
+    etag = said.header("etag") or ""
+    again = stack.raw("GET", "/static/admin/css/base.css", headers=[*asked, (b"if-none-match", etag.encode())])
+    assert (again.status, again.body) == (304, b"")
+    font = stack.raw("GET", "/static/frontend_app/vendor/inter/inter-latin-wght-normal.woff2", headers=asked)
+    assert font.header("content-encoding") is None
 
 
 @pytest.mark.parametrize("path", ["/static/../settings.py", "/static/%2e%2e/x", "/static/", "/static//etc/passwd"])

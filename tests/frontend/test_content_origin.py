@@ -19,7 +19,7 @@ from tests.factories import make_file
 from tests.frontend.ask import browser, fetch
 
 if TYPE_CHECKING:
-    from pytest_django.fixtures import SettingsWrapper
+    from pytest_django import Settings
     from starlette.types import Receive, Scope, Send
 
     from orchestration.models import File, User, Workspace
@@ -30,7 +30,7 @@ ELSEWHERE = "https://files.test"
 
 
 @pytest.fixture
-def page(settings: SettingsWrapper, owner: User, lab: Workspace) -> File:
+def page(settings: Settings, owner: User, lab: Workspace) -> File:
     settings.CONTENT_ORIGIN = ELSEWHERE
     settings.PUBLIC_URL = "https://esteira.test/"
     settings.ALLOWED_HOSTS = ["testserver", "files.test"]
@@ -38,7 +38,7 @@ def page(settings: SettingsWrapper, owner: User, lab: Workspace) -> File:
 
 
 def test_preview_leads_to_the_origin_of_files_which_shows_it_to_a_page_of_ours(
-    owner: User, page: File, settings: SettingsWrapper
+    owner: User, page: File, settings: Settings
 ) -> None:
     address = _address(owner, page)
     settings.CONTENT_ORIGIN = "https://testserver"  # this is what the test's browser asks
