@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.shortcuts import render
 
+from frontend_app.sentences import said
 from orchestration.errors import Forbidden, NotFound
 from orchestration.models import User, Workspace
 from orchestration.states import Role
@@ -93,4 +94,4 @@ def refusals_said(request: Request, *refusals: type[OrchestrationError]) -> Iter
     try:
         yield
     except refusals as exc:
-        messages.error(request, str(exc))
+        messages.error(request, said(exc))

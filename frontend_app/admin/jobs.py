@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final, cast
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.shortcuts import render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
@@ -38,33 +40,33 @@ class JobAdmin(ReadOnlyAdmin):
     list_filter = ["state", "failure_kind", "workspace", "pipeline_version__pipeline"]
     list_select_related = ["pipeline_version__pipeline", "workspace", "created_by"]
     search_fields = ["name"]  # so that there is a box; what is written there is a filter
-    search_help_text = "Words of a name, a user, a whole id, or as on the page of jobs: state:failed created:>-7d"
+    search_help_text = _("Words of a name, a user, a whole id, or as on the page of jobs: state:failed created:>-7d")
     ordering = ["-id"]
     exclude = ["inputs", "request_digest"]
     readonly_fields = ["input_names", "attempts_shown", "events_shown"]
     inlines = [StepInline]
     actions = ["cancel_jobs", "retry_jobs", "redrive_jobs"]
 
-    @admin.display(description="Id")
+    @admin.display(description=_("Id"))
     def short_id(self, job: Job) -> str:
         return str(job.pk)[-12:]
 
-    @admin.display(description="Pipeline")
+    @admin.display(description=_("Pipeline"))
     def pipeline(self, job: Job) -> str:
         return str(job.pipeline_version)
 
-    @admin.display(description="Inputs")
+    @admin.display(description=_("Inputs"))
     def input_names(self, job: Job) -> SafeString | str:
         return lines((i.file.name,) for i in job.job_inputs.select_related("file")[:MOST_ATTEMPTS])
 
-    @admin.display(description="Attempts, the newest first")
+    @admin.display(description=_("Attempts, the newest first"))
     def attempts_shown(self, job: Job) -> SafeString | str:
         rows: QuerySet[Attempt] = Attempt.objects.filter(job=job).order_by("-id")[:MOST_ATTEMPTS]
         return lines(
             (f"{a.step}[{a.item_index}] run {a.run} try {a.number}", a.state, a.failure_kind, a.detail) for a in rows
         )
 
-    @admin.display(description="Events, the newest first")
+    @admin.display(description=_("Events, the newest first"))
     def events_shown(self, job: Job) -> SafeString | str:
         rows = Event.objects.filter(job_id=job.pk).exclude(kind="progress").order_by("-id")[:MOST_EVENTS]
         return lines(
@@ -85,22 +87,22 @@ class JobAdmin(ReadOnlyAdmin):
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orchestration.change_job")
 
-    @admin.action(description="Cancel selected jobs", permissions=["operate"])
+    @admin.action(description=_("Cancel selected jobs"), permissions=["operate"])
     def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         self._each(request, queryset, cancel, "canceling")
 
-    @admin.action(description="Retry selected jobs", permissions=["operate"])
+    @admin.action(description=_("Retry selected jobs"), permissions=["operate"])
     def retry_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         self._each(request, queryset, retry, "trying again")
 
-    @admin.action(description="Redrive executions of selected jobs on AWS", permissions=["operate"])
+    @admin.action(description=_("Redrive executions of selected jobs on AWS"), permissions=["operate"])
     def redrive_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         if "sure" in request.POST:
             self._each(request, queryset, partial(redrive, reason=request.POST.get("reason", "")), "redriven")
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": "Redrive executions",
+            "title": gettext("Redrive executions"),
             "jobs": queryset,
             "checkbox": ACTION_CHECKBOX_NAME,
             "back": request.get_full_path(),

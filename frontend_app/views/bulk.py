@@ -10,10 +10,12 @@ from django.contrib import messages
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
 from frontend_app.http import Request, answers_errors, page, whole_number, workspace_of
+from frontend_app.sentences import said
 from orchestration.errors import Conflict, Invalid
 from orchestration.services import bulk
 from orchestration.states import BulkAction, BulkOutcome
@@ -41,6 +43,8 @@ def bulk_preview(request: Request, action: str) -> HttpResponse:
     context = {
         "action": do,
         "said": words.BULK[do],
+        "told": words.BULK[do].told(seen.total),
+        "asked": _("%(action)s?") % {"action": words.BULK[do].told(seen.total)},
         "filter": wanted,
         "seen": seen,
         "rest": seen.total - len(seen.sample),
@@ -62,7 +66,7 @@ def bulk_begin(request: Request, action: str) -> HttpResponse:
             idempotency_key=request.POST.get("key", "")[:64],
         )  # fmt: skip
     except (Conflict, Invalid) as exc:
-        messages.error(request, str(exc))
+        messages.error(request, said(exc))
         return redirect(f"{reverse('bulk-preview', args=[action])}?{urlencode({'q': wanted})}")
     return redirect("bulk-detail", operation.pk)
 

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
@@ -30,11 +32,11 @@ if TYPE_CHECKING:
 
 PAGE: Final = 50
 PRESETS: Final = (
-    ("All", ""),
-    ("Open", "state:open"),
-    ("Failed", "state:failed,timed-out"),
-    ("Mine", "owner:me"),
-    ("Last 24 hours", "created:>-24h"),
+    (_("All"), ""),
+    (_("Open"), "state:open"),
+    (_("Failed"), "state:failed,timed-out"),
+    (_("Mine"), "owner:me"),
+    (_("Last 24 hours"), "created:>-24h"),
 )
 MAX_INDEX_DIGITS: Final = 9
 MOST_LINKS: Final = 20
@@ -114,14 +116,14 @@ def _live(request: Request, job: Job) -> dict[str, Any]:
 @require_POST
 @answers_errors
 def job_cancel(request: Request, job_id: UUID) -> HttpResponse:
-    done = "The cancel is noted: in 10 seconds nothing of this job runs any more."
+    done = gettext("The cancel is noted: in 10 seconds nothing of this job runs any more.")
     return _act(request, job_id, lambda job: jobs.cancel(user=request.user, job=job), done)
 
 
 @require_POST
 @answers_errors
 def job_retry(request: Request, job_id: UUID) -> HttpResponse:
-    done = "Trying again. What succeeded is kept."
+    done = gettext("Trying again. What succeeded is kept.")
     return _act(request, job_id, lambda job: reruns.retry(user=request.user, job=job), done)
 
 
@@ -136,7 +138,7 @@ def job_rerun(request: Request, job_id: UUID) -> HttpResponse:
         request,
         job_id,
         lambda job: reruns.rerun_items(user=request.user, job=job, step=step, items=items),
-        "Running the failed items again.",
+        gettext("Running the failed items again."),
     )
 
 

@@ -20,6 +20,7 @@ from django.core.mail import EmailMessage, mailers
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Left, Now
+from django.utils import translation
 
 from orchestration.execution import notice
 from orchestration.execution.isolation import one_at_a_time
@@ -136,10 +137,12 @@ def _ended(user: User) -> list[Ended]:
 
 
 def _send(mailer: BaseEmailBackend, user: User, jobs: Sequence[Ended], files: Sequence[Going]) -> tuple[End, str]:
-    text = body(jobs, files, mail_on=user.mail_on, address=settings.PUBLIC_URL)
+    with translation.override(user.language or settings.LANGUAGE_CODE):
+        about = subject(jobs, files)
+        text = body(jobs, files, mail_on=user.mail_on, address=settings.PUBLIC_URL)
     # Nobody's holiday answer is wanted (RFC 3834).
     headers = {"Auto-Submitted": "auto-generated"}
-    message = EmailMessage(subject(jobs, files), text, to=[user.email], headers=headers)
+    message = EmailMessage(about, text, to=[user.email], headers=headers)
     try:
         mailer.open()
         mailer.send_messages([message])

@@ -33,6 +33,9 @@ class User(AbstractUser):
     mail_tries = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     # Why the address was refused the last time; "" while mail goes through.
     mail_problem = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
+    # A code of settings.LANGUAGES and a name of the tz database; "" for both: as the browser says.
+    language = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
+    time_zone = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     # Of a service account: the workspace whose managers made it for a program.
     service_of = models.ForeignKey(
         "Workspace", models.PROTECT, null=True, blank=True, editable=False, related_name="service_accounts"

@@ -50,10 +50,10 @@ class JobStatus:
     """1 is next; None for a job that waits for nothing."""
 
 
-def job_status(job: Job) -> JobStatus:
-    """`job` with its pipeline_version loaded. Five queries."""
+def job_status(job: Job, *, language: str = "en") -> JobStatus:
+    """`job` with its pipeline_version loaded. Five queries. The titles of its steps are in that language."""
     spec = PipelineSpec.from_json(job.pipeline_version.spec)
-    steps = steps_of([job], {job.pipeline_version_id: spec})[job.pk]
+    steps = steps_of([job], {job.pipeline_version_id: spec}, language=language)[job.pk]
     return JobStatus(
         steps=steps,
         progress=1.0 if job.state == JobState.SUCCEEDED else sum(s.progress for s in steps) / max(1, len(steps)),
@@ -61,9 +61,11 @@ def job_status(job: Job) -> JobStatus:
     )
 
 
-def steps_of(jobs: Sequence[Job], specs: Mapping[UUID, PipelineSpec]) -> dict[UUID, tuple[StepStatus, ...]]:
+def steps_of(
+    jobs: Sequence[Job], specs: Mapping[UUID, PipelineSpec], *, language: str = "en"
+) -> dict[UUID, tuple[StepStatus, ...]]:
     """In their order. Four queries for any number of jobs; `specs` by version."""
-    titles = {pk: {step.name: step.title.text() for step in spec.steps} for pk, spec in specs.items()}
+    titles = {pk: {step.name: step.title.text(language) for step in spec.steps} for pk, spec in specs.items()}
     runs = list(StepRun.objects.filter(job__in=jobs).order_by("position"))
     counts, running = Item.objects.counts([run.pk for run in runs]), _running(jobs)
     found: dict[UUID, tuple[StepStatus, ...]] = {}

@@ -39,7 +39,7 @@ def test_jobs_are_looked_at_canceled_and_followed(owner: User) -> None:
     client = browser(owner)
     html = client.get("/jobs/all/cancel/?q=scan").content.decode()
     assert "Cancel 12 jobs?" in html
-    assert "1 more job fits it and has nothing to cancel." in html
+    assert "It fits 1 more job, for which there is nothing to do." in html
     assert "… and 2 more." in html
 
     sent = {"q": "scan", "expected": re.search(r'name="expected" value="(\d+)"', html)[1]}  # type: ignore[index]
