@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from django.utils.translation import gettext as _
+
 from orchestration.spec.params import ParamsError, coerce_text, validate_params
 
 if TYPE_CHECKING:
@@ -106,7 +108,7 @@ def _attributes(rule: Mapping[str, Any], *, is_required: bool) -> dict[str, Any]
         case "string" if "enum" not in rule:
             given |= {"minlength": rule.get("minLength"), "maxlength": rule.get("maxLength")}
         case "array" if "enum" not in rule.get("items", {}):
-            given |= {"placeholder": "one, another, a third"}
+            given |= {"placeholder": _("one, another, a third")}
     if is_required and rule["type"] != "boolean":
         given |= {"required": "required"}
     return {name: value for name, value in given.items() if value is not None}

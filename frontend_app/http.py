@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.shortcuts import render
 
+from frontend_app.sentences import said
 from orchestration.errors import Forbidden, NotFound
 from orchestration.models import User, Workspace
 from orchestration.services.notifications import unread_count
@@ -97,4 +98,4 @@ def refusals_said(request: Request, *refusals: type[OrchestrationError]) -> Iter
     try:
         yield
     except refusals as exc:
-        messages.error(request, str(exc))
+        messages.error(request, said(exc))

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise, zip_longest
 from typing import TYPE_CHECKING, Final
 
-from frontend_app.words import duration_words, state_word
+from django.utils.translation import gettext as _
+
+from frontend_app.sentences import said
+from frontend_app.words import duration_words, state_word, whole
 from orchestration.states import JOB_FINISHED, AttemptState, FailureKind, JobState
 
 if TYPE_CHECKING:
@@ -115,8 +118,10 @@ def job_lane(moves: Sequence[Event], span: Span) -> Lane:
             continue
         kind = "wait" if move.new in {JobState.WAITING, JobState.QUEUED} else move.new
         took = duration_words((end - move.at).total_seconds())
-        bars.append(span.bar(move.at, end, kind, f"{state_word(move.new)} for {took}"))
-    return Lane("Job", bars=bars)
+        bars.append(
+            span.bar(move.at, end, kind, _("%(state)s for %(time)s") % {"state": state_word(move.new), "time": took})
+        )
+    return Lane(_("Job"), bars=bars)
 
 
 def item_lanes(
@@ -136,16 +141,18 @@ def item_lanes(
 def _bars(attempt: Attempt, span: Span) -> list[Bar]:
     began = attempt.started_at or attempt.finished_at or span.end
     waited = duration_words((began - attempt.created_at).total_seconds())
-    bars = [span.bar(attempt.created_at, began, "wait", f"try {attempt.number} waited {waited}")]
+    title = _("try %(number)s waited %(time)s") % {"number": attempt.number, "time": waited}
+    bars = [span.bar(attempt.created_at, began, "wait", title)]
     if attempt.started_at is None:
         return bars
     end = attempt.finished_at or span.end
     is_cut_off = attempt.failure_kind == FailureKind.INTERRUPTED
     kind = FailureKind.INTERRUPTED if is_cut_off else AttemptState(attempt.state)
-    said = f"try {attempt.number} · {state_word(kind)} · {duration_words((end - attempt.started_at).total_seconds())}"
+    took = duration_words((end - attempt.started_at).total_seconds())
+    title = f"{_('try %(number)s') % {'number': attempt.number}} · {state_word(kind)} · {took}"
     if attempt.detail:
-        said += f" · {attempt.detail[:160]}"
-    return [*bars, span.bar(attempt.started_at, end, kind, said, attempt)]
+        title += f" · {said(attempt.detail[:160])}"
+    return [*bars, span.bar(attempt.started_at, end, kind, title, attempt)]
 
 
 def crowd_lane(label: str, sub: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> Lane:
@@ -154,5 +161,6 @@ def crowd_lane(label: str, sub: str, starts: Mapping[int, int], ends: Mapping[in
     running = list(accumulate(changes))
     most = max(1, *running)
     tops = [f"{1 - n / most:.3f}" for n in running]
-    path = f"M0 1 V{tops[0]}" + "".join(f" H{at + 1} V{b}" for at, (_, b) in enumerate(pairwise(tops)))
-    return Lane(label, f"{sub}, at most {max(0, *running):,} at a time", area=f"{path} H{COLUMNS} V1 Z")
+    path = f"M0 1 V{tops[0]}" + "".join(f" H{at + 1} V{b}" for at, (_before, b) in enumerate(pairwise(tops)))
+    what = _("%(what)s, at most %(number)s at a time") % {"what": sub, "number": whole(max(0, *running))}
+    return Lane(label, what, area=f"{path} H{COLUMNS} V1 Z")

@@ -3,6 +3,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from frontend_app import catalogue
 from frontend_app.views import (
     api_docs,
     archives,
@@ -39,6 +40,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("home/live/", home.home_live, name="home-live"),
     path("home/storage/", home.home_storage, name="home-storage"),
+    path("words/<slug:language>.<slug:digest>.js", catalogue.script, name="words"),
     path("", include("frontend_app.people.urls")),
     path("workspace/", workspaces.workspace_choose, name="workspace-choose"),
     path("jobs/", job_list.job_list, name="job-list"),

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from django.utils.translation import gettext_lazy
+from django.utils import formats, timezone
+from django.utils.translation import get_language, gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
+from frontend_app.sentences import said
+from orchestration.cost.wording import SMALLEST, dollars
 from orchestration.states import (
     FAILURE_SAYS,
     FailureKind,
     FileEventKind,
+    FileKind,
     MailOn,
     MailWhen,
     Role,
@@ -21,6 +26,10 @@ from orchestration.states import (
 )
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from django.utils.functional import _StrOrPromise as StrOrPromise
+
     from orchestration.models import FileEvent, Job
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -31,144 +40,152 @@ KIB = 1024
 class Failure:
     """`headline` says what, `fault` whose it is, `advice` what to do about it."""
 
-    headline: str
-    fault: str
-    advice: str
+    headline: StrOrPromise
+    fault: StrOrPromise
+    advice: StrOrPromise
+
+
+def _failure(kind: FailureKind, advice: StrOrPromise) -> Failure:
+    what, fault = FAILURE_SAYS[kind]
+    return Failure(_(what), _(fault), advice)
 
 
 PEEK_FAULTS: Final = {
-    "unreadable": gettext_lazy("This file cannot be looked into. It may be damaged. Download it to try yourself."),
-    "single": gettext_lazy("This is one compressed file. Download it to look inside."),
-    "busy": gettext_lazy("Other files are being looked into just now. Try again in a moment."),
+    "unreadable": _("This file cannot be looked into. It may be damaged. Download it to try yourself."),
+    "single": _("This is one compressed file. Download it to look inside."),
+    "busy": _("Other files are being looked into just now. Try again in a moment."),
 }
 CHECKS: Final = {
-    ScanState.RECEIVED: "waits to be checked",
-    ScanState.SCANNING: "is being checked",
-    ScanState.CLEAN: "passed",
-    ScanState.QUARANTINED: "quarantined",
+    ScanState.RECEIVED: _("waits to be checked"),
+    ScanState.SCANNING: _("is being checked"),
+    ScanState.CLEAN: _("passed"),
+    ScanState.QUARANTINED: _("quarantined"),
 }
 FAILURES: Final = {
-    FailureKind.USER_CODE: Failure(
-        *FAILURE_SAYS[FailureKind.USER_CODE],
-        "A step ended with an error. Its log says more; whoever maintains the pipeline can mend it.",
+    FailureKind.USER_CODE: _failure(
+        FailureKind.USER_CODE,
+        _("A step ended with an error. Its log says more; whoever maintains the pipeline can mend it."),
     ),
-    FailureKind.INPUT: Failure(
-        *FAILURE_SAYS[FailureKind.INPUT],
-        "The step refused a file. Correct it, upload it again and resubmit.",
+    FailureKind.INPUT: _failure(
+        FailureKind.INPUT,
+        _("The step refused a file. Correct it, upload it again and resubmit."),
     ),
-    FailureKind.RESOURCES: Failure(
-        *FAILURE_SAYS[FailureKind.RESOURCES],
-        "The step needed more time, memory or space than its pipeline allows. Try smaller files, or ask for more room.",
+    FailureKind.RESOURCES: _failure(
+        FailureKind.RESOURCES,
+        _(
+            "The step needed more time, memory or space than its pipeline allows. "
+            "Try smaller files, or ask for more room."
+        ),
     ),
-    FailureKind.INTERRUPTED: Failure(
-        *FAILURE_SAYS[FailureKind.INTERRUPTED],
-        "The work was cut off from outside and ran out of tries. Retry: what was finished is kept.",
+    FailureKind.INTERRUPTED: _failure(
+        FailureKind.INTERRUPTED,
+        _("The work was cut off from outside and ran out of tries. Retry: what was finished is kept."),
     ),
-    FailureKind.PLATFORM: Failure(
-        *FAILURE_SAYS[FailureKind.PLATFORM],
-        "Nothing is wrong with your files. Retry; if it happens again, tell your administrator.",
+    FailureKind.PLATFORM: _failure(
+        FailureKind.PLATFORM,
+        _("Nothing is wrong with your files. Retry; if it happens again, tell your administrator."),
     ),
 }
 
 WAITING: Final = {
-    WaitingReason.SCAN: "Its files are being checked.",
-    WaitingReason.QUOTA: "The workspace's quota is used up.",
-    WaitingReason.CONCURRENCY: "Other jobs of the workspace run first.",
-    WaitingReason.CAPACITY: "All machines are busy.",
-    WaitingReason.IMAGE: "The software of a step is being fetched.",
-    WaitingReason.MISCONFIGURED: "An administrator has to repair the set-up first.",
-    WaitingReason.SCHEDULE: "Its time has not come yet.",
-    WaitingReason.PLATFORM: "The platform is catching up.",
-    WaitingReason.PAUSED: "An administrator holds it back for a while.",
+    WaitingReason.SCAN: _("Its files are being checked."),
+    WaitingReason.QUOTA: _("The workspace's quota is used up."),
+    WaitingReason.CONCURRENCY: _("Other jobs of the workspace run first."),
+    WaitingReason.CAPACITY: _("All machines are busy."),
+    WaitingReason.IMAGE: _("The software of a step is being fetched."),
+    WaitingReason.MISCONFIGURED: _("An administrator has to repair the set-up first."),
+    WaitingReason.SCHEDULE: _("Its time has not come yet."),
+    WaitingReason.PLATFORM: _("The platform is catching up."),
+    WaitingReason.PAUSED: _("An administrator holds it back for a while."),
 }
 
 ROLES: Final = {
-    Role.VIEWER: "may look, not submit",
-    Role.SUBMITTER: "may upload and submit",
-    Role.MANAGER: "manages the workspace",
+    Role.VIEWER: _("may look, not submit"),
+    Role.SUBMITTER: _("may upload and submit"),
+    Role.MANAGER: _("manages the workspace"),
 }
 
 MAIL_WHEN: Final = {
-    MailWhen.NEVER: gettext_lazy("no mail"),
-    MailWhen.AT_ONCE: gettext_lazy("mail at once"),
-    MailWhen.DAILY: gettext_lazy("in the daily mail"),
+    MailWhen.NEVER: _("no mail"),
+    MailWhen.AT_ONCE: _("mail at once"),
+    MailWhen.DAILY: _("in the daily mail"),
 }
 
 MAIL_CHOICES: Final = {
-    MailOn.NEVER: "never",
-    MailOn.FAILURES: "when one of my jobs fails",
-    MailOn.ALWAYS: "when one of my jobs ends, however it ends",
+    MailOn.NEVER: _("never"),
+    MailOn.FAILURES: _("when one of my jobs fails"),
+    MailOn.ALWAYS: _("when one of my jobs ends, however it ends"),
 }
 
 WEBHOOK_KINDS: Final = {
-    WebhookKind.SUCCEEDED: "a job succeeded",
-    WebhookKind.FAILED: "a job failed",
-    WebhookKind.TIMED_OUT: "a job timed out",
-    WebhookKind.CANCELED: "a job was canceled",
-    WebhookKind.SUBMITTED: "a job was submitted",
-    WebhookKind.QUEUED: "a job was admitted",
-    WebhookKind.STARTED: "a job started to run",
-    WebhookKind.RETRIED: "a job was retried",
+    WebhookKind.SUCCEEDED: _("a job succeeded"),
+    WebhookKind.FAILED: _("a job failed"),
+    WebhookKind.TIMED_OUT: _("a job timed out"),
+    WebhookKind.CANCELED: _("a job was canceled"),
+    WebhookKind.SUBMITTED: _("a job was submitted"),
+    WebhookKind.QUEUED: _("a job was admitted"),
+    WebhookKind.STARTED: _("a job started to run"),
+    WebhookKind.RETRIED: _("a job was retried"),
 }
 DEADLINES: Final = {
-    900: "15 minutes",
-    3600: "1 hour",
-    21_600: "6 hours",
-    86_400: "1 day",
-    259_200: "3 days",
-    604_800: "7 days",
+    900: _("15 minutes"),
+    3600: _("1 hour"),
+    21_600: _("6 hours"),
+    86_400: _("1 day"),
+    259_200: _("3 days"),
+    604_800: _("7 days"),
 }
 """Seconds after it was submitted, by which a job is to have ended."""
 
-OVERLAPS: Final = {24: "for 24 hours more", 168: "for a week more", 0: "no longer: it got out"}
+OVERLAPS: Final = {24: _("for 24 hours more"), 168: _("for a week more"), 0: _("no longer: it got out")}
 """Hours, and how long an old secret holds."""
 
 FILE_EVENTS: Final = {
-    FileEventKind.SCAN: "Checked",
-    FileEventKind.RELEASED: "Released from quarantine",
-    FileEventKind.DAMAGED: "Found damaged",
-    FileEventKind.RESTORED: "Restored",
-    FileEventKind.DEDUPLICATED: "Stored together with a file of the same content",
-    FileEventKind.WARNED: "Announced to be deleted soon",
-    FileEventKind.EXTENDED: "Kept longer",
-    FileEventKind.HELD: "Put on hold",
-    FileEventKind.UNHELD: "Released from its hold",
-    FileEventKind.DELETED: "Deleted",
-    FileEventKind.EXPIRED: "Deleted, because its date had come",
-    FileEventKind.UNDELETED: "Brought back",
-    FileEventKind.PURGED: "Given up for good",
+    FileEventKind.SCAN: _("Checked"),
+    FileEventKind.RELEASED: _("Released from quarantine"),
+    FileEventKind.DAMAGED: _("Found damaged"),
+    FileEventKind.RESTORED: _("Restored"),
+    FileEventKind.DEDUPLICATED: _("Stored together with a file of the same content"),
+    FileEventKind.WARNED: _("Announced to be deleted soon"),
+    FileEventKind.EXTENDED: _("Kept longer"),
+    FileEventKind.HELD: _("Put on hold"),
+    FileEventKind.UNHELD: _("Released from its hold"),
+    FileEventKind.DELETED: _("Deleted"),
+    FileEventKind.EXPIRED: _("Deleted, because its date had come"),
+    FileEventKind.UNDELETED: _("Brought back"),
+    FileEventKind.PURGED: _("Given up for good"),
 }
 PURGES: Final = {
-    "destroyed": "Bytes destroyed",
-    "shared": "Bytes left to a file of the same content",
+    "destroyed": _("Bytes destroyed"),
+    "shared": _("Bytes left to a file of the same content"),
 }
 BYTES: Final = {
-    "kept": "Its bytes are still there.",
-    "being destroyed": "Its bytes are being destroyed.",
-    "destroyed": "Its bytes are destroyed.",
-    "shared": "Its bytes stay for another file of the same content in this workspace.",
+    "kept": _("Its bytes are still there."),
+    "being destroyed": _("Its bytes are being destroyed."),
+    "destroyed": _("Its bytes are destroyed."),
+    "shared": _("Its bytes stay for another file of the same content in this workspace."),
 }
 COST_BASES: Final = {
-    "measured": "by how long its steps took of late",
-    "timeouts": "at most, if every item took until its time-out",
-    "mixed": "by how long some of its steps took of late, and the time-outs of the others",
+    "measured": _("by how long its steps took of late"),
+    "timeouts": _("at most, if every item took until its time-out"),
+    "mixed": _("by how long some of its steps took of late, and the time-outs of the others"),
 }
 FILE_CLASSES: Final = {
-    "upload": "Uploads",
-    "result": "Results",
-    "intermediate": "Between steps",
-    "replaced": "Replaced by a later run",
-    "deleted": "Recently deleted",
+    "upload": _("Uploads"),
+    "result": _("Results"),
+    "intermediate": _("Between steps"),
+    "replaced": _("Replaced by a later run"),
+    "deleted": _("Recently deleted"),
 }
 
 TYPES: Final = {
-    "*/*": "any file",
-    "image/*": "images",
-    "text/*": "text",
+    "*/*": _("any file"),
+    "image/*": _("images"),
+    "text/*": _("text"),
     "text/csv": "CSV",
     "application/csv": "CSV",
     "text/tab-separated-values": "TSV",
-    "text/plain": "text",
+    "text/plain": _("text"),
     "text/html": "HTML",
     "text/markdown": "Markdown",
     "application/json": "JSON",
@@ -181,7 +198,7 @@ TYPES: Final = {
     "application/pdf": "PDF",
     "application/zip": "ZIP",
     "application/gzip": "gzip",
-    "application/octet-stream": "binary",
+    "application/octet-stream": _("binary"),
     "application/xml": "XML",
     "application/yaml": "YAML",
     "image/png": "PNG",
@@ -195,24 +212,103 @@ TYPES: Final = {
 }
 
 
+STATES: Final = {
+    "WAITING": _("Waiting"),
+    "QUEUED": _("Queued"),
+    "STARTING": _("Starting"),
+    "RUNNING": _("Running"),
+    "SUCCEEDED": _("Succeeded"),
+    "FAILED": _("Failed"),
+    "CANCELED": _("Canceled"),
+    "CANCELING": _("Canceling"),
+    "TIMED_OUT": _("Timed out"),
+    "SKIPPED": _("Skipped"),
+    "INTERRUPTED": _("Interrupted"),
+    "DELIVERED": _("Delivered"),
+    "DROPPED": _("Dropped"),
+    "FAILING": _("Failing"),
+    "ON": pgettext_lazy("switched", "On"),
+    "OFF": pgettext_lazy("switched", "Off"),
+    "SWITCHED_OFF": pgettext_lazy("switched", "Switched off"),
+}
+EVENT_KINDS: Final = {"step": _("step"), "item": _("item"), "attempt": _("attempt")}
+ROLE_WORDS: Final = {
+    Role.VIEWER: _("viewer"),
+    Role.SUBMITTER: _("submitter"),
+    Role.MANAGER: _("manager"),
+}
+FILE_KINDS: Final = {
+    FileKind.UPLOAD: (_("upload"), _("uploads")),
+    FileKind.RESULT: (_("result"), _("results")),
+    FileKind.INTERMEDIATE: (_("between steps"), _("between steps")),
+}
+
+
+def language() -> str:
+    """As pipelines name languages: `pt-BR`."""
+    base, _dash, place = (get_language() or "en").partition("-")
+    return f"{base}-{place.upper()}" if place else base
+
+
 def state_word(state: str) -> str:
-    return state.replace("_", " ").capitalize()
+    known = STATES.get(state.upper().replace(" ", "_"))
+    return str(known) if known else state.replace("_", " ").capitalize()
+
+
+def role_word(role: str) -> str:
+    return str(ROLE_WORDS.get(Role(role), role)) if role in set(Role) else role
+
+
+def event_kind(kind: str) -> str:
+    return str(EVENT_KINDS.get(kind, kind))
+
+
+def file_kind(kind: str) -> str:
+    return str(FILE_KINDS[FileKind(kind)][0])
+
+
+def file_kinds(kind: str) -> str:
+    return str(FILE_KINDS[FileKind(kind)][1])
+
+
+def whole(number: int) -> str:
+    return formats.number_format(number, force_grouping=True)
+
+
+def files(number: int) -> str:
+    return ngettext("%(number)s file", "%(number)s files", number) % {"number": whole(number)}
+
+
+def jobs(number: int) -> str:
+    return ngettext("%(number)s job", "%(number)s jobs", number) % {"number": whole(number)}
+
+
+def items(number: int) -> str:
+    return ngettext("%(number)s item", "%(number)s items", number) % {"number": whole(number)}
+
+
+def days(number: int) -> str:
+    return ngettext("%(number)s day", "%(number)s days", number) % {"number": whole(number)}
+
+
+def downloads(number: int) -> str:
+    return ngettext("%(number)s download", "%(number)s downloads", number) % {"number": whole(number)}
 
 
 def type_word(media_type: str) -> str:
-    return TYPES.get(media_type.partition(";")[0].strip().lower(), media_type)
+    return str(TYPES.get(media_type.partition(";")[0].strip().lower(), media_type))
 
 
 def check_word(scan_state: str) -> str:
     """How far the check of a file is that every file goes through when it comes."""
-    return CHECKS[ScanState(scan_state)]
+    return str(CHECKS[ScanState(scan_state)])
 
 
 def waiting_sentence(job: Job) -> str:
     """Why a job does not run yet: "" for one that does."""
     if not job.waiting_reason:
         return ""
-    return job.waiting_detail or WAITING.get(WaitingReason(job.waiting_reason), "")
+    return said(job.waiting_detail) or str(WAITING.get(WaitingReason(job.waiting_reason), ""))
 
 
 def job_said(job: Job) -> str:
@@ -228,34 +324,49 @@ def failure_of(kind: str) -> Failure | None:
 
 
 def file_event(event: FileEvent) -> str:
-    said = PURGES.get(event.new) or FILE_EVENTS[FileEventKind(event.kind)]
-    return f"{said}, until {day(datetime.fromisoformat(event.new))}" if event.kind == FileEventKind.EXTENDED else said
+    if event.kind == FileEventKind.EXTENDED:
+        return gettext("Kept longer, until %(day)s") % {"day": day(datetime.fromisoformat(event.new))}
+    return str(PURGES.get(event.new) or FILE_EVENTS[FileEventKind(event.kind)])
 
 
 def day(at: datetime) -> str:
-    """`3 Dec 2026`, in UTC."""
-    utc = at.astimezone(UTC)
-    return f"{utc.day} {utc:%b %Y}"
+    """`3 Dec 2026`, where the reader is."""
+    return formats.date_format(timezone.localtime(at), "DATE_FORMAT")
 
 
 def days_left(at: datetime) -> str:
-    days = (at.astimezone(UTC).date() - datetime.now(UTC).date()).days
-    if days <= 0:
-        return "today" if days == 0 else "overdue"
-    return "tomorrow" if days == 1 else f"in {days:,} days"
+    left = (timezone.localtime(at).date() - timezone.localtime().date()).days
+    if left <= 0:
+        return gettext("today") if left == 0 else gettext("overdue")
+    if left == 1:
+        return gettext("tomorrow")
+    return ngettext("in %(number)s day", "in %(number)s days", left) % {"number": whole(left)}
 
 
 def size_words(size_bytes: float) -> str:
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size_bytes < KIB:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{tenths(size_bytes)} {unit}"
         size_bytes /= KIB
-    return f"{size_bytes:.1f} TiB"
+    return f"{tenths(size_bytes)} TiB"
+
+
+def money(usd: Decimal) -> str:
+    """`$1,234.50`, and as Brazil writes it, `US$ 1.234,50`."""
+    text = dollars(usd)
+    if text.startswith("$"):
+        figure = text[1:].replace(",", " ").replace(".", formats.get_format("DECIMAL_SEPARATOR"))
+        return gettext("$%(figure)s") % {"figure": figure.replace(" ", formats.get_format("THOUSAND_SEPARATOR"))}
+    return gettext("less than $%(figure)s") % {"figure": formats.number_format(SMALLEST, decimal_pos=4)}
+
+
+def tenths(number: float) -> str:
+    return formats.number_format(number, decimal_pos=1)
 
 
 def duration_words(duration_s: float) -> str:
     if duration_s < MINUTE_S:
-        return f"{max(0.0, duration_s):.1f} s"
+        return f"{tenths(round(max(0.0, duration_s), 1))} s"
     if duration_s < HOUR_S:
         return f"{duration_s // MINUTE_S:.0f} min {duration_s % MINUTE_S:.0f} s"
     if duration_s < DAY_S:

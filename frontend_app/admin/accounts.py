@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from frontend_app.admin.audited import AuditedAdmin, by
 from frontend_app.admin.read_only import ReadOnlyAdmin
@@ -58,7 +59,7 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
 
-    @admin.action(description="Remove second factors of selected users", permissions=["operate"])
+    @admin.action(description=_("Remove second factors of selected users"), permissions=["operate"])
     def remove_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """For people who have lost theirs: until they set up new ones, their password is enough."""
         for user in queryset:
@@ -138,7 +139,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orchestration.change_apitoken")
 
-    @admin.action(description="Revoke selected tokens", permissions=["operate"])
+    @admin.action(description=_("Revoke selected tokens"), permissions=["operate"])
     def revoke_tokens(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         for token in queryset.select_related("user"):
             try:

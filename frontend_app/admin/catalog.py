@@ -9,6 +9,8 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import render
 from django.urls import path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
@@ -84,11 +86,11 @@ class FileAdmin(ReadOnlyAdmin):
     search_fields = ["name", "sha256"]
     ordering = ["-id"]
 
-    @admin.display(description="Size", ordering="size")
+    @admin.display(description=_("Size"), ordering="size")
     def size_shown(self, file: File) -> str:
         return words.size_words(file.size)
 
-    @admin.display(description="History")
+    @admin.display(description=_("History"))
     def history_shown(self, file: File) -> SafeString | str:
         rows = (
             (f"{e.at:%Y-%m-%d %H:%M:%S}", words.file_event(e), e.actor.username if e.actor else "", e.reason)
@@ -108,25 +110,25 @@ class FileAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
-            "title": "Storage",
+            "title": gettext("Storage"),
             "states": storage_states(),
             "days": settings.SCRUB_DAYS,
         }
         return render(request, "admin/orchestration/storage.html", context)
 
-    @admin.action(description="Delete selected files", permissions=["operate"])
+    @admin.action(description=_("Delete selected files"), permissions=["operate"])
     def delete_files(self, request: HttpRequest, queryset: FileQuerySet) -> None:
         self._each(request, queryset, delete_file, "deleted")
 
-    @admin.action(description="Bring selected files back", permissions=["operate"])
+    @admin.action(description=_("Bring selected files back"), permissions=["operate"])
     def undelete_files(self, request: HttpRequest, queryset: FileQuerySet) -> None:
         self._each(request, queryset, undelete_file, "back")
 
-    @admin.action(description="Release selected files from their hold", permissions=["operate"])
+    @admin.action(description=_("Release selected files from their hold"), permissions=["operate"])
     def release_files(self, request: HttpRequest, queryset: FileQuerySet) -> None:
         self._each(request, queryset, release_file, "no longer on hold")
 
-    @admin.action(description="Release selected files from quarantine", permissions=["operate"])
+    @admin.action(description=_("Release selected files from quarantine"), permissions=["operate"])
     def release_from_quarantine(self, request: HttpRequest, queryset: FileQuerySet) -> HttpResponse | None:
         if "sure" in request.POST:
             service = partial(release_from_quarantine, reason=request.POST.get("reason", ""))
@@ -134,7 +136,7 @@ class FileAdmin(ReadOnlyAdmin):
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": "Release from quarantine",
+            "title": gettext("Release from quarantine"),
             "files": queryset,
             "checkbox": ACTION_CHECKBOX_NAME,
             "back": request.get_full_path(),

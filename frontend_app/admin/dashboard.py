@@ -44,7 +44,7 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
 
 
 def _reason(reason: str) -> str:
-    return words.WAITING[WaitingReason(reason)] if reason else _("Its turn has not come yet.")
+    return str(words.WAITING[WaitingReason(reason)]) if reason else _("Its turn has not come yet.")
 
 
 def spelt(kind: str) -> str:

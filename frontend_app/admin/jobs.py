@@ -8,6 +8,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.html import format_html_join
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from frontend_app import words
@@ -53,7 +54,7 @@ class JobAdmin(ReadOnlyAdmin):
     ]  # fmt: skip
     list_select_related = ["pipeline_version__pipeline", "workspace", "created_by"]
     search_fields = ["name"]  # so that there is a box; what is written there is a filter
-    search_help_text = "Words of a name, a user, a whole id, or as on the page of jobs: state:failed created:>-7d"
+    search_help_text = _("Words of a name, a user, a whole id, or as on the page of jobs: state:failed created:>-7d")
     ordering = ["-id"]
     fieldsets = [
         (None, {"fields": [
@@ -74,7 +75,7 @@ class JobAdmin(ReadOnlyAdmin):
     inlines = [StepInline]
     actions = ["cancel_jobs", "retry_jobs", "rerun_jobs", "change_priority", "redrive_jobs"]
 
-    @admin.display(description="Id")
+    @admin.display(description=_("Id"))
     def short_id(self, job: Job) -> str:
         return str(job.pk)[-12:]
 
@@ -86,15 +87,15 @@ class JobAdmin(ReadOnlyAdmin):
     def waits_for(self, job: Job) -> str:
         return job.waiting_reason if not job.is_finished else ""
 
-    @admin.display(description="Pipeline")
+    @admin.display(description=_("Pipeline"))
     def pipeline(self, job: Job) -> str:
         return str(job.pipeline_version)
 
-    @admin.display(description="Inputs")
+    @admin.display(description=_("Inputs"))
     def input_names(self, job: Job) -> SafeString | str:
         return lines((i.file.name,) for i in job.job_inputs.select_related("file")[:MOST_ATTEMPTS])
 
-    @admin.display(description="Attempts, the newest first")
+    @admin.display(description=_("Attempts, the newest first"))
     def attempts_shown(self, job: Job) -> SafeString | str:
         rows: QuerySet[Attempt] = Attempt.objects.filter(job=job).order_by("-id")[:MOST_ATTEMPTS]
         cells = (
@@ -107,7 +108,7 @@ class JobAdmin(ReadOnlyAdmin):
         )
         return format_html_join("", '<div><a href="{}">{}</a> · {}</div>', cells) or "—"
 
-    @admin.display(description="Events, the newest first")
+    @admin.display(description=_("Events, the newest first"))
     def events_shown(self, job: Job) -> SafeString | str:
         rows = Event.objects.filter(job_id=job.pk).exclude(kind="progress").order_by("-id")[:MOST_EVENTS]
         return lines(
@@ -133,7 +134,7 @@ class JobAdmin(ReadOnlyAdmin):
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orchestration.change_job")
 
-    @admin.action(description="Cancel selected jobs", permissions=["operate"])
+    @admin.action(description=_("Cancel selected jobs"), permissions=["operate"])
     def cancel_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:  # noqa: ARG002  Django's
         return act(request, BulkAction.CANCEL, name="cancel_jobs")
 
@@ -149,7 +150,7 @@ class JobAdmin(ReadOnlyAdmin):
     def change_priority(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:  # noqa: ARG002  Django's
         return act(request, BulkAction.PRIORITY, name="change_priority")
 
-    @admin.action(description="Redrive executions of selected jobs on AWS", permissions=["operate"])
+    @admin.action(description=_("Redrive executions of selected jobs on AWS"), permissions=["operate"])
     def redrive_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> HttpResponse | None:
         if queryset[: MOST_REDRIVEN + 1].count() > MOST_REDRIVEN:
             self.message_user(request, f"At most {MOST_REDRIVEN} are redriven at once.", messages.ERROR)
@@ -159,7 +160,7 @@ class JobAdmin(ReadOnlyAdmin):
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": "Redrive executions",
+            "title": gettext("Redrive executions"),
             "jobs": queryset,
             "checkbox": ACTION_CHECKBOX_NAME,
             "back": request.get_full_path(),

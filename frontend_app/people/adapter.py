@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Never
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.internal.httpkit import get_client_ip
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from frontend_app.people import brakes
 from orchestration.services.letters import notify
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from orchestration.models import User
 
-MISMATCH: Final = "That user name and password do not fit. Mind upper and lower case."
+MISMATCH: Final = _("That user name and password do not fit. Mind upper and lower case.")
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -25,10 +26,10 @@ class AccountAdapter(DefaultAccountAdapter):
         # The same for an account that there is not: who guesses names learns nothing (SEC-023).
         "username_password_mismatch": MISMATCH,
         "email_password_mismatch": MISMATCH,
-        "too_many_login_attempts": "Too many wrong passwords. Wait ten minutes, or ask for a new password.",
-        "incorrect_password": "That is not your password.",
-        "invalid_username": "A user name has no @: with it are mail addresses and service accounts.",
-        "enter_current_password": "That is not your password.",
+        "too_many_login_attempts": _("Too many wrong passwords. Wait ten minutes, or ask for a new password."),
+        "incorrect_password": _("That is not your password."),
+        "invalid_username": _("A user name has no @: with it are mail addresses and service accounts."),
+        "enter_current_password": _("That is not your password."),
     }
 
     def get_client_ip(self, request: HttpRequest) -> str:

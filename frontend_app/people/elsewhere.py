@@ -11,6 +11,8 @@ from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from django.db import transaction
 from django.shortcuts import render
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from orchestration.models import User
 from orchestration.services.members import join_by_rule
@@ -29,12 +31,14 @@ class ElsewhereAdapter(DefaultSocialAccountAdapter):
         claims = sociallogin.account.extra_data.get("id_token", {})
         asked = str(sociallogin.state.get("nonce", ""))
         if not asked or not secrets.compare_digest(asked, str(claims.get("nonce", ""))):
-            raise ImmediateHttpResponse(_refused(request, "The answer was not for this browser. Begin once more."))
+            raise ImmediateHttpResponse(
+                _refused(request, gettext("The answer was not for this browser. Begin once more."))
+            )
         if sociallogin.is_existing or sociallogin.state.get("process") == "connect":
             return
         address = str(claims.get("email") or "") if claims.get("email_verified") is True else ""
         if address and User.objects.filter(email__iexact=address).exists():
-            raise ImmediateHttpResponse(_refused(request, TAKEN))
+            raise ImmediateHttpResponse(_refused(request, str(TAKEN)))
         # What the provider does not vouch for is not noted; and none of it makes allauth write to somebody.
         cast("User", sociallogin.user).email = address.casefold()
         sociallogin.email_addresses = []
@@ -66,7 +70,7 @@ class ElsewhereAdapter(DefaultSocialAccountAdapter):
         log.warning("sign-in elsewhere failed", extra={"provider": provider.sub_id, "error": said[:500]})
 
 
-TAKEN = (
+TAKEN = _(
     "There is an account here with your mail address. Sign in to it with its password, and connect the two under "
     "Your account: an address alone is no proof that both are yours."
 )

@@ -11,6 +11,8 @@ from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from orchestration.services.second_factor import FACTORS, must_have_second_factor
 
@@ -23,8 +25,8 @@ KEY_BYTES: Final = 32
 class FactorAdapter(DefaultMFAAdapter):
     error_messages = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": "That did not fit. A code of the app holds for half a minute, and works once.",
-        "cannot_delete_authenticator": "You need a second factor here. Add another before you remove this one.",
+        "incorrect_code": _("That did not fit. A code of the app holds for half a minute, and works once."),
+        "cannot_delete_authenticator": _("You need a second factor here. Add another before you remove this one."),
     }
 
     def encrypt(self, text: str) -> str:
@@ -39,7 +41,7 @@ class FactorAdapter(DefaultMFAAdapter):
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:  # type: ignore[override]  # noqa: A002
         number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
-        return "Passkey" if number == 1 else f"Passkey {number}"
+        return gettext("Passkey") if number == 1 else gettext("Passkey %(number)s") % {"number": number}
 
     def _get_site_name(self) -> str:
         return "Esteira"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Concatenate
 
 from django.conf import settings
 from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ def with_mail[**P](
     @wraps(view)
     def offered(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not settings.MAILERS:
-            raise Http404("This platform sends no mail. Ask your administrator for a new password.")
+            raise Http404(_("This platform sends no mail. Ask your administrator for a new password."))
         return view(request, *args, **kwargs)
 
     return offered

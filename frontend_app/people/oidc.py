@@ -22,6 +22,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from allauth.socialaccount.models import SocialLogin, SocialToken
@@ -125,7 +126,7 @@ def _answered(kind: type[OAuth2View], request: HttpRequest, provider_id: str) ->
     try:
         answer: HttpResponse = kind.adapter_view(adapter)(request)
     except SocialApp.DoesNotExist as exc:
-        raise Http404("There is no such provider here.") from exc
+        raise Http404(_("There is no such provider here.")) from exc
     except (requests.RequestException, OAuth2Error) as exc:
         # Of what the provider says of itself; of its other answers the views catch it.
         answer = render_authentication_error(request, adapter.get_provider(), exception=exc)

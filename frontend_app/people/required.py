@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.contrib import messages
 from django.shortcuts import redirect
 from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext as _
 
 from orchestration.services.second_factor import must_set_up
 
@@ -43,5 +44,5 @@ class SecondFactorRequired(MiddlewareMixin):
             return None
         if not must_set_up(user=request.user):
             return None
-        messages.warning(request, "Your account needs a second factor. Set one up to go on.")
+        messages.warning(request, _("Your account needs a second factor. Set one up to go on."))
         return redirect("mfa_index")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allauth.usersessions.models import UserSession
+from django.utils.translation import gettext as _
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -64,7 +65,11 @@ def _shown(one: UserSession, request: Request) -> Session:
 def browser_of(user_agent: str) -> str:
     browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
-    return f"{browser} on {system}" if browser and system else browser or system or "Unknown browser"
+    return (
+        _("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+        if browser and system
+        else browser or system or _("Unknown browser")
+    )
 
 
 def end_sessions(request: Request, *, only: int | None) -> int:

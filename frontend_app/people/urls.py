@@ -14,12 +14,14 @@ from django.views.generic import RedirectView
 
 from frontend_app.people import oidc
 from frontend_app.people.offered import with_mail
-from frontend_app.views import account, audit, invitations, members
+from frontend_app.views import account, audit, invitations, members, profile
 
 urlpatterns = [
     path("login/", views.login, name="account_login"),
     path("logout/", require_POST(views.logout), name="account_logout"),
     path("account/", account.account, name="account"),
+    path("account/profile/", profile.profile_save, name="profile-save"),
+    path("language/", profile.language_choose, name="language-choose"),
     path("account/sessions/end/", account.sessions_end, name="sessions-end"),
     path("account/inactive/", views.account_inactive, name="account_inactive"),
     path("account/confirm/", views.reauthenticate, name="account_reauthenticate"),

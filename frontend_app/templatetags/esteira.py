@@ -10,11 +10,13 @@ from django import template
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.urls import reverse
+from django.utils import formats, timezone
 from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext as _
 
 from frontend_app import words
 from frontend_app.navigation import lit
-from orchestration.cost.wording import dollars
+from frontend_app.sentences import said
 from orchestration.states import FailureKind
 
 if TYPE_CHECKING:
@@ -35,8 +37,17 @@ register.filter("waiting", words.waiting_sentence)
 register.filter("day", words.day)
 register.filter("days_left", words.days_left)
 register.filter("file_event", words.file_event)
-register.filter("dollars", dollars)
+register.filter("dollars", words.money)
 register.filter("duration", words.duration_words)
+register.filter("said", said)
+register.filter("role", words.role_word)
+register.filter("event_kind", words.event_kind)
+register.filter("file_kind", words.file_kind)
+register.filter("file_kinds", words.file_kinds)
+register.filter("files", words.files)
+register.filter("jobs", words.jobs)
+register.filter("days", words.days)
+register.filter("downloads", words.downloads)
 
 
 @register.simple_tag
@@ -68,12 +79,13 @@ def nav(context: Context, name: str, title: str) -> SafeString:
 
 @register.simple_tag
 def when(at: datetime | None) -> SafeString | str:
-    """UTC here; the page's script says it in the reader's own time."""
+    """In the reader's zone, or UTC where she chose none; then the page's script says it in the browser's."""
     if at is None:
         return "—"
-    utc = at.astimezone(UTC)
-    stamp = utc.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return format_html('<time datetime="{}">{}</time>', stamp, f"{utc:%Y-%m-%d %H:%M} UTC")
+    stamp = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    local = timezone.localtime(at)
+    said_at = f"{formats.date_format(local, 'SHORT_DATETIME_FORMAT')} {local:%Z}"
+    return format_html('<time datetime="{}">{}</time>', stamp, said_at)
 
 
 @register.simple_tag
@@ -84,29 +96,32 @@ def took(start: datetime | None, end: datetime | None) -> SafeString | str:
     if end is not None:
         return words.took(start, end)
     stamp = start.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return format_html('<span data-since="{}">since {} UTC</span>', stamp, f"{start:%H:%M}")
+    began = f"{timezone.localtime(start):%H:%M %Z}"
+    return format_html('<span data-since="{}">{}</span>', stamp, _("since %(time)s") % {"time": began})
 
 
 @register.filter
 def type_words(media_types: Iterable[str]) -> str:
     """`CSV, TSV and Excel`, each once."""
     names = list(dict.fromkeys(words.type_word(t) for t in media_types))
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if len(names) == 1:
+        return names[0]
+    return _("%(several)s and %(last)s") % {"several": ", ".join(names[:-1]), "last": names[-1]}
 
 
 @register.simple_tag
 def kept(file: File, *, in_full: bool = False) -> SafeString:
     """How long, in words: it is on hold, goes soon, or has a date."""
     if file.hold:
-        return format_html('<span class="held">{}</span>', "On hold" if in_full else "on hold")
+        return format_html('<span class="held">{}</span>', _("On hold") if in_full else _("on hold"))
     left = (file.expires_at - datetime.now(UTC)).days
     is_soon = left < settings.EXPIRY_WARNING_DAYS
     if in_full:
-        said = f"{'Will be deleted on' if is_soon else 'Kept until'} {words.day(file.expires_at)}"
+        sentence = _("Will be deleted on %(day)s") if is_soon else _("Kept until %(day)s")
     else:
-        said = f"{'goes' if is_soon else 'until'} {words.day(file.expires_at)}"
+        sentence = _("goes %(day)s") if is_soon else _("until %(day)s")
     form = '<span class="soon">{}</span>' if is_soon else "{}"
-    return format_html(form, said)
+    return format_html(form, sentence % {"day": words.day(file.expires_at)})
 
 
 @register.filter
@@ -123,7 +138,7 @@ def word(state: str) -> str:
 @register.filter
 def basis(estimate: str) -> str:
     """What an estimate of cost rests on."""
-    return words.COST_BASES.get(estimate, "")
+    return str(words.COST_BASES.get(estimate, ""))
 
 
 @register.filter

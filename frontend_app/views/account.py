@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, page, whole_number
 from frontend_app.people.sessions import end_sessions, sessions_of
+from orchestration.services.profile import time_zones
 from orchestration.services.second_factor import has_second_factor, must_have_second_factor
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def account(request: Request) -> HttpResponse:
         "sessions": sessions_of(request),
         "memberships": request.user.memberships.select_related("workspace").order_by("workspace__name"),
         "providers": [(one["provider_id"], one["name"], connected.get(one["provider_id"])) for one in settings.OIDC],
+        "time_zones": time_zones(),
         "has_second_factor": has_second_factor(user=request.user),
         "must_have_second_factor": must_have_second_factor(user=request.user),
     }
@@ -36,5 +39,7 @@ def sessions_end(request: Request) -> HttpResponse:
     named = request.POST.get("session")
     only = None if named is None else whole_number(named, digits=18) or 0  # of which there is none
     ended = end_sessions(request, only=only)
-    messages.success(request, f"Signed out elsewhere: {ended}." if ended else "There was nothing to end.")
+    messages.success(
+        request, _("Signed out elsewhere: %(number)s.") % {"number": ended} if ended else _("There was nothing to end.")
+    )
     return redirect("account")

@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors
+from frontend_app.sentences import said
 from frontend_app.streaming import archive_attachment
 from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.ids import uuid_or_none
@@ -29,7 +30,7 @@ def job_results_zip(request: Request, job_id: UUID) -> HttpResponseBase:
     try:
         archive = results_archive(user=request.user, job=job)
     except Conflict as exc:
-        messages.error(request, str(exc))
+        messages.error(request, said(exc))
         return redirect("job-detail", job_id)
     return archive_attachment(request, archive)
 
@@ -42,6 +43,6 @@ def files_zip(request: Request) -> HttpResponseBase:
     try:
         archive = files_archive(user=request.user, ids=ids)
     except (Conflict, Invalid, NotFound) as exc:
-        messages.error(request, str(exc))
+        messages.error(request, said(exc))
         return redirect("file-list")
     return archive_attachment(request, archive)

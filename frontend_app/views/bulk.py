@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from frontend_app.bulk_standing import standing
 from frontend_app.bulk_words import BULK, OUTCOMES, told
 from frontend_app.http import Request, answers_errors, page, whole_number, workspace_of
+from frontend_app.sentences import said as in_words
 from frontend_app.views.job_list import list_address
 from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.ids import uuid_or_none
@@ -77,7 +78,7 @@ def bulk_begin(request: Request, action: str) -> HttpResponse:
             expected=expected, idempotency_key=request.POST.get("key", "")[:64],
         )  # fmt: skip
     except (Conflict, Invalid) as exc:
-        return _looked_at_again(request, action, str(exc))
+        return _looked_at_again(request, action, in_words(exc))
     return redirect("bulk-detail", operation.pk)
 
 

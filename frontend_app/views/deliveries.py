@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, refusals_said
@@ -43,5 +44,5 @@ def delivery_replay(request: Request, webhook_id: UUID, delivery_id: UUID) -> Ht
     delivery = deliveries.find_delivery(endpoint=endpoint, delivery_id=delivery_id)
     with refusals_said(request, Conflict):
         deliveries.replay(endpoint=endpoint, delivery=delivery)
-        messages.success(request, "It is sent again.")
+        messages.success(request, _("It is sent again."))
     return redirect("delivery-detail", webhook_id, delivery_id)

@@ -12,6 +12,7 @@ from django.http import Http404, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.clickjacking import xframe_options_exempt
 from django.views.decorators.http import require_POST, require_safe
 
@@ -128,7 +129,7 @@ def file_preview(request: Request, file_id: UUID) -> HttpResponseBase:
     """The bytes as an image or a page, or the beginning of a text, under a policy that lets nothing run."""
     file = find_file(user=request.user, file_id=file_id)
     if not preview_kind(file):
-        raise Http404("This kind of file has no preview.")
+        raise Http404(_("This kind of file has no preview."))
     _require_clean(file)
     note_read(user=request.user, file=file)
     if settings.CONTENT_ORIGIN:
@@ -199,7 +200,7 @@ def _open(file: File) -> BinaryIO:
     try:
         return open_content(file)
     except FileNotFoundError as exc:
-        raise Http404("The bytes of this file are gone.") from exc
+        raise Http404(_("The bytes of this file are gone.")) from exc
 
 
 @require_POST
@@ -208,6 +209,6 @@ def file_delete(request: Request, file_id: UUID) -> HttpResponse:
     file = find_file(user=request.user, file_id=file_id)
     with refusals_said(request, Conflict):
         delete_file(user=request.user, file=file)
-        said = f"{file.name} is deleted. It can be brought back for 30 days."
+        said = _("%(name)s is deleted. It can be brought back for 30 days.") % {"name": file.name}
         messages.success(request, undoable(said, address=reverse("file-undelete", args=[file.pk])))
     return redirect("file-list")

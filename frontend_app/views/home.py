@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from frontend_app.http import Request, page, workspace_of
@@ -85,8 +86,10 @@ def _now(request: Request, here: Workspace) -> dict[str, Any]:
 def _reasons(jobs: QuerySet[Job]) -> list[tuple[str, str, int]]:
     """Why jobs wait, in words and in the filter's, and how many; what most of them wait for first."""
     rows = jobs.filter(state__in=IN_LINE).order_by().values_list("waiting_reason").annotate(n=Count("pk"))
-    said = {reason: WAITING[WaitingReason(reason)] for reason, _ in rows if reason}
-    return [(said.get(reason, "A place is about to be free."), reason, n) for reason, n in sorted(rows, key=_by_number)]
+    said = {reason: str(WAITING[WaitingReason(reason)]) for reason, _ in rows if reason}
+    return [
+        (said.get(reason, _("A place is about to be free.")), reason, n) for reason, n in sorted(rows, key=_by_number)
+    ]
 
 
 def _by_number(row: tuple[str, int]) -> int:
@@ -97,12 +100,17 @@ def _next_steps(request: Request, here: Workspace) -> list[tuple[str, str, str, 
     """What is left to be tried by somebody new: title, words, name of the page, done. Empty when all is done."""
     mine = Job.objects.filter(workspace=here, created_by=request.user)
     steps = [
-        ("Look at a pipeline", "What it takes, its parameters, what it leaves.", "pipeline-list", mine.exists()),
-        ("Run the first job", "Drop a file, choose a pipeline, submit.", "job-new", mine.exists()),
-        ("Open a result", "A report to read, and files to keep.", "job-list", mine.filter(state="SUCCEEDED").exists()),
+        (_("Look at a pipeline"), _("What it takes, its parameters, what it leaves."), "pipeline-list", mine.exists()),
+        (_("Run the first job"), _("Drop a file, choose a pipeline, submit."), "job-new", mine.exists()),
         (
-            "Do it from a program",
-            "A token opens the command and the API.",
+            _("Open a result"),
+            _("A report to read, and files to keep."),
+            "job-list",
+            mine.filter(state="SUCCEEDED").exists(),
+        ),
+        (
+            _("Do it from a program"),
+            _("A token opens the command and the API."),
             "token-list",
             ApiToken.objects.filter(user=request.user).exists(),
         ),

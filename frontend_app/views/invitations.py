@@ -10,6 +10,7 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -47,7 +48,7 @@ def _answered(request: HttpRequest, found: Invitation, key: str) -> HttpResponse
     except (Conflict, Forbidden, Invalid) as exc:
         return _shown(request, found, error=str(exc))
     request.session[CHOSEN] = here.slug
-    messages.success(request, f"Welcome to {here.name}.")
+    messages.success(request, _("Welcome to %(name)s.") % {"name": here.name})
     return redirect("home")
 
 

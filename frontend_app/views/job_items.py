@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Case, StringAgg, Value, When
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from frontend_app.http import Request, answers_errors
@@ -68,7 +69,7 @@ def job_item(request: Request, job_id: UUID, step: str, index: int) -> HttpRespo
     job = find_job(user=request.user, job_id=job_id)
     item = Item.objects.select_related("step_run").filter(step_run__job=job, step_run__name=step, index=index).first()
     if item is None:
-        raise NotFound(f"Step {step} of this job has no item {index}.")
+        raise NotFound(_("This step has no such item."))
     tries = Attempt.objects.filter(item=item).order_by("-id")[:MOST_TRIES]
     context = {
         "job": job,

@@ -8,6 +8,7 @@ from django.db.models import Case, IntegerField, Value, When
 
 from frontend_app.preview import preview_kind
 from frontend_app.step_graph import graph_of
+from frontend_app.words import language
 from orchestration.models import Attempt, Event, File, Item, Job, JobInput
 from orchestration.services.costs import cost_of
 from orchestration.services.status import attempts_of, job_status, results_of
@@ -28,7 +29,7 @@ FAILED: Final = UNSUCCESSFUL - {WorkState.CANCELED, WorkState.SKIPPED}
 def live_parts(job: Job) -> dict[str, Any]:
     spec = PipelineSpec.from_json(job.pipeline_version.spec)
     failures = _failures(job)
-    status = job_status(job)
+    status = job_status(job, language=language())
     return {
         "job": job,
         "status": status,
@@ -50,7 +51,7 @@ def still_parts(job: Job) -> dict[str, Any]:
     spec = PipelineSpec.from_json(job.pipeline_version.spec)
     rules = spec.params["properties"]
     return {
-        "title": spec.title.text(),
+        "title": spec.title.text(language()),
         "inputs": inputs[:MOST_INPUTS],
         "inputs_more": max(0, job.input_count - MOST_INPUTS),
         # In the order of the form; PostgreSQL keeps none.

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from frontend_app.timeline import COLUMNS, Span, crowd_lane, item_lanes, job_lane, moves_of, span_of
 from frontend_app.views.job_parts import FAILED, source_names
+from frontend_app.words import items
 from orchestration.models import Attempt, Event, Job
 from orchestration.services.crowds import crowds_of
 from orchestration.states import ATTEMPT_LIVE, AttemptState, EventKind
@@ -54,7 +55,7 @@ def _work(job: Job, status: JobStatus, run: int, span: Span) -> list[Lane]:
     drawn: list[Lane] = []
     for step in status.steps:
         if crowd := crowds.get(step.name):
-            drawn.append(crowd_lane(step.title, f"{many[step.name]:,} items", crowd.starts, crowd.ends))
+            drawn.append(crowd_lane(step.title, items(many[step.name]), crowd.starts, crowd.ends))
         drawn += [lane for lane in lanes if lane.sub == step.name]
     return drawn
 

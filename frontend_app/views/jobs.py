@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import messages
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number
@@ -58,14 +59,14 @@ def _live(request: Request, job: Job) -> dict[str, Any]:
 @require_POST
 @answers_errors
 def job_cancel(request: Request, job_id: UUID) -> HttpResponse:
-    done = "The cancel is noted: in 10 seconds nothing of this job runs any more."
+    done = gettext("The cancel is noted: in 10 seconds nothing of this job runs any more.")
     return _act(request, job_id, lambda job: jobs.cancel(user=request.user, job=job), done)
 
 
 @require_POST
 @answers_errors
 def job_retry(request: Request, job_id: UUID) -> HttpResponse:
-    done = "Trying again. What succeeded is kept."
+    done = gettext("Trying again. What succeeded is kept.")
     return _act(request, job_id, lambda job: reruns.retry(user=request.user, job=job), done)
 
 
@@ -80,7 +81,7 @@ def job_rerun(request: Request, job_id: UUID) -> HttpResponse:
         request,
         job_id,
         lambda job: reruns.rerun_items(user=request.user, job=job, step=step, items=items),
-        "Running the failed items again.",
+        gettext("Running the failed items again."),
     )
 
 

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 from django.contrib import messages
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from frontend_app.sentences import said
 from orchestration.errors import Invalid
 from orchestration.services.mail import choose
 
@@ -21,7 +23,7 @@ def mail_choose(request: Request) -> HttpResponse:
     try:
         choose(user=request.user, mail_on=request.POST.get("mail_on", ""))
     except Invalid as exc:
-        messages.error(request, str(exc))
+        messages.error(request, said(exc))
     else:
-        messages.success(request, "Your choice is saved.")
+        messages.success(request, _("Your choice is saved."))
     return redirect(f"{reverse('token-list')}#mail")

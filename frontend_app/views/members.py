@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
@@ -63,8 +63,8 @@ def members_second_factor(request: Request) -> HttpResponse:
     needed = request.POST.get("needed") == "yes"
     with refusals_said(request, Conflict):
         ask_of_members(user=request.user, workspace=_here(request), needed=needed)
-        said = gettext("From now on everybody here needs a second factor.")
-        messages.success(request, said if needed else gettext("A second factor is everybody's own choice again."))
+        said = _("From now on everybody here needs a second factor.")
+        messages.success(request, said if needed else _("A second factor is everybody's own choice again."))
     return redirect("member-list")
 
 
@@ -74,7 +74,7 @@ def member_role(request: Request, user_id: UUID) -> HttpResponse:
     role = request.POST.get("role", "")
     with refusals_said(request, Invalid, Conflict):
         members.change_role(user=request.user, workspace=_here(request), member_id=user_id, role=role)
-        messages.success(request, "Saved.")
+        messages.success(request, _("Saved."))
     return redirect("member-list")
 
 
@@ -84,7 +84,7 @@ def member_remove(request: Request, user_id: UUID) -> HttpResponse:
     here = _here(request)
     with refusals_said(request, Conflict):
         members.remove_member(user=request.user, workspace=here, member_id=user_id)
-        messages.success(request, f"Not in {here.name} any more. What that person made stays.")
+        messages.success(request, _("Not in %(name)s any more. What that person made stays.") % {"name": here.name})
     return redirect("member-list" if user_id != request.user.pk else "account")
 
 
@@ -93,10 +93,10 @@ def member_remove(request: Request, user_id: UUID) -> HttpResponse:
 def workspace_leave(request: Request, workspace_id: UUID) -> HttpResponse:
     here = Workspace.objects.visible_to(request.user).filter(pk=workspace_id).first()
     if here is None:
-        raise NotFound("There is no such workspace that you are in.")
+        raise NotFound(_("There is no such workspace that you are in."))
     with refusals_said(request, Conflict):
         members.remove_member(user=request.user, workspace=here, member_id=request.user.pk)
-        messages.success(request, f"You have left {here.name}.")
+        messages.success(request, _("You have left %(name)s.") % {"name": here.name})
     return redirect("account")
 
 
@@ -104,5 +104,5 @@ def workspace_leave(request: Request, workspace_id: UUID) -> HttpResponse:
 @answers_errors
 def invitation_revoke(request: Request, invitation_id: UUID) -> HttpResponse:
     invitations.revoke_invitation(user=request.user, invitation_id=invitation_id)
-    messages.success(request, "The invitation is taken back. Its link leads nowhere.")
+    messages.success(request, _("The invitation is taken back. Its link leads nowhere."))
     return redirect("member-list")

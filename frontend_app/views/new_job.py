@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from frontend_app.forms import by_field, fields_of, read_params
 from frontend_app.http import Request, answers_errors, page, whole_number, workspace_of
-from frontend_app.words import DEADLINES, size_words, type_word
+from frontend_app.words import DEADLINES, language, size_words, type_word
 from orchestration.errors import IdempotencyKeyReused, NotFound, OrchestrationError
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, Job, Pipeline, PipelineVersion, Workspace
@@ -119,14 +120,14 @@ def _files(request: Request, here: Workspace, ids: Iterable[UUID]) -> list[File]
 def _submit(request: Request, here: Workspace, draft: Draft) -> Job | None:
     """The job, or None with what is wrong noted in the draft."""
     if not draft.files:
-        draft.errors["files"] = "Add at least one file."
+        draft.errors["files"] = _("Add at least one file.")
     if not draft.reference:
-        draft.errors["pipeline"] = "Choose a pipeline."
+        draft.errors["pipeline"] = _("Choose a pipeline.")
         return None
     version = find_version(user=request.user, reference=draft.reference)
     if request.POST.get("shown") != draft.reference:
         # Without this line, boxes that were never on the page would count as not ticked.
-        draft.error = "These are the parameters of the pipeline you chose. Look at them, then submit."
+        draft.error = _("These are the parameters of the pipeline you chose. Look at them, then submit.")
         return None
     schema = PipelineSpec.from_json(version.spec).params
     typed = read_params(schema, request.POST)
@@ -215,8 +216,8 @@ def _choice(version: PipelineVersion, *, is_chosen: bool) -> dict[str, Any]:
         "reference": str(version),
         "name": spec.name,
         "version": spec.version,
-        "title": spec.title.text(),
-        "description": spec.description.text(),
+        "title": spec.title.text(language()),
+        "description": spec.description.text(language()),
         "accepts": spec.accepts,
         "types": " ".join(spec.accepts.types),
         "is_chosen": is_chosen,

@@ -3,9 +3,11 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Final
 
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from frontend_app.http import Request, answers_errors, page
+from frontend_app.words import language
 from orchestration.models import Pipeline
 from orchestration.services.pipelines import find_version
 from orchestration.spec.compare import compare
@@ -27,10 +29,10 @@ def pipeline_list(request: Request) -> HttpResponse:
         {
             "name": spec.name,
             "version": version.version,
-            "title": spec.title.text(),
-            "description": spec.description.text(),
+            "title": spec.title.text(language()),
+            "description": spec.description.text(language()),
             "types": spec.accepts.types,
-            "steps": [step.title.text() for step in spec.steps],
+            "steps": [step.title.text(language()) for step in spec.steps],
         }
         for version, spec in ((v, PipelineSpec.from_json(v.spec)) for v in latest)
     ]
@@ -47,8 +49,8 @@ def pipeline_detail(request: Request, name: str) -> HttpResponse:
     context = {
         "version": version,
         "spec": spec,
-        "title": spec.title.text(),
-        "description": spec.description.text(),
+        "title": spec.title.text(language()),
+        "description": spec.description.text(language()),
         "versions": version.pipeline.versions.order_by("-published_at", "-id"),
         "params": [
             {
@@ -60,7 +62,7 @@ def pipeline_detail(request: Request, name: str) -> HttpResponse:
             }
             for name, rule in spec.params["properties"].items()
         ],
-        "steps": [{"step": step, "title": step.title.text()} for step in spec.steps],
+        "steps": [{"step": step, "title": step.title.text(language())} for step in spec.steps],
     }
     return page(request, "frontend_app/pipelines/detail.html", context)
 
@@ -100,11 +102,14 @@ def _before(versions: list[PipelineVersion], new: PipelineVersion) -> PipelineVe
 def _limits(rule: dict[str, object]) -> str:
     """`100 to 1000000`, in the words of the table."""
     if choices := rule.get("enum"):
-        return "one of " + ", ".join(str(c) for c in choices) if isinstance(choices, list) else ""
+        return _("one of %(choices)s") % {"choices": ", ".join(map(str, choices))} if isinstance(choices, list) else ""
     low, high = rule.get("minimum", rule.get("minLength")), rule.get("maximum", rule.get("maxLength"))
-    unit = " characters" if rule["type"] == "string" else ""
+    is_text = rule["type"] == "string"
+    given = {"low": low, "high": high}
     if low is not None and high is not None:
-        return f"{low} to {high}{unit}"
+        return (_("%(low)s to %(high)s characters") if is_text else _("%(low)s to %(high)s")) % given
     if high is not None:
-        return f"up to {high}{unit}"
-    return f"from {low}{unit}" if low is not None else ""
+        return (_("up to %(high)s characters") if is_text else _("up to %(high)s")) % given
+    if low is not None:
+        return (_("from %(low)s characters") if is_text else _("from %(low)s")) % given
+    return ""

@@ -11,10 +11,13 @@ from django.http import JsonResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
+from frontend_app.sentences import said
 from orchestration.errors import Conflict, Invalid, NotFound, QuotaExceeded, StorageUnavailable
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, FileEvent
@@ -27,6 +30,7 @@ from orchestration.services.retention import end_of, extend_file, hold_file, rel
 from orchestration.states import FILE_GONE_BY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from uuid import UUID
 
     from django.http import HttpResponse
@@ -105,7 +109,10 @@ def file_undelete(request: Request, file_id: UUID) -> HttpResponse:
     file = find_recorded_file(user=request.user, file_id=file_id)
     with refusals_said(request, NotFound, QuotaExceeded, StorageUnavailable):
         file = undelete_file(user=request.user, file=file)
-        messages.success(request, f"{file.name} is back, and kept until {words.day(file.expires_at)}.")
+        messages.success(
+            request,
+            _("%(name)s is back, and kept until %(day)s.") % {"name": file.name, "day": words.day(file.expires_at)},
+        )
     return redirect("file-detail", file_id)
 
 
@@ -115,7 +122,9 @@ def file_extend(request: Request, file_id: UUID) -> HttpResponse:
     file = find_file(user=request.user, file_id=file_id)
     with refusals_said(request, Conflict, Invalid):
         longer = extend_file(user=request.user, file=file, **_term(request))
-        messages.success(request, f"{file.name} is kept until {words.day(longer.expires_at)}.")
+        messages.success(
+            request, _("%(name)s is kept until %(day)s.") % {"name": file.name, "day": words.day(longer.expires_at)}
+        )
     return redirect("file-detail", file_id)
 
 
@@ -125,7 +134,7 @@ def file_hold(request: Request, file_id: UUID) -> HttpResponse:
     file = find_recorded_file(user=request.user, file_id=file_id)
     with refusals_said(request, Conflict, Invalid):
         hold_file(user=request.user, file=file, reason=request.POST.get("reason", ""))
-        messages.success(request, f"{file.name} is on hold. Nobody and no date deletes it.")
+        messages.success(request, _("%(name)s is on hold. Nobody and no date deletes it.") % {"name": file.name})
     return redirect("file-detail", file_id)
 
 
@@ -135,7 +144,7 @@ def file_release(request: Request, file_id: UUID) -> HttpResponse:
     file = find_recorded_file(user=request.user, file_id=file_id)
     with refusals_said(request, Conflict, Invalid):
         release_file(user=request.user, file=file, reason=request.POST.get("reason", ""))
-        messages.success(request, f"{file.name} is no longer on hold: its own date counts again.")
+        messages.success(request, _("%(name)s is no longer on hold: its own date counts again.") % {"name": file.name})
     return redirect("file-detail", file_id)
 
 
@@ -152,51 +161,59 @@ def files_together(request: Request, do: str) -> HttpResponse:
         case "delete":
             _delete_all(request, ids)
         case "undelete":
-            _say(request, for_each(undelete_file, user=request.user, ids=ids, deleted=True), "back")
+            fared = for_each(undelete_file, user=request.user, ids=ids, deleted=True)
+            _say(request, fared, lambda n: ngettext("%(number)s file is back.", "%(number)s files are back.", n))
         case _:
-            raise NotFound("Files can be used, extended, deleted and undeleted together.")
+            raise NotFound(_("Files can be used, extended, deleted and undeleted together."))
     return redirect("file-list")
 
 
 def _delete_all(request: Request, ids: list[UUID]) -> None:
     done = _refusals_said(request, for_each(delete_file, user=request.user, ids=ids))
     if done:
-        said = f"{_files(len(done))} deleted. They can be brought back for 30 days."
+        sentence = ngettext(
+            "%(number)s file is deleted. It can be brought back for 30 days.",
+            "%(number)s files are deleted. They can be brought back for 30 days.",
+            len(done),
+        )
+        told = sentence % {"number": words.whole(len(done))}
         undo = ",".join(str(file.pk) for file in done)
-        messages.success(request, undoable(said, address=reverse("files-together", args=["undelete"]), files=undo))
+        messages.success(request, undoable(told, address=reverse("files-together", args=["undelete"]), files=undo))
 
 
 def _extend_all(request: Request, ids: list[UUID]) -> None:
     with refusals_said(request, Invalid):
         term = _term(request)
-        _say(request, for_each(partial(extend_file, **term), user=request.user, ids=ids), "kept longer")
+        fared = for_each(partial(extend_file, **term), user=request.user, ids=ids)
+        _say(
+            request,
+            fared,
+            lambda n: ngettext("%(number)s file is kept longer.", "%(number)s files are kept longer.", n),
+        )
 
 
-def _say(request: Request, fared: Fared, what: str) -> None:
+def _say(request: Request, fared: Fared, counted: Callable[[int], str]) -> None:
     if done := _refusals_said(request, fared):
-        messages.success(request, f"{_files(len(done))} {what}.")
+        messages.success(request, counted(len(done)) % {"number": words.whole(len(done))})
 
 
 def _refusals_said(request: Request, fared: Fared) -> list[File]:
     """Those that went well."""
-    refused = [str(exc) for _, exc in fared if exc]
+    refused = [said(exc) for _file, exc in fared if exc]
     for sentence in refused[:SAID_OF_MANY]:
         messages.error(request, sentence)
     if (more := len(refused) - SAID_OF_MANY) > 0:
-        messages.error(request, f"And {more} more were left as they are.")
+        left = ngettext("And %(number)s more was left as it is.", "And %(number)s more were left as they are.", more)
+        messages.error(request, left % {"number": words.whole(more)})
     if not fared:
-        messages.error(request, "Choose some files first.")
+        messages.error(request, _("Choose some files first."))
     return [file for file, exc in fared if exc is None]
 
 
-def _files(number: int) -> str:
-    return "1 file is" if number == 1 else f"{number} files are"
-
-
-def undoable(said: str, *, address: str, files: str = "") -> SafeString:
+def undoable(sentence: str, *, address: str, files: str = "") -> SafeString:
     """A message with the button that takes it back; it sends itself through the page's own form."""
-    button = '<button class="slim" form="act" formaction="{}" name="file" value="{}">Undo</button>'
-    return format_html('<span class="row">{} ' + button + "</span>", said, address, files)
+    button = '<button class="slim" form="act" formaction="{}" name="file" value="{}">{}</button>'
+    return format_html('<span class="row">{} ' + button + "</span>", sentence, address, files, _("Undo"))
 
 
 def _term(request: Request) -> dict[str, Any]:
@@ -207,4 +224,4 @@ def _term(request: Request) -> dict[str, Any]:
             return {"until": end_of(date.fromisoformat(until))}
         return {"days": int(days[:6])} if days else {}
     except (ValueError, OverflowError) as exc:
-        raise Invalid("Choose by how long, or a date such as 2027-12-31.") from exc
+        raise Invalid(_("Choose by how long, or a date such as 2027-12-31.")) from exc

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
@@ -61,7 +62,7 @@ def service_account(request: Request, account_id: UUID) -> HttpResponse:
     if request.method != "POST":
         return shown(request, account)
     try:
-        _, secret = tokens.issue(
+        _token, secret = tokens.issue(
             user=account,
             name=request.POST.get("name", ""),
             scopes=tuple(request.POST.getlist("scope")),
@@ -100,5 +101,5 @@ def service_account_edit(request: Request, account_id: UUID) -> HttpResponse:
         service_accounts.edit_service_account(
             user=request.user, account=account, role=request.POST.get("role"), enabled=enabled
         )
-        messages.success(request, "Its tokens are refused from now on." if enabled is False else "Saved.")
+        messages.success(request, _("Its tokens are refused from now on.") if enabled is False else _("Saved."))
     return redirect("service-account", account_id)

@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from frontend_app.http import Request, answers_errors, page, whole_number
@@ -41,7 +42,7 @@ def job_share(request: Request, job_id: UUID) -> HttpResponse:
     url, error = "", ""
     if request.method == "POST":
         try:
-            _, url = shares.create_share(user=request.user, job=job, terms=_terms(request))
+            _share, url = shares.create_share(user=request.user, job=job, terms=_terms(request))
         except (Conflict, Invalid) as exc:
             error = str(exc)
     context = {
@@ -77,7 +78,7 @@ def _terms(request: Request) -> shares.Terms:
 def share_revoke(request: Request, share_id: UUID) -> HttpResponse:
     share = shares.find_own_share(user=request.user, share_id=share_id)
     shares.revoke_share(user=request.user, share=share)
-    messages.success(request, "The link is taken back: it leads nowhere from now on.")
+    messages.success(request, _("The link is taken back: it leads nowhere from now on."))
     return redirect("job-share", share.job_id)
 
 
@@ -96,7 +97,7 @@ def shared(request: Request, share_id: UUID) -> HttpResponse:
         else:
             if proof is not None:
                 return _unlocked(request, share, proof)
-            error, status = "That is not the password.", 403
+            error, status = _("That is not the password."), 403
     context: dict[str, Any] = {"share": share, "error": error, "key": request.GET["key"]}
     if not _is_unlocked(request, share):
         return _private(render(request, "frontend_app/shares/locked.html", context, status=status))
@@ -116,7 +117,7 @@ def shared_file(request: Request, share_id: UUID, file_id: UUID) -> HttpResponse
     try:
         source = open_content(file)
     except FileNotFoundError as exc:
-        raise Http404("The bytes of this file are gone.") from exc
+        raise Http404(_("The bytes of this file are gone.")) from exc
     last = name.rpartition("/")[2]
     return _private(attachment(request, source, name=last, size=file.size, sha256=file.sha256))
 

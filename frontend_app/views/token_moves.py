@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from frontend_app.http import Request, answers_errors, whole_number
@@ -32,7 +33,7 @@ def token_rotate(request: Request, token_id: UUID) -> HttpResponse:
     hours = whole_number(request.POST.get("overlap", ""), digits=LONGEST_HOURS_DIGITS)
     account = _account(request, token_id)
     try:
-        _, secret = tokens.rotate(
+        _token, secret = tokens.rotate(
             user=request.user,
             token_id=token_id,
             overlap_hours=-1 if hours is None else hours,  # refused as a time
@@ -47,7 +48,7 @@ def token_rotate(request: Request, token_id: UUID) -> HttpResponse:
 def token_revoke(request: Request, token_id: UUID) -> HttpResponse:
     account = _account(request, token_id)
     tokens.revoke(user=request.user, token_id=token_id)
-    messages.success(request, "The token is revoked. Programs that use it are refused from now on.")
+    messages.success(request, _("The token is revoked. Programs that use it are refused from now on."))
     return redirect("service-account", account.pk) if account else redirect("token-list")
 
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from frontend_app.http import Request, page, refusals_said, whole_number
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
 
 LIFETIMES_DAYS = (7, 30, 90, 365)
 SCOPES = {
-    "read": "see jobs and files, download",
-    "upload": "send files",
-    "run": "submit, cancel and retry jobs",
-    "admin": "everything you may do",
+    "read": _("see jobs and files, download"),
+    "upload": _("send files"),
+    "run": _("submit, cancel and retry jobs"),
+    "admin": _("everything you may do"),
 }
 
 
@@ -31,7 +33,7 @@ def token_list(request: Request) -> HttpResponse:
     if request.method != "POST":
         return shown(request)
     try:
-        _, secret = tokens.issue(
+        _token, secret = tokens.issue(
             user=request.user,
             name=request.POST.get("name", ""),
             scopes=tuple(request.POST.getlist("scope")),
@@ -70,5 +72,5 @@ def token_leaked(request: Request) -> HttpResponse:
     with refusals_said(request, Invalid, NotFound):
         address = request.META.get("REMOTE_ADDR", "")
         tokens.revoke_leaked(token=request.POST.get("token", "").strip()[:200], address=address)
-        messages.success(request, "That token is refused from now on. Thank you.")
+        messages.success(request, gettext("That token is refused from now on. Thank you."))
     return redirect("token-list")

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from frontend_app import words
 from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number, workspace_of
+from frontend_app.sentences import said
 from orchestration.errors import Conflict, Invalid
 from orchestration.ids import uuid_or_none
 from orchestration.models import WebhookEndpoint
@@ -70,7 +73,7 @@ def webhook_edit(request: Request, webhook_id: UUID) -> HttpResponse:
     except (Invalid, Conflict) as exc:
         endpoint.refresh_from_db()
         return _shown(request, endpoint, error=str(exc), status=422)
-    messages.success(request, "Saved.")
+    messages.success(request, _("Saved."))
     return redirect("webhook-detail", webhook_id)
 
 
@@ -82,9 +85,9 @@ def webhook_switch(request: Request, webhook_id: UUID) -> HttpResponse:
     webhooks.edit_webhook(user=request.user, endpoint=endpoint, changes={"enabled": is_on})
     messages.success(
         request,
-        "The webhook is on: it hears of what happens from now on."
+        _("The webhook is on: it hears of what happens from now on.")
         if is_on
-        else "The webhook is off. What had not been sent is dropped and can be replayed.",
+        else _("The webhook is off. What had not been sent is dropped and can be replayed."),
     )
     return redirect("webhook-detail", webhook_id)
 
@@ -96,7 +99,7 @@ def webhook_rotate(request: Request, webhook_id: UUID) -> HttpResponse:
     endpoint = find_webhook(user=request.user, webhook_id=webhook_id)
     hours = whole_number(request.POST.get("overlap", ""), digits=LONGEST_HOURS_DIGITS)
     try:
-        _, secret = webhooks.rotate_secret(
+        _hook, secret = webhooks.rotate_secret(
             user=request.user,
             endpoint=endpoint,
             overlap_hours=-1 if hours is None else hours,  # refused as a time
@@ -113,7 +116,7 @@ def webhook_test(request: Request, webhook_id: UUID) -> HttpResponse:
     try:
         sent = deliveries.send_test(endpoint=endpoint)
     except Conflict as exc:
-        messages.error(request, str(exc))
+        messages.error(request, said(exc))
         return redirect("webhook-detail", webhook_id)
     return redirect("delivery-detail", webhook_id, sent.pk)
 
@@ -124,7 +127,10 @@ def webhook_replay(request: Request, webhook_id: UUID) -> HttpResponse:
     endpoint = find_webhook(user=request.user, webhook_id=webhook_id)
     with refusals_said(request, Conflict):
         count = deliveries.replay_missed(endpoint=endpoint)
-        messages.success(request, f"{count:,} missed deliver{'y is' if count == 1 else 'ies are'} sent again.")
+        sent = ngettext(
+            "%(number)s missed delivery is sent again.", "%(number)s missed deliveries are sent again.", count
+        )
+        messages.success(request, sent % {"number": words.whole(count)})
     return redirect("webhook-detail", webhook_id)
 
 
@@ -132,7 +138,7 @@ def webhook_replay(request: Request, webhook_id: UUID) -> HttpResponse:
 @answers_errors
 def webhook_delete(request: Request, webhook_id: UUID) -> HttpResponse:
     webhooks.delete_webhook(user=request.user, endpoint=find_webhook(user=request.user, webhook_id=webhook_id))
-    messages.success(request, "The webhook and its log are deleted.")
+    messages.success(request, _("The webhook and its log are deleted."))
     return redirect("webhook-list")
 
 

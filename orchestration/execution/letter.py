@@ -1,15 +1,20 @@
-"""The text of the mail that tells a person which jobs ended and which files go. Pure: nothing is sent."""
+"""The text of the mail that tells a person which jobs ended and which files go, in the active language."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from django.utils.dates import MONTHS
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
+
 from orchestration.spec.units import readable_size
-from orchestration.states import FAILURE_SAYS, JOB_FAILED, MailOn
+from orchestration.states import FAILURE_SAYS, JOB_FAILED, JobState, MailOn
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -18,9 +23,22 @@ NAME_LENGTH: Final = 100
 DETAIL_LENGTH: Final = 500
 
 WHY: Final = {
-    MailOn.FAILURES: "You are mailed when your jobs fail, and before your files are deleted.",
-    MailOn.NEVER: "You are mailed as you chose for your workspaces.",
-    MailOn.ALWAYS: "You are mailed when your jobs end, and before your files are deleted.",
+    MailOn.FAILURES: gettext_noop("You are mailed when your jobs fail, and before your files are deleted."),
+    MailOn.NEVER: gettext_noop("You are mailed as you chose for your workspaces."),
+    MailOn.ALWAYS: gettext_noop("You are mailed when your jobs end, and before your files are deleted."),
+}
+
+SAID: Final[dict[str, str]] = {
+    JobState.SUCCEEDED: gettext_noop("%(name)s succeeded"),
+    JobState.FAILED: gettext_noop("%(name)s failed"),
+    JobState.CANCELED: gettext_noop("%(name)s was canceled"),
+    JobState.TIMED_OUT: gettext_noop("%(name)s timed out"),
+}
+COUNTED: Final[dict[str, Callable[[int], str]]] = {
+    JobState.SUCCEEDED: lambda n: ngettext("%(number)s succeeded", "%(number)s succeeded", n),
+    JobState.FAILED: lambda n: ngettext("%(number)s failed", "%(number)s failed", n),
+    JobState.CANCELED: lambda n: ngettext("%(number)s canceled", "%(number)s canceled", n),
+    JobState.TIMED_OUT: lambda n: ngettext("%(number)s timed out", "%(number)s timed out", n),
 }
 
 
@@ -39,10 +57,6 @@ class Ended(NamedTuple):
     @property
     def title(self) -> str:
         return one_line(self.name or self.pipeline, NAME_LENGTH)
-
-    @property
-    def word(self) -> str:
-        return self.state.replace("_", " ").lower()
 
 
 class Going(NamedTuple):
@@ -68,21 +82,25 @@ def one_line(text: str, most: int) -> str:
 def subject(jobs: Sequence[Ended], files: Sequence[Going] = (), notices: Sequence[Notice] = ()) -> str:
     parts = [_subject_of_jobs(jobs)] if jobs else []
     if len(files) == 1:
-        parts.append(f"{one_line(files[0].name, NAME_LENGTH)} will be deleted on {_day(files[0])}")
+        about = {"name": one_line(files[0].name, NAME_LENGTH), "day": _day(files[0])}
+        parts.append(_("%(name)s will be deleted on %(day)s") % about)
     elif files:
-        parts.append(f"{len(files):,} files will be deleted, the first on {_day(files[0])}")
+        about = {"number": _whole(len(files)), "day": _day(files[0])}
+        parts.append(_("%(number)s files will be deleted, the first on %(day)s") % about)
     if len(notices) == 1:
         parts.append(one_line(notices[0][1], NAME_LENGTH))
     elif notices:
-        parts.append(f"{len(notices):,} notifications")
+        many = ngettext("%(number)s notification", "%(number)s notifications", len(notices))
+        parts.append(many % {"number": _whole(len(notices))})
     return f"Esteira: {'; '.join(parts)}"
 
 
 def _subject_of_jobs(jobs: Sequence[Ended]) -> str:
     if len(jobs) == 1:
-        return f"{jobs[0].title} {_verb(jobs[0])}"
-    counts = Counter(job.word for job in jobs)
-    return f"{len(jobs):,} jobs ended: {', '.join(f'{n:,} {word}' for word, n in counts.most_common())}"
+        return _said_of(jobs[0])
+    counts = Counter(job.state for job in jobs)
+    ends = ", ".join(COUNTED[state](n) % {"number": _whole(n)} for state, n in counts.most_common())
+    return _("%(number)s jobs ended: %(ends)s") % {"number": _whole(len(jobs)), "ends": ends}
 
 
 def body(
@@ -95,7 +113,8 @@ def body(
 ) -> str:
     """`address` is that of the platform. Failures come first: of many jobs not all are shown."""
     parts = [*_jobs_part(jobs, address), *_files_part(files, address), *_notices_part(notices, address)]
-    parts.append(f"-- \n{WHY[MailOn(mail_on)]} To change that: {address}/notifications/settings/")
+    change = _("To change that: %(address)s") % {"address": f"{address}/notifications/settings/"}
+    parts.append(f"-- \n{_(WHY[MailOn(mail_on)])} {change}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -103,10 +122,11 @@ def _jobs_part(jobs: Sequence[Ended], address: str) -> list[str]:
     if not jobs:
         return []
     shown = sorted(jobs, key=lambda job: job.state not in JOB_FAILED)[:SHOWN]
-    parts = ["This job of yours has ended." if len(jobs) == 1 else f"These {len(jobs):,} jobs of yours have ended."]
+    ended = ngettext("This job of yours has ended.", "These %(number)s jobs of yours have ended.", len(jobs))
+    parts = [ended % {"number": _whole(len(jobs))}]
     parts += [_about(job, address) for job in shown]
     if rest := len(jobs) - len(shown):
-        parts.append(f"… and {rest:,} more: {address}/jobs/")
+        parts.append(_more(rest, f"{address}/jobs/"))
     return parts
 
 
@@ -114,43 +134,60 @@ def _files_part(files: Sequence[Going], address: str) -> list[str]:
     """The first to go come first."""
     if not files:
         return []
-    these, them = ("This file", "it") if len(files) == 1 else (f"These {len(files):,} files", "them")
-    parts = [f"{these} of yours will be deleted when the date has come. Extend {them} to keep {them} longer."]
+    go = ngettext(
+        "This file of yours will be deleted when the date has come. Extend it to keep it longer.",
+        "These %(number)s files of yours will be deleted when the date has come. Extend them to keep them longer.",
+        len(files),
+    )
+    parts = [go % {"number": _whole(len(files))}]
     for file in files[:SHOWN]:
         name = one_line(file.name, NAME_LENGTH)
-        about = f"{_day(file)}: {name}, {readable_size(file.size)}, in {file.workspace}"
-        parts.append(f"{about}\n  {address}/files/{file.id}/")
+        where = _("in %(workspace)s") % {"workspace": file.workspace}
+        parts.append(f"{_day(file)}: {name}, {readable_size(file.size)}, {where}\n  {address}/files/{file.id}/")
     if (rest := len(files) - SHOWN) > 0:
-        parts.append(f"… and {rest:,} more: {address}/files/?going=soon")
+        parts.append(_more(rest, f"{address}/files/?going=soon"))
     return parts
 
 
 def _notices_part(notices: Sequence[Notice], address: str) -> list[str]:
     parts = []
     for workspace, title, detail, path in notices[:SHOWN]:
-        lines = [one_line(title, DETAIL_LENGTH), f"in {workspace}"]
+        lines = [one_line(title, DETAIL_LENGTH), _("in %(workspace)s") % {"workspace": workspace}]
         if detail:
             lines.append(one_line(detail, DETAIL_LENGTH))
         parts.append("\n  ".join([*lines, f"{address}{path}"]))
     if (rest := len(notices) - SHOWN) > 0:
-        parts.append(f"… and {rest:,} more: {address}/notifications/")
+        parts.append(_more(rest, f"{address}/notifications/"))
     return parts
 
 
 def _day(file: Going) -> str:
-    return f"{file.expires_at.day} {file.expires_at:%B %Y}"
+    return _("%(day)s %(month)s %(year)s") % {
+        "day": file.expires_at.day,
+        "month": MONTHS[file.expires_at.month],
+        "year": file.expires_at.year,
+    }
 
 
-def _verb(job: Ended) -> str:
-    return {"canceled": "was canceled", "timed out": "timed out"}.get(job.word, job.word)
+def _whole(number: int) -> str:
+    return number_format(number, force_grouping=True)
+
+
+def _more(rest: int, address: str) -> str:
+    return _("… and %(number)s more: %(address)s") % {"number": _whole(rest), "address": address}
+
+
+def _said_of(job: Ended) -> str:
+    return _(SAID[job.state]) % {"name": job.title}
 
 
 def _about(job: Ended, address: str) -> str:
-    again = f", run {job.run}" if job.run > 1 else ""
-    lines = [f"{job.title} {_verb(job)}", f"{job.pipeline} in {job.workspace}{again}"]
+    again = ", " + _("run %(run)s") % {"run": job.run} if job.run > 1 else ""
+    where = _("in %(workspace)s") % {"workspace": job.workspace}
+    lines = [_said_of(job), f"{job.pipeline} {where}{again}"]
     if job.failure_kind in FAILURE_SAYS:
         what, fault = FAILURE_SAYS[job.failure_kind]
-        lines.append(f"{what} ({job.failure_kind}). {fault}.")
+        lines.append(f"{_(what)} ({job.failure_kind}). {_(fault)}.")
     if detail := one_line(job.failure_detail, DETAIL_LENGTH):
         lines.append(detail)
     return "\n  ".join([*lines, f"{address}/jobs/{job.id}/"])

@@ -20,6 +20,7 @@ from django.core.mail import mailers
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Left, Now
+from django.utils import translation
 
 from orchestration.execution import notice
 from orchestration.execution.digest import Digest, notices_for, record_mailed, to_mail_now
@@ -164,11 +165,13 @@ def _ended(user: User) -> list[Ended]:
 def _send(
     mailer: BaseEmailBackend, user: User, jobs: Sequence[Ended], files: Sequence[Going], digest: Digest
 ) -> tuple[End, str]:
-    notices = digest.said()
-    text = body(jobs, files, notices, mail_on=user.mail_on, address=settings.PUBLIC_URL)
+    with translation.override(user.language or settings.LANGUAGE_CODE):
+        notices = digest.said()
+        about = subject(jobs, files, notices)
+        text = body(jobs, files, notices, mail_on=user.mail_on, address=settings.PUBLIC_URL)
     try:
         mailer.open()
-        mailer.send_messages([message(subject(jobs, files, notices), text, user)])
+        mailer.send_messages([message(about, text, user)])
     except smtplib.SMTPRecipientsRefused as exc:
         code, said = next(iter(exc.recipients.values()))
         return End.REFUSED if code in NO_SUCH_MAILBOX else End.LATER, f"{code} {said.decode(errors='replace')}"

@@ -15,7 +15,7 @@ from django.core.mail import EmailMessage, mailers
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from orchestration.execution import post_text
 from orchestration.execution.isolation import one_at_a_time
@@ -103,7 +103,8 @@ def _messages(letter: Letter) -> Iterator[EmailMessage]:
     elif letter.invitation is not None:
         yield from _invitation(letter.invitation)
     elif letter.user is not None and letter.about in post_text.NOTICES:
-        text = post_text.notice(letter.about, username=letter.user.username, address=settings.PUBLIC_URL)
+        with _speaking_to(letter.user):
+            text = post_text.notice(letter.about, username=letter.user.username, address=settings.PUBLIC_URL)
         yield _message(text, letter.user.email)
 
 
@@ -112,11 +113,10 @@ def _resets(address: str) -> Iterator[EmailMessage]:
     for user in User.objects.filter(email__iexact=address, is_active=True, service_of__isnull=True).order_by("pk"):
         if user.has_usable_password():
             key = f"{user.pk.hex}/{default_token_generator.make_token(user)}"
-            text = post_text.reset(
-                username=user.username,
-                link=f"{settings.PUBLIC_URL}/password/reset/{key}/",
-                minutes=settings.PASSWORD_RESET_TIMEOUT // 60,
-            )
+            link = f"{settings.PUBLIC_URL}/password/reset/{key}/"
+            with _speaking_to(user):
+                minutes = settings.PASSWORD_RESET_TIMEOUT // 60
+                text = post_text.reset(username=user.username, link=link, minutes=minutes)
             # To the address on the account and not the one that was typed: they may look alike and not be the same.
             yield _message(text, user.email)
 
@@ -125,14 +125,20 @@ def _invitation(invitation: Invitation) -> Iterator[EmailMessage]:
     """The link that holds now; none when it was used or taken back while the letter waited."""
     if Invitation.objects.by_key(invitation.key).exists():
         by = invitation.invited_by
-        text = post_text.invitation(
-            workspace=one_line(invitation.workspace.name, NAME_LENGTH),
-            by=one_line(by.username, NAME_LENGTH) if by else "",
-            role=invitation.role,
-            link=f"{settings.PUBLIC_URL}/invitation/{invitation.key}/",
-            days=max(1, (invitation.expires_at - timezone.now()).days),
-        )
+        # Whoever invites knows best how to speak to the invited.
+        with _speaking_to(by):
+            text = post_text.invitation(
+                workspace=one_line(invitation.workspace.name, NAME_LENGTH),
+                by=one_line(by.username, NAME_LENGTH) if by else "",
+                role=invitation.role,
+                link=f"{settings.PUBLIC_URL}/invitation/{invitation.key}/",
+                days=max(1, (invitation.expires_at - timezone.now()).days),
+            )
         yield _message(text, invitation.email)
+
+
+def _speaking_to(user: User | None) -> translation.override:
+    return translation.override((user and user.language) or settings.LANGUAGE_CODE)
 
 
 def _message(text: post_text.Text, to: str) -> EmailMessage:

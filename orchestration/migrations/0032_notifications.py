@@ -12,7 +12,7 @@ import orchestration.states
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0030_saved_filters"),
+        ("orchestration", "0031_reader"),
     ]
 
     operations = [

@@ -36,6 +36,9 @@ class User(AbstractUser):
     # The hour (UTC) of the daily mail, and when it goes out next; null: nothing was chosen to come in it.
     digest_hour = models.PositiveSmallIntegerField(default=7, db_default=7, validators=[MaxValueValidator(23)])
     digest_next_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # A code of settings.LANGUAGES and a name of the tz database; "" for both: as the browser says.
+    language = models.CharField(max_length=16, blank=True, default="", db_default="", editable=False)
+    time_zone = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     # Of a service account: the workspace whose managers made it for a program.
     service_of = models.ForeignKey(
         "Workspace", models.PROTECT, null=True, blank=True, editable=False, related_name="service_accounts"

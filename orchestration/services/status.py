@@ -86,14 +86,14 @@ class JobStatus:
     """1 is next; None for a job that waits for nothing."""
 
 
-def job_status(job: Job) -> JobStatus:
-    """One query."""
-    return status_in(with_position(with_steps(Job.objects.filter(pk=job.pk))).get())
+def job_status(job: Job, *, language: str = "en") -> JobStatus:
+    """One query. The titles of its steps are in that language."""
+    return status_in(with_position(with_steps(Job.objects.filter(pk=job.pk))).get(), language=language)
 
 
-def status_in(job: Job) -> JobStatus:
+def status_in(job: Job, *, language: str = "en") -> JobStatus:
     """Of a job that was found with its steps and its position."""
-    steps = _steps(job, spec_of(job.pipeline_version_id))
+    steps = _steps(job, spec_of(job.pipeline_version_id), language)
     return JobStatus(
         steps=steps,
         progress=1.0 if job.state == JobState.SUCCEEDED else sum(s.progress for s in steps) / max(1, len(steps)),
@@ -104,7 +104,7 @@ def status_in(job: Job) -> JobStatus:
 def steps_of(jobs: Sequence[Job], specs: Mapping[UUID, PipelineSpec]) -> dict[UUID, tuple[StepStatus, ...]]:
     """In their order. One query for any number of jobs; `specs` by version."""
     rows = with_steps(Job.objects.filter(pk__any=[job.pk for job in jobs])).only("pipeline_version_id")
-    return {job.pk: _steps(job, specs[job.pipeline_version_id]) for job in rows}
+    return {job.pk: _steps(job, specs[job.pipeline_version_id], "en") for job in rows}
 
 
 def with_steps(jobs: QuerySet[Job]) -> QuerySet[Job]:
@@ -132,8 +132,8 @@ def attempts_of(job: Job) -> QuerySet[Attempt]:
     return attempts
 
 
-def _steps(job: Job, spec: PipelineSpec) -> tuple[StepStatus, ...]:
-    titles = {step.name: step.title.text() for step in spec.steps}
+def _steps(job: Job, spec: PipelineSpec, language: str) -> tuple[StepStatus, ...]:
+    titles = {step.name: step.title.text(language) for step in spec.steps}
     return tuple(_step(run, titles.get(run["name"], run["name"])) for run in job.__dict__["steps_now"] or ())
 
 

@@ -113,7 +113,8 @@ def _held(row: ApiToken) -> ApiToken:
 
 
 def _valid() -> QuerySet[ApiToken]:
-    return ApiToken.objects.valid().select_related("user").annotate(lacks_second_factor=_lacks_second_factor())
+    asked = {"lacks_second_factor": _lacks_second_factor()}
+    return ApiToken.objects.valid().select_related("user").annotate(**asked)
 
 
 def _lacks_second_factor() -> Q:

@@ -42,7 +42,7 @@ def test_canceling_job_says_so(owner: User, lab: Workspace) -> None:
 
 def test_deadline_is_shown_and_that_it_has_passed(owner: User, lab: Workspace) -> None:
     job = make_job(owner, lab, state="RUNNING", deadline="2027-01-02T03:04Z")
-    assert "deadline 2027-01-02 03:04 UTC" in page(owner, job)
+    assert 'deadline <time datetime="2027-01-02T03:04:00Z">2027-01-02 03:04 UTC</time>' in page(owner, job)
     Job.objects.update(cancel_requested_at="2027-01-02T03:04:05Z")
     assert "Its deadline passed" in page(owner, job)
 

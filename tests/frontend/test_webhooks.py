@@ -78,7 +78,7 @@ def test_log_shows_deliveries_and_replays_one(
     assert "Nothing has got through since" in page
     assert 'data-state="failing"' in page
     assert f"/jobs/{job.pk}/" in page
-    assert "None is failed." in text(client, f"/webhooks/{hook.pk}/?state=failed")
+    assert "None is in this state." in text(client, f"/webhooks/{hook.pk}/?state=failed")
 
     delivery = WebhookDelivery.objects.get()
     path = f"/webhooks/{hook.pk}/deliveries/{delivery.pk}/"

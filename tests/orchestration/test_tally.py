@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestration.execution import readings, tally, webhook_intake
+from orchestration.execution import event_gaps, readings, tally
 from orchestration.execution.tally import count
 from orchestration.models import Attempt, JobTally, Reading, TallyBookmark
 from orchestration.services.jobs import cancel
@@ -59,7 +59,7 @@ def test_whoever_counts_beside_counts_nothing_twice(
 ) -> None:
     """Another has moved the bookmark between the look at it and the count."""
     submitted(owner, files=(make_file(lab, owner),))
-    real = webhook_intake.decided
+    real = event_gaps.decided
 
     def meanwhile(done: int, ids: list[int]) -> int:
         through = real(done, ids)

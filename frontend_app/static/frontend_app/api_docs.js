@@ -15,7 +15,7 @@ function find() {
   for (const part of document.querySelectorAll("[data-part]")) {
     part.hidden = !part.querySelector("details:not([hidden])");
   }
-  said.textContent = wanted.length ? `${found} of ${calls.length}` : "";
+  said.textContent = wanted.length ? worded("%(some)s of %(all)s", { some: found, all: calls.length }) : "";
 }
 
 // Browsers that do not open what is closed around a named place are helped.

@@ -6,6 +6,6 @@ for (const place of document.querySelectorAll("[data-fetch]")) {
     if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
     place.innerHTML = await answer.text();
   } catch {
-    place.textContent = "It could not be counted just now.";
+    place.textContent = gettext("It could not be counted just now.");
   }
 }

@@ -31,17 +31,20 @@
     const canvas = document.createElement("canvas");
     canvas.tabIndex = 0;
     canvas.setAttribute("role", "application");
-    canvas.setAttribute("aria-label", `Items of ${source.dataset.title}. Arrow keys move, Enter opens the log.`);
+    canvas.setAttribute("aria-label", worded("Items of %(title)s. Arrow keys move, Enter opens the log.", { title: source.dataset.title }));
     const said = document.createElement("div");
     said.className = "grid-said";
     said.setAttribute("role", "status");
-    said.innerHTML = '<p class="small muted">Choose a cell, by pointer or arrow keys.</p>';
+    const hint = document.createElement("p");
+    hint.className = "small muted";
+    hint.textContent = gettext("Choose a cell, by pointer or arrow keys.");
+    said.append(hint);
     box.append(canvas, said);
     const grid = { step, box, canvas, said, cells: "", only: "", at: -1, turn: 0, size: 18, columns: 1, timer: null };
     canvas.addEventListener("click", (event) => pick(grid, under(grid, event), 0));
     canvas.addEventListener("pointermove", (event) => {
       const at = under(grid, event);
-      canvas.title = at < 0 ? "" : `item ${at}`;
+      canvas.title = at < 0 ? "" : worded("item %(number)s", { number: at });
     });
     canvas.addEventListener("keydown", (event) => move(grid, event));
     grids.set(step, grid);
@@ -141,7 +144,7 @@
       if (mine !== grid.turn) return;
       if (answer.ok && !answer.redirected) grid.said.innerHTML = html;
     } catch {
-      if (mine === grid.turn) grid.said.textContent = "What this item is could not be fetched. Choose it once more.";
+      if (mine === grid.turn) grid.said.textContent = gettext("What this item is could not be fetched. Choose it once more.");
     }
   }
 

@@ -84,7 +84,7 @@
 
   function show(isLive) {
     if (light) {
-      light.textContent = isLive ? "Live" : "Reconnecting";
+      light.textContent = isLive ? gettext("Live") : gettext("Reconnecting");
       light.toggleAttribute("data-on", isLive);
     }
     clearInterval(poll);

@@ -31,9 +31,9 @@ function kinds(all) {
 // Why this pipeline cannot take these files; "" when it can. The server checks the same again.
 function reason({ types, maxSize, maxFiles }, { byType, largest, length }) {
   const wrong = [...byType].find(([type]) => !takes(types.split(" "), type));
-  if (wrong) return `Not for ${wrong[1].name}, which is ${wrong[0]}.`;
-  if (maxSize && largest && largest.size > Number(maxSize)) return `Not for ${largest.name}: it is too large.`;
-  return length > Number(maxFiles) ? `Takes at most ${maxFiles} files.` : "";
+  if (wrong) return worded("Not for %(name)s, which is %(type)s.", { name: wrong[1].name, type: wrong[0] });
+  if (maxSize && largest && largest.size > Number(maxSize)) return worded("Not for %(name)s: it is too large.", { name: largest.name });
+  return length > Number(maxFiles) ? counted("Takes at most %(number)s file.", "Takes at most %(number)s files.", Number(maxFiles)) : "";
 }
 
 function judge() {
@@ -56,12 +56,12 @@ function judge() {
 // What no waiting mends.
 function obstacle() {
   const { busy: open } = panel.counts;
-  if (!present.length && !open) return panel.counts.failed ? "Some files were not sent. Send them again or remove them." : "Add at least one file.";
-  if (!chosen()) return "Choose a pipeline.";
-  if (params.hasAttribute("aria-busy")) return "The parameters are being loaded.";
+  if (!present.length && !open) return panel.counts.failed ? gettext("Some files were not sent. Send them again or remove them.") : gettext("Add at least one file.");
+  if (!chosen()) return gettext("Choose a pipeline.");
+  if (params.hasAttribute("aria-busy")) return gettext("The parameters are being loaded.");
   const least = Number(chosen().closest(".choice").dataset.minFiles);
-  if (present.length + open < least) return `This pipeline takes at least ${least} files.`;
-  return !open && panel.counts.failed ? "Some files were not sent. Send them again or remove them." : "";
+  if (present.length + open < least) return counted("This pipeline takes at least %(number)s file.", "This pipeline takes at least %(number)s files.", least);
+  return !open && panel.counts.failed ? gettext("Some files were not sent. Send them again or remove them.") : "";
 }
 
 function say(node, text) {
@@ -72,7 +72,7 @@ function show() {
   const why = obstacle();
   const { busy: open } = panel.counts;
   submit.disabled = Boolean(why);
-  say(submit, open ? "Start when uploaded" : "Submit job");
+  say(submit, open ? gettext("Start when uploaded") : gettext("Submit job"));
   if (!isArmed) say(blocked, why);
   card.hidden = !chosen();
   armedBox.hidden = !isArmed;
@@ -96,7 +96,7 @@ function start() {
   say(armedText, words.STARTS_NOW);
   // What was changed since may not fit any more; then the browser says so, and nothing is sent.
   if (form.reportValidity()) form.requestSubmit();
-  else disarm(words.notStarted("Something in the form does not fit yet."));
+  else disarm(words.notStarted(gettext("Something in the form does not fit yet.")));
 }
 
 function disarm(why = "") {
@@ -117,7 +117,7 @@ async function choose() {
     params.innerHTML = html;
   } catch {
     if (mine !== turn) return;
-    params.textContent = "The parameters could not be loaded. Choose the pipeline once more.";
+    params.textContent = gettext("The parameters could not be loaded. Choose the pipeline once more.");
     if (chosen()) chosen().checked = false;
   }
   params.removeAttribute("aria-busy");

@@ -2,13 +2,14 @@
 "use strict";
 
 (() => {
-  const full = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-  const ago = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const timeZone = readerZone;
+  const full = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium", timeZone });
+  const day = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "short", timeZone });
+  const ago = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
 
   function spoken(at) {
     const seconds = (Date.now() - at) / 1000;
-    if (seconds < 45) return "just now";
+    if (seconds < 45) return gettext("just now");
     if (seconds < 3600) return ago.format(-Math.max(1, Math.round(seconds / 60)), "minute");
     if (seconds < 22 * 3600) return ago.format(-Math.round(seconds / 3600), "hour");
     return day.format(at);
@@ -59,7 +60,7 @@
     event.preventDefault();
     document.getElementById("confirm-title").textContent = button.dataset.confirm;
     document.getElementById("confirm-text").textContent = button.dataset.text || "";
-    document.getElementById("confirm-yes").textContent = button.dataset.yes || "Yes";
+    document.getElementById("confirm-yes").textContent = button.dataset.yes || gettext("Yes");
     dialog.returnValue = "no";
     dialog.addEventListener("close", () => {
       if (dialog.returnValue !== "yes") return;
@@ -82,9 +83,12 @@
     button.hidden = !navigator.clipboard;
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-      button.textContent = "Copied";
+      button.textContent = gettext("Copied");
     });
   }
+
+  const guessed = document.querySelector("[data-browser-zone]");
+  if (guessed) guessed.textContent += ` (${Intl.DateTimeFormat().resolvedOptions().timeZone})`;
 
   // Buttons that do something to the chosen rows need some; one box chooses all of them.
   const needy = document.querySelectorAll("[data-needs-choice]");

@@ -7,7 +7,7 @@
   async function asked(form) {
     if (!form.dataset.from) return JSON.parse(form.dataset.options);
     const answer = await fetch(form.dataset.from, { headers: { Accept: "application/json" } });
-    if (!answer.ok) throw new Error(`The server said ${answer.status}. Try again in a minute.`);
+    if (!answer.ok) throw new Error(worded("The server said %(status)s. Try again in a minute.", { status: answer.status }));
     return (await answer.json()).request_options;
   }
 
@@ -34,15 +34,15 @@
   }
 
   const why = {
-    NotAllowedError: "Nothing was chosen, or it took too long. Try again.",
-    InvalidStateError: "This key is on your account already.",
-    NotSupportedError: "This key cannot do what is asked of it. Try another one.",
+    NotAllowedError: gettext("Nothing was chosen, or it took too long. Try again."),
+    InvalidStateError: gettext("This key is on your account already."),
+    NotSupportedError: gettext("This key cannot do what is asked of it. Try another one."),
   };
 
   for (const form of document.querySelectorAll("form[data-passkey]")) {
     form.hidden = false;
     if (!able) {
-      say(form, "This browser is too old for passkeys.");
+      say(form, gettext("This browser is too old for passkeys."));
       for (const button of form.querySelectorAll("button")) button.disabled = true;
       continue;
     }

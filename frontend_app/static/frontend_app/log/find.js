@@ -68,8 +68,10 @@ export class Find {
     const count = this.#ranges.length;
     const more = count === MOST ? "+" : "";
     if (!this.input.value) this.said.textContent = "";
-    else if (!count) this.said.textContent = "Nothing found";
-    else this.said.textContent = this.#at < 0 ? `${count}${more} found` : `${this.#at + 1} of ${count}${more}`;
+    else if (!count) this.said.textContent = gettext("Nothing found");
+    else this.said.textContent = this.#at < 0
+      ? counted("%(number)s found", "%(number)s found", count, { number: `${numbered(count)}${more}` })
+      : worded("%(some)s of %(all)s", { some: numbered(this.#at + 1), all: `${numbered(count)}${more}` });
     if (!CSS.highlights) return;
     CSS.highlights.set("found", new Highlight(...this.#ranges));
     CSS.highlights.set("found-now", new Highlight(...this.#ranges.slice(this.#at, this.#at < 0 ? 0 : this.#at + 1)));

@@ -46,7 +46,7 @@ export class Lines {
       const link = document.createElement("a");
       link.href = `${this.page}#L${this.#next}`;
       link.dataset.n = this.#next;
-      link.setAttribute("aria-label", `Line ${this.#next}`);
+      link.setAttribute("aria-label", worded("Line %(number)s", { number: this.#next }));
       link.tabIndex = -1; // thousands of stops would be in the way of the keyboard
       line.append(link);
       this.#next += 1;

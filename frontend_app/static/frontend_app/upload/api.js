@@ -8,7 +8,7 @@ const SEVERAL_S = 5;
 
 export class Problem extends Error {
   constructor(status, { code = "", detail = "", ...more } = {}) {
-    super(detail || words.answered(status));
+    super(words.refused(code, detail) || words.answered(status));
     Object.assign(this, { status, code, more });
   }
 }

@@ -82,7 +82,7 @@ export class Panel {
 
   #ended(item) {
     if (item.handle && item.state === "done") forget(item.upload.id);
-    if (item.state === "failed") this.say(`${item.name} was not sent. ${item.error}`);
+    if (item.state === "failed") this.say(`${worded("%(name)s was not sent.", { name: item.name })} ${item.error}`);
     this.#filesChanged ||= item.state === "done";
   }
 

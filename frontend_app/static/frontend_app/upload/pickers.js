@@ -2,7 +2,7 @@
 
 import { chosen, dropped, picked } from "./walk.js";
 
-const { compare } = new Intl.Collator("en", { numeric: true });
+const { compare } = new Intl.Collator(tongue, { numeric: true });
 const byPath = (one, other) => compare(one.webkitRelativePath, other.webkitRelativePath); // the disk gives them in no order
 const get = (id) => document.getElementById(id);
 

@@ -21,12 +21,12 @@ export function fill(row, item, { isPaused, isStuck }) {
   part("name").title = item.name;
   say(part("path"), item.path ? `${item.path}/` : "");
   say(part("note"), item.error ? "" : words.row({ state, sent: item.sent, size: item.size, rate: isStuck ? 0 : (item.meter?.rate() ?? 0), note: item.note }));
-  say(part("error"), item.error ? `Not sent. ${item.error}` : "");
+  say(part("error"), item.error ? `${gettext("Not sent.")} ${item.error}` : "");
   const bar = row.querySelector("progress");
   bar.hidden = state === "done" || state === "failed";
   bar.className = state === "paused" ? "calm" : "";
   bar.value = item.size ? item.sent / item.size : 0;
-  bar.setAttribute("aria-label", `Upload of ${item.name}`);
+  bar.setAttribute("aria-label", worded("Upload of %(name)s", { name: item.name }));
   const needsFile = item.isChanged && !item.again;
   const shown = {
     pause: ["waiting", "sending"].includes(state),

@@ -61,7 +61,7 @@ export class Unfinished {
     part("begun").textContent = upload.created_at;
     const bar = row.querySelector("progress");
     bar.value = (upload.received_bytes ?? 0) / upload.size;
-    bar.setAttribute("aria-label", `Arrived of ${upload.name}`);
+    bar.setAttribute("aria-label", worded("Arrived of %(name)s", { name: upload.name }));
     for (const button of row.querySelectorAll("button")) button.setAttribute("aria-label", `${button.textContent}: ${upload.name}`);
     const input = row.querySelector("input");
     part("choose").addEventListener("click", () => input.click());

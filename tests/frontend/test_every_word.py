@@ -1,0 +1,182 @@
+"""Every page in a language in which each translated string is marked: words without a mark went past gettext.
+
+New pages come in by themselves, from the table of addresses; what a page shows of people's own data is named below.
+"""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from django.urls import URLResolver, get_resolver
+from django.utils import translation
+
+from orchestration.models import Attempt, Item, Membership, StepRun, WebhookEndpoint
+from orchestration.services.service_accounts import create_service_account
+from orchestration.services.shares import Terms, create_share
+from orchestration.services.webhook_deliveries import send_test
+from orchestration.services.webhooks import create_webhook
+from orchestration.states import Role
+from tests.factories import join, make_file, make_job, make_user
+from tests.frontend.ask import browser
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.test import Client
+
+    from orchestration.models import User, Workspace
+
+pytestmark = pytest.mark.django_db
+
+OPEN, CLOSE = "⟦", "⟧"
+SAID_IN: Final = ("aria-label", "title", "placeholder", "alt", "data-confirm", "data-text", "data-yes", "data-label")
+VOID: Final = {"input", "br", "img", "link", "meta", "hr", "path", "rect", "line", "circle"}
+NOT_WORDS: Final = {"script", "style", "code", "kbd", "pre", "bdi", "time", "option"}
+"""Code, people's data, and choices such as time zones: those of ours are looked at by `test_choices_are_marked`."""
+DATA: Final = re.compile(
+    # People, places and things of these tests; names of formats, products and units; states as filters write them.
+    r"\b(?:ana|lab|Lab|noop|nothing|scan|csv|table|hook|example|test|robot|robot@lab|reviewers|webhook|job|succeeded|"
+    r"Esteira|API|OpenAPI|JSON|ZIP|SHA|CSV|Parquet|UTC|KiB|MiB|GiB|B|s|min|h|d|ms|v|"
+    r"text|yaml|https?|org|read|run|upload|admin|est|x|e|Do|nothing1|PNG|English|Português|Brasil)\b"
+)
+SKIPPED: Final = {
+    "design": "is for those who build pages",
+    "api-docs": "is the API's own document, which is in English",
+    "file-preview": "is somebody's file",
+    "attempt-log": "is a step's own words",
+}
+
+
+class Text(HTMLParser):
+    """What a reader is told, in order: text and the attributes that speak."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside: list[str] = []
+        self.said: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.said += [f"\n{value}\n" for name, value in attrs if name in SAID_IN and value and tag != "option"]
+        if tag not in VOID:
+            # A text that names its own language is in none of ours.
+            is_foreign = tag != "html" and any(name == "lang" for name, _ in attrs)
+            self.inside.append("bdi" if is_foreign else tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.inside and self.inside.pop() not in {tag, "bdi"}:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not NOT_WORDS & set(self.inside):
+            self.said.append(data)
+
+
+def unmarked(html: str) -> list[str]:
+    page = Text()
+    page.feed(html)
+    depth, bare = 0, ""
+    for letter in "".join(page.said):
+        depth += (letter == OPEN) - (letter == CLOSE)
+        bare += " " if depth or letter == CLOSE else letter
+    pieces = (re.sub(r"[0-9a-f-]{8,}", "", DATA.sub("", one)) for one in re.split(r"\s{2,}|\n", bare))
+    return [piece.strip() for piece in pieces if re.search(r"[^\W\d_]{2,}", piece)]
+
+
+@pytest.fixture
+def _marks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def mark(text: str) -> str:
+        return f"{OPEN}{text}{CLOSE}" if text else text
+
+    real = translation._trans  # type: ignore[attr-defined]
+    for name, said in {
+        "gettext": mark,
+        "ngettext": lambda one, many, n: mark(one if n == 1 else many),
+        "pgettext": lambda _context, text: mark(text),
+        "npgettext": lambda _context, one, many, n: mark(one if n == 1 else many),
+    }.items():
+        monkeypatch.setitem(vars(real), name, said)
+    yield
+    translation.deactivate()
+
+
+def paths(names: dict[str, str], resolver: URLResolver | None = None, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Name and address of whatever can be looked at."""
+    for one in (resolver or get_resolver("frontend_app.urls")).url_patterns:
+        route = prefix + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from paths(names, one, route)
+        elif one.name:
+            yield one.name, "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: names.get(found[1], "x"), route)
+
+
+@pytest.fixture
+def names(owner: User, lab: Workspace) -> dict[str, str]:
+    """Of one of each thing, by what addresses call it."""
+    Membership.objects.filter(user=owner, workspace=lab).update(role=Role.MANAGER)
+    file = make_file(lab, owner, name="table.csv")
+    failed = make_job(owner, lab, inputs=[file], state="FAILED", failure_kind="INPUT", name="scan")
+    make_job(owner, lab, inputs=[file], state="RUNNING", name="scan")
+    make_job(owner, lab, inputs=[file], state="WAITING", waiting_reason="quota", name="scan")
+    item = Item.objects.get(step_run=StepRun.objects.get(job=failed))
+    attempt = Attempt.objects.create(job=failed, item=item, step="nothing", run=1, number=1)
+    make_file(lab, owner, name="table.csv", kind="result", job=failed)
+    hook, _ = create_webhook(user=owner, workspace="lab", url="https://example.org/hook", kinds=["job.failed"])
+    share, url = create_share(user=owner, job=failed, terms=Terms(days=7, name="reviewers"))
+    robot = create_service_account(user=owner, name="robot", workspace="lab", role="submitter")
+    send_test(endpoint=WebhookEndpoint.objects.get(pk=hook.pk))
+    return {
+        "job_id": str(failed.pk), "file_id": str(file.pk), "attempt_id": str(attempt.pk), "webhook_id": str(hook.pk),
+        "delivery_id": str(hook.deliveries.get().pk), "share_id": str(share.pk), "account_id": str(robot.pk),
+        "name": "noop", "step": "nothing", "index": "0", "action": "retry", "language": "en", "share": url,
+    }  # fmt: skip
+
+
+def look(client: Client, path: str) -> list[str]:
+    answer = client.get(path)
+    if answer.status_code in {302, 405} or not answer.get("Content-Type", "").startswith("text/html"):
+        return []
+    return unmarked(answer.content.decode())
+
+
+@pytest.mark.usefixtures("_marks")
+def test_every_page_says_only_what_is_translated(names: dict[str, str], owner: User) -> None:
+    found: dict[str, list[str]] = {}
+    client, seen = browser(owner), 0
+    for name, path in paths(names):
+        if name not in SKIPPED:
+            words = look(client, path)
+            found |= {path: words} if words else {}
+            seen += 1
+    more = ["/jobs/?q=colour:red", "/jobs/?q=state:failed", "/jobs/?q=x", "/files/?going=soon", "/nothing/here/"]
+    more.append("/" + names["share"].split("/", 3)[3])
+    found |= {path: words for path in more if (words := look(client, path))}
+    assert found == {}, "Not marked with translate or gettext; if it is somebody's data, say so in a <bdi> or in DATA."
+    assert seen > 60
+
+
+@pytest.mark.usefixtures("_marks")
+def test_pages_for_nobody_and_for_a_newcomer_say_only_what_is_translated(lab: Workspace, names: dict[str, str]) -> None:
+    nobody, newcomer, viewer = browser(), browser(make_user("ana2")), make_user("ana3")
+    join(viewer, lab, "viewer")
+    found = {path: look(nobody, path) for name, path in paths(names) if name not in SKIPPED}
+    found |= {f"newcomer {path}": look(newcomer, path) for path in ("/", "/jobs/", "/files/", "/account/")}
+    found["viewer"] = look(browser(viewer), "/jobs/new/")
+    assert {path: words for path, words in found.items() if words} == {}
+
+
+@pytest.mark.usefixtures("_marks")
+def test_choices_are_marked(names: dict[str, str], owner: User) -> None:
+    client = browser(owner)
+    for path in ("/tokens/", "/members/", "/files/", f"/webhooks/{names['webhook_id']}/", "/jobs/new/"):
+        options = re.findall(r"<option[^>]*>([^<]*)</option>", client.get(path).content.decode())
+        assert options, path
+        assert [one for one in options if OPEN not in one and not DATA.search(one)] == [], path
+
+
+def test_word_without_a_mark_is_seen() -> None:
+    assert unmarked(f"<p>{OPEN}Said{CLOSE} and <b>not said</b></p>") == ["and not said"]
+    assert unmarked(f'<button title="Say it">{OPEN}Said <b>twice</b>{CLOSE}</button>') == ["Say it"]
+    assert unmarked(f"<p>{OPEN}Said{CLOSE} <code>code</code> 12 MiB</p>") == []
