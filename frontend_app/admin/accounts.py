@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 
-from frontend_app.admin.read_only import ReadOnlyAdmin
+from frontend_app.admin.read_only import ReadOnlyAdmin, SaidValues
 from orchestration.errors import OrchestrationError
 from orchestration.models import ApiToken, Membership, User, Workspace
 from orchestration.services.mail import address_changed, choose
@@ -106,7 +106,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         "revoked_at",
         "revoked_why",
     ]
-    list_filter = ["revoked_at", "revoked_why"]
+    list_filter = ["revoked_at", ("revoked_why", SaidValues)]
     list_select_related = ["user", "workspace"]
     search_fields = ["name", "user__username", "public_id"]
     exclude = ["secret_hash"]

@@ -8,7 +8,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.shortcuts import render
 
 from frontend_app import words
-from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
+from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, SaidValues, lines
 from orchestration.errors import Invalid, OrchestrationError
 from orchestration.models import Attempt, Event, Job, Repair, StepRun, User
 from orchestration.services.job_search import find_jobs
@@ -35,7 +35,7 @@ class StepInline(ReadOnlyInline):
 @admin.register(Job)
 class JobAdmin(ReadOnlyAdmin):
     list_display = ["short_id", "name", "state", "failure_kind", "pipeline", "workspace", "created_by", "created_at"]
-    list_filter = ["state", "failure_kind", "workspace", "pipeline_version__pipeline"]
+    list_filter = ["state", ("failure_kind", SaidValues), "workspace", "pipeline_version__pipeline"]
     list_select_related = ["pipeline_version__pipeline", "workspace", "created_by"]
     search_fields = ["name"]  # so that there is a box; what is written there is a filter
     search_help_text = "Words of a name, a user, a whole id, or as on the page of jobs: state:failed created:>-7d"

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.utils.html import format_html_join
+from django.utils.translation import gettext
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.contrib.admin.views.main import ChangeList
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
@@ -25,10 +29,21 @@ class Untouchable:
         return False
 
 
+class SaidValues(admin.AllValuesFieldListFilter):
+    """Where nothing is written in a row, its choice is a word too."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or gettext("None")}
+
+
 class ReadOnlyAdmin(Untouchable, admin.ModelAdmin):  # type: ignore[type-arg]  # no [M] at run time
     # A count of every row costs more than the page at ten million rows.
     show_full_result_count = False
     list_per_page = 50
+
+    class Media:
+        css = {"all": ["frontend_app/admin.css"]}
 
 
 class ReadOnlyInline(Untouchable, admin.TabularInline):  # type: ignore[type-arg]  # the same
