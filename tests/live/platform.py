@@ -155,10 +155,11 @@ def running(
     home = Path(tempfile.mkdtemp(prefix="esteira-live-"))
     with throwaway({"synchronous_commit": "on", **(settings or {})}) as postgres:
         url = f"http://127.0.0.1:{free_port()}"
-        env = environment(home, url, postgres.url) | (extra or {})
+        extra = {name: value.replace("{port}", url.rpartition(":")[2]) for name, value in (extra or {}).items()}
+        env = environment(home, url, postgres.url) | extra
         said: list[str] = []
         children = children_of(home / "log", env, said.append)
-        platform = Platform(home, url, postgres.url, postgres, children, "", said, env=extra or {})
+        platform = Platform(home, url, postgres.url, postgres, children, "", said, env=extra)
         platform.manage("prepare")
         platform.token = json.loads((home / "cli.json").read_text())["token"]
         stop = threading.Event()
