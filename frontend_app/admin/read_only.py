@@ -42,9 +42,6 @@ class ReadOnlyAdmin(Untouchable, admin.ModelAdmin):  # type: ignore[type-arg]  #
     show_full_result_count = False
     list_per_page = 50
 
-    class Media:
-        css = {"all": ["frontend_app/admin.css"]}
-
 
 class ReadOnlyInline(Untouchable, admin.TabularInline):  # type: ignore[type-arg]  # the same
     extra = 0
