@@ -3,7 +3,10 @@
 from enum import StrEnum
 from typing import Final
 
-from django.utils.translation import gettext_noop as _
+
+def _(text: str) -> str:
+    """Marks what is to be translated where it is shown. Django's own would have what is pure import Django."""
+    return text
 
 
 class JobState(StrEnum):

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from frontend_app.admin.audited import AuditedAdmin, by
-from frontend_app.admin.read_only import ReadOnlyAdmin
+from frontend_app.admin.read_only import ReadOnlyAdmin, SaidValues
 from orchestration.errors import OrchestrationError
 from orchestration.models import ApiToken, Membership, Notification, User, Workspace
 from orchestration.models.audit import write_audit
@@ -129,7 +129,7 @@ class ApiTokenAdmin(ReadOnlyAdmin):
         "revoked_at",
         "revoked_why",
     ]
-    list_filter = ["revoked_at", "revoked_why"]
+    list_filter = ["revoked_at", ("revoked_why", SaidValues)]
     list_select_related = ["user", "workspace"]
     search_fields = ["name", "user__username", "public_id"]
     exclude = ["secret_hash"]

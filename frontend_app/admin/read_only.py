@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.utils.html import format_html_join
+from django.utils.translation import gettext
 
 from frontend_app.admin.counting import CappedPaginator
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from django.contrib.admin.views.main import ChangeList
     from django.http import HttpRequest
     from django.utils.safestring import SafeString
 
@@ -25,6 +29,14 @@ class Untouchable:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False
+
+
+class SaidValues(admin.AllValuesFieldListFilter):
+    """Where nothing is written in a row, its choice is a word too."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": choice["display"] or gettext("None")}
 
 
 class ReadOnlyAdmin(Untouchable, admin.ModelAdmin):  # type: ignore[type-arg]  # no [M] at run time

@@ -153,7 +153,8 @@ def running(
         contextlib.ExitStack() as lives,
     ):
         url = f"http://127.0.0.1:{free_port()}"
-        env = environment(home, url, postgres.url) | (extra or {})
+        extra = {name: value.replace("{port}", url.rpartition(":")[2]) for name, value in (extra or {}).items()}
+        env = environment(home, url, postgres.url) | extra
         said: list[str] = []
         children = children_of(home / "log", env, said.append)
         manager = lives.enter_context(Manager(env))

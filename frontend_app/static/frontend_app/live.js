@@ -13,6 +13,10 @@
   const drawn = new Map(); // what the server last said, by id: scripts change the page afterwards
   for (const part of main.querySelectorAll("[data-live]")) drawn.set(part.id, part.outerHTML);
 
+  // A part that is swapped cannot speak for itself, and what ticks in it would never be silent: one line says what is new.
+  const said = main.querySelector("[data-live-said]");
+  let last = main.querySelector("[data-say]")?.dataset.say;
+
   let isBusy = false;
   let isStale = false;
   let failures = 0;
@@ -41,10 +45,16 @@
       if (!old || drawn.get(part.id) === part.outerHTML) continue;
       drawn.set(part.id, part.outerHTML);
       swap(old, document.importNode(part, true));
+      speak(part.dataset.say);
       hasChanged = true;
     }
     if (fresh.querySelector("[data-live-ended]")) clearInterval(poll); // nothing changes any more
     if (hasChanged) document.dispatchEvent(new Event("esteira:swapped"));
+  }
+
+  function speak(words) {
+    if (!said || !words || words === last) return;
+    said.textContent = last = words;
   }
 
   async function refresh() {

@@ -74,6 +74,9 @@ tally.count()
 readings.read_all()
 pause(user=admin, pipeline=Pipeline.objects.get(name="image-set"), reason="A new release of it is being tried.")
 """
+SHOWN_KINDS: Final = (
+    "text/html", "text/csv", "image/png", "application/json", "application/pdf", "application/vnd.apache.parquet",
+)  # fmt: skip
 LONG_RUN: Final = """\
 pipeline: long-run
 version: 1.0.0
@@ -128,7 +131,7 @@ def _shoot_own(out: Path, only: str) -> int:
         up = subprocess.Popen([sys.executable, MANAGE, "up"], env=env, stdout=heard, stderr=heard)
     try:
         password = _await_password(up, said)
-        _demo_jobs(home, env)
+        demo_jobs(home, env)
         look = [sys.executable, MANAGE, "shots", "--url", f"http://127.0.0.1:{port}", "--password", password]
         return subprocess.run([*look, "--out", str(out), "--only", only], env=env, check=False).returncode
     finally:
@@ -149,7 +152,7 @@ def _await_password(up: subprocess.Popen[bytes], said: Path) -> str:
     return found[1]
 
 
-def _demo_jobs(home: Path, env: dict[str, str]) -> None:
+def demo_jobs(home: Path, env: dict[str, str]) -> None:
     """One that fails on its input, one with failed items, one that runs, one that waits, one of ten thousand items."""
     folder = home / "demo"
     folder.mkdir()
@@ -192,7 +195,7 @@ def pages_now() -> dict[str, str]:
         if job := Job.objects.filter(state=state).order_by("-id").first():
             pages[f"job-{state.lower()}"] = f"/jobs/{job.pk}/"
             pages.setdefault("resubmit", f"/jobs/new/?from={job.pk}")
-    for kind in ("text/html", "image/png", "application/json", "application/vnd.apache.parquet"):
+    for kind in SHOWN_KINDS:
         if file := File.objects.current().filter(media_type=kind).order_by("-id").first():
             pages[f"file-{kind.rpartition('/')[2].rpartition('.')[2]}"] = f"/files/{file.pk}/"
     if attempt := Attempt.objects.filter(log_size__gt=0).order_by("-id").first():
