@@ -32,8 +32,15 @@ def _said(text: str, language: str) -> str:
         return known
     for form, pattern in _forms():
         if found := pattern.fullmatch(text):
-            return gettext(form).format(**found.groupdict())
+            values = {name: _value(name, value, language) for name, value in found.groupdict().items()}
+            return gettext(form).format(**values)
     return text
+
+
+def _value(name: str, value: str, language: str) -> str:
+    """A sentence within the sentence, or a role. Anything else is somebody's own word."""
+    is_ours = value.endswith((".", "?")) or name.startswith("role") or name == "submitter"
+    return _said(value, language) if is_ours else value
 
 
 @cache

@@ -32,7 +32,7 @@ PACKAGES: Final = ("frontend_app", "orchestration", "project")
 DOMAINS: Final = ("django", "djangojs")
 NO_DAY: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """So that compiling twice gives the same bytes."""
-NOT_OURS: Final = ("/vendor/", "/pipelines/", "/runner/", "/migrations/", "/services/tasks/")
+NOT_OURS: Final = ("/vendor/", "orchestration/pipelines/", "orchestration/runner/", "/migrations/", "/services/tasks/")
 MARKS: Final = {
     "_": None, "gettext": None, "gettext_lazy": None, "gettext_noop": None,
     "ngettext": (1, 2), "ngettext_lazy": (1, 2), "worded": None, "counted": (1, 2),
@@ -70,7 +70,8 @@ _PLACE: Final = re.compile(r"%\([a-z_]+\)[sd]|\{[a-z_]*\}|%[sd]")
 _OF_THE_DAY: Final = re.compile(
     rb'#|"(?:POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Report-Msgid-Bugs-To|Generated-By):'
 )
-_SENTENCE: Final = re.compile(r"(?:[A-Z]|\{).* .*[.?]", re.DOTALL)
+# It may end in another one.
+_SENTENCE: Final = re.compile(r"(?:[A-Z]|\{).* .*(?:[.?]|: \{\w+\})", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,8 @@ def messages(domain: str) -> tuple[Message, ...]:
 def _in_code(code: bytes, place: str, kind: str) -> Iterator[Message]:
     from babel.messages.extract import extract  # noqa: PLC0415  a development tool, absent in production
 
-    for _, said, _, context in extract(kind, io.BytesIO(code), MARKS):
+    options = {"parse_template_string": True}  # of scripts, which also speak within `…`
+    for _, said, _, context in extract(kind, io.BytesIO(code), MARKS, options=options):
         one, many = said if isinstance(said, tuple) else (said, "")
         yield Message(one, many, context or "", place)
 

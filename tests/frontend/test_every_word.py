@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from django.urls import URLResolver, get_resolver
 from django.utils import translation
+from django.utils.translation import trans_real
 
+from frontend_app import sentences
 from orchestration.models import Attempt, Item, Membership, StepRun, WebhookEndpoint
 from orchestration.services.service_accounts import create_service_account
 from orchestration.services.shares import Terms, create_share
 from orchestration.services.webhook_deliveries import send_test
 from orchestration.services.webhooks import create_webhook
 from orchestration.states import Role
+from project.translations import messages
 from tests.factories import join, make_file, make_job, make_user
 from tests.frontend.ask import browser
 
@@ -38,14 +41,20 @@ NOT_WORDS: Final = {"script", "style", "code", "kbd", "pre", "bdi", "time", "opt
 """Code, people's data, and choices such as time zones: those of ours are looked at by `test_choices_are_marked`."""
 DATA: Final = re.compile(
     # People, places and things of these tests; names of formats, products and units; states as filters write them.
-    r"\b(?:ana|lab|Lab|noop|nothing|scan|csv|table|hook|example|test|robot|robot@lab|reviewers|webhook|job|succeeded|"
+    r"est_…|\b(?:ana[23]?|bruno|lab|Lab|noop|nothing|scan|csv|table|hooks?|example|test|robot|robot@lab|reviewers|"
+    r"webhook|job|succeeded|"
     r"Esteira|API|OpenAPI|JSON|ZIP|SHA|CSV|Parquet|UTC|KiB|MiB|GiB|B|s|min|h|d|ms|v|"
-    r"text|yaml|https?|org|read|run|upload|admin|est|x|e|Do|nothing1|PNG|English|Português|Brasil)\b"
+    r"text|yaml|pipeline\.yaml|https?|org|read|run|upload|admin|x|e|Do|nothing1|PNG|English|Português|Brasil)\b"
 )
 SKIPPED: Final = {
     "design": "is for those who build pages",
     "api-docs": "is the API's own document, which is in English",
     "file-preview": "is somebody's file",
+    "file-content": "is somebody's file",
+    "job-results-zip": "are somebody's files",
+    "shared-file": "is somebody's file",
+    "shared-zip": "are somebody's files",
+    "attempt-log-download": "is a step's own words",
     "attempt-log": "is a step's own words",
 }
 
@@ -60,12 +69,14 @@ class Text(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.said += [f"\n{value}\n" for name, value in attrs if name in SAID_IN and value and tag != "option"]
+        self.said.append(" ")
         if tag not in VOID:
             # A text that names its own language is in none of ours.
             is_foreign = tag != "html" and any(name == "lang" for name, _ in attrs)
             self.inside.append("bdi" if is_foreign else tag)
 
     def handle_endtag(self, tag: str) -> None:
+        self.said.append(" ")
         while self.inside and self.inside.pop() not in {tag, "bdi"}:
             pass
 
@@ -87,18 +98,23 @@ def unmarked(html: str) -> list[str]:
 
 @pytest.fixture
 def _marks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    def mark(text: str) -> str:
-        return f"{OPEN}{text}{CLOSE}" if text else text
+    translation.activate("pt-br")
+    ours = {one.one for one in messages("django")}
+    theirs = trans_real.gettext
 
-    real = translation._trans  # type: ignore[attr-defined]
+    def mark(text: str, key: str = "") -> str:
+        return f"{OPEN}{text}{CLOSE}" if (key or text) in ours or theirs(text) != text else text
+
     for name, said in {
         "gettext": mark,
-        "ngettext": lambda one, many, n: mark(one if n == 1 else many),
+        "ngettext": lambda one, many, n: mark(one if n == 1 else many, one),
         "pgettext": lambda _context, text: mark(text),
-        "npgettext": lambda _context, one, many, n: mark(one if n == 1 else many),
+        "npgettext": lambda _context, one, many, n: mark(one if n == 1 else many, one),
     }.items():
-        monkeypatch.setitem(vars(real), name, said)
+        monkeypatch.setitem(vars(translation._trans), name, said)
+    sentences._said.cache_clear()
     yield
+    sentences._said.cache_clear()
     translation.deactivate()
 
 
@@ -135,7 +151,7 @@ def names(owner: User, lab: Workspace) -> dict[str, str]:
 
 
 def look(client: Client, path: str) -> list[str]:
-    answer = client.get(path)
+    answer = client.get(path, headers={"Accept-Language": "pt-BR"})
     if answer.status_code in {302, 405} or not answer.get("Content-Type", "").startswith("text/html"):
         return []
     return unmarked(answer.content.decode())
@@ -171,7 +187,8 @@ def test_pages_for_nobody_and_for_a_newcomer_say_only_what_is_translated(lab: Wo
 def test_choices_are_marked(names: dict[str, str], owner: User) -> None:
     client = browser(owner)
     for path in ("/tokens/", "/members/", "/files/", f"/webhooks/{names['webhook_id']}/", "/jobs/new/"):
-        options = re.findall(r"<option[^>]*>([^<]*)</option>", client.get(path).content.decode())
+        page = client.get(path, headers={"Accept-Language": "pt-BR"}).content.decode()
+        options = re.findall(r"<option[^>]*>([^<]*)</option>", page)
         assert options, path
         assert [one for one in options if OPEN not in one and not DATA.search(one)] == [], path
 

@@ -86,4 +86,4 @@ def test_strings_are_found_in_templates_code_scripts_and_the_domain() -> None:
     assert places == {"html", "py", "js"}
     said = {one.one for one in messages("django")}
     assert {"Sign in", "Saved.", "Cancel %(number)s job", "{name} is on hold. Release the hold first."} <= said
-    assert {"Live", "%(number)s file added."} <= {one.one for one in messages("djangojs")}
+    assert {"Live", "%(number)s file added.", "%(time)s left"} <= {one.one for one in messages("djangojs")}

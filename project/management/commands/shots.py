@@ -98,27 +98,38 @@ class Command(BaseCommand):
         parser.add_argument("--user", default="admin")
         parser.add_argument("--password", default="")
         parser.add_argument("--only", default="", help="only pages whose name holds this")
+        known = [code for code, _ in settings.LANGUAGES]
+        parser.add_argument("--language", action="append", choices=known, help="only this one; may be repeated")
 
-    def handle(self, *, url: str | None, out: Path, user: str, password: str, only: str, **_: Any) -> None:
+    def handle(self, *, url: str | None, out: Path, user: str, password: str, only: str, **given: Any) -> None:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415  a development tool, absent in production
 
         out.mkdir(parents=True, exist_ok=True)
         browser_path = _browser()
+        languages: list[str] = given["language"] or [code for code, _ in settings.LANGUAGES]
         if url is None:
-            sys.exit(_shoot_own(out, only))
+            sys.exit(_shoot_own(out, only, languages))
         if not password:
             raise CommandError("Give --password of the user who signs in.")
         # Read before the browser starts: Django refuses queries inside playwright's event loop.
         pages = {page: path for page, path in pages_now().items() if only in page}
         with sync_playwright() as tools:
             browser = tools.chromium.launch(executable_path=browser_path, args=FLAGS)
-            for look, options in LOOKS.items():
+            for look, options in _looks(languages):
                 for made in _shoot(browser, url.rstrip("/"), (user, password), pages, look, options, out, only):
                     self.stdout.write(str(made))
             browser.close()
 
 
-def _shoot_own(out: Path, only: str) -> int:
+def _looks(languages: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name, also of the picture, and how the browser is set up."""
+    for language in languages:
+        tail = "" if language == settings.LANGUAGE_CODE else f".{language}"
+        for look, options in LOOKS.items():
+            yield f"{look}{tail}", options | {"locale": language}
+
+
+def _shoot_own(out: Path, only: str, languages: list[str]) -> int:
     """Start a platform of our own with jobs worth a picture, and let this command look at it."""
     home = Path(tempfile.mkdtemp(prefix="esteira-shots-"))
     home.chmod(0o711)
@@ -133,7 +144,8 @@ def _shoot_own(out: Path, only: str) -> int:
         password = _await_password(up, said)
         demo_jobs(home, env)
         look = [sys.executable, MANAGE, "shots", "--url", f"http://127.0.0.1:{port}", "--password", password]
-        return subprocess.run([*look, "--out", str(out), "--only", only], env=env, check=False).returncode
+        spoken = [f"--language={language}" for language in languages]
+        return subprocess.run([*look, "--out", str(out), "--only", only, *spoken], env=env, check=False).returncode
     finally:
         up.send_signal(signal.SIGINT)
         up.wait(60)
