@@ -111,7 +111,7 @@ def _marks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "pgettext": lambda _context, text: mark(text),
         "npgettext": lambda _context, one, many, n: mark(one if n == 1 else many, one),
     }.items():
-        monkeypatch.setitem(vars(translation._trans), name, said)
+        monkeypatch.setitem(vars(translation._trans), name, said)  # type: ignore[attr-defined]
     sentences._said.cache_clear()
     yield
     sentences._said.cache_clear()
