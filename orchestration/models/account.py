@@ -193,9 +193,6 @@ class ApiToken(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_why = models.CharField(max_length=8, blank=True, default="", db_default="")
 
-    # Not a column: asked for where a token is looked up to be used.
-    lacks_second_factor: bool
-
     objects: ClassVar = ApiTokenQuerySet.as_manager()
 
     class Meta:

@@ -106,7 +106,7 @@ def _held(row: ApiToken) -> ApiToken:
 
     Raises SecondFactorNeeded: what a workspace asks of its members before they see a page of it, it asks here too.
     """
-    if row.lacks_second_factor:
+    if row.__dict__["lacks_second_factor"]:
         raise SecondFactorNeeded(LACKS)
     row.user.bound_to = row.workspace_id
     return row
