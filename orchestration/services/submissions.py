@@ -6,13 +6,14 @@ import hashlib
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, connection, transaction
 
 from orchestration.errors import Conflict, IdempotencyKeyReused, NotAllTaken, OrchestrationError
+from orchestration.ids import new_id
 from orchestration.models import Event, Job, JobInput, StepRun
-from orchestration.models.bulk import database_now
+from orchestration.models.bulk import blank, database_now, insert, unsaved
 from orchestration.points import point
 from orchestration.services.access import find_workspace
 from orchestration.services.budgets import check_budgets
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from uuid import UUID
+
+    from django.db.models import Model
 
     from orchestration.cost.estimate import Estimate
     from orchestration.models import File, PipelineVersion, User, Workspace
@@ -127,6 +130,10 @@ class _Batch:
     @cached_property
     def now(self) -> datetime:
         return database_now()
+
+    @cached_property
+    def blank_job(self) -> dict[str, Any]:
+        return blank(Job, self.now)
 
     def checked(self) -> list[Taken | OrchestrationError | _New]:
         self._read()
@@ -248,24 +255,25 @@ def _write(batch: _Batch, together: dict[int, _New], *, is_atomic: bool) -> Iter
             gone[index] = Conflict("One of the files was deleted just now.")
     if is_atomic:
         _check_all_taken([gone.get(index) for index in range(max(together) + 1)])
-    pairs = [(job, together[index].wanted) for index, job in jobs.items()]
-    Job.objects.bulk_create(jobs.values())
-    JobInput.objects.bulk_create(
-        [JobInput(job=job, file=file, position=n) for job, wanted in pairs for n, file in enumerate(wanted.files)],
-        batch_size=5_000,
-    )
-    StepRun.objects.bulk_create(
-        [
-            StepRun(job=job, name=step.name, position=n, items_total=items)
-            for job, wanted in pairs
-            for n, (step, items) in enumerate(items_of(wanted.spec, len(wanted.files)))
-        ],
-        batch_size=5_000,
-    )
-    Event.objects.bulk_create(
-        [job.event(EventKind.JOB, new=JobState.WAITING, reason="submitted") for job in jobs.values()]
-    )
+    insert([*jobs.values()])
+    for table in _rows_of([(job, together[index].wanted) for index, job in jobs.items()], batch.now):
+        insert(table)
     return iter([*((index, Taken(job, is_new=True)) for index, job in jobs.items()), *gone.items()])
+
+
+def _rows_of(pairs: Sequence[tuple[Job, Checked]], now: datetime) -> tuple[Sequence[Model], ...]:
+    """Inputs, step runs and first events."""
+    of_step, of_event = blank(StepRun, now), blank(Event, now)
+    inputs, steps, events = [], [], []
+    for job, wanted in pairs:
+        files = enumerate(wanted.files)
+        inputs += [unsaved(JobInput, {"job_id": job.pk, "file_id": file.pk, "position": n}) for n, file in files]
+        for n, (step, items) in enumerate(items_of(wanted.spec, len(wanted.files))):
+            own = {"id": new_id(), "job_id": job.pk, "name": step.name, "position": n, "items_total": items}
+            steps.append(unsaved(StepRun, of_step | own))
+        moved = {"workspace_id": job.workspace_id, "job_id": job.pk, "kind": EventKind.JOB, "data": {}}
+        events.append(unsaved(Event, of_event | moved | {"new": JobState.WAITING, "reason": "submitted"}))
+    return inputs, steps, events
 
 
 def _keep_files(ids: set[UUID]) -> set[UUID]:
@@ -277,20 +285,20 @@ def _keep_files(ids: set[UUID]) -> set[UUID]:
 
 def _job(batch: _Batch, new: _New) -> Job:
     wanted, order, expected = new.wanted, new.order, batch.estimate(new.wanted)
-    return Job(
-        workspace=new.workspace,
-        created_by=batch.user,
-        pipeline_version=wanted.version,
-        name=order.request.name[:200],
-        params=wanted.params,
-        labels=order.request.labels or {},
-        priority=order.request.priority,
-        deadline=wanted.deadline,
-        input_count=len(wanted.files),
-        idempotency_key=order.key or None,
-        request_digest=order.request.digest() if order.key else "",
-        estimate_usd=expected.usd if expected else None,
-        estimate_basis=expected.basis if expected else "",
-        resubmitted_from=order.like,
-        created_at=batch.now,
-    )
+    own = {
+        "id": new_id(),
+        "name": order.request.name[:200],
+        "params": wanted.params,
+        "labels": order.request.labels or {},
+        "priority": order.request.priority,
+        "deadline": wanted.deadline,
+        "input_count": len(wanted.files),
+        "idempotency_key": order.key or None,
+        "request_digest": order.request.digest() if order.key else "",
+        "estimate_usd": expected.usd if expected else None,
+        "estimate_basis": expected.basis if expected else "",
+        "resubmitted_from_id": order.like.pk if order.like else None,
+    }
+    job = unsaved(Job, batch.blank_job | own)
+    job.workspace, job.created_by, job.pipeline_version = new.workspace, batch.user, wanted.version
+    return job
