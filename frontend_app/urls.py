@@ -101,6 +101,7 @@ urlpatterns = [
     path("unsubscribe/<str:key>/", notifications.unsubscribe, name="unsubscribe"),
     path("pipelines/", pipelines.pipeline_list, name="pipeline-list"),
     path("pipelines/<slug:name>/", pipelines.pipeline_detail, name="pipeline-detail"),
+    path("pipelines/<slug:name>/try/", pipelines.pipeline_try, name="pipeline-try"),
     path("pipelines/<slug:name>/compare/", pipelines.pipeline_compare, name="pipeline-compare"),
     path("settings/", settings_pages.settings_page, name="settings"),
     path("settings/name/", settings_pages.settings_name, name="settings-name"),

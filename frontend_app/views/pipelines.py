@@ -2,14 +2,20 @@ from __future__ import annotations
 
 import difflib
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
+from django.contrib import messages
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from frontend_app.http import Request, answers_errors, page
+from frontend_app.http import Request, answers_errors, page, workspace_of
 from frontend_app.words import language
+from orchestration.errors import Invalid, NotFound, QuotaExceeded
 from orchestration.models import Pipeline
 from orchestration.services.pipelines import find_version
+from orchestration.services.samples import give_sample, sample_for
 from orchestration.spec.compare import compare
 from orchestration.spec.model import PipelineSpec
 
@@ -49,6 +55,7 @@ def pipeline_detail(request: Request, name: str) -> HttpResponse:
     context = {
         "version": version,
         "spec": spec,
+        "sample": sample_for(spec.accepts),
         "title": spec.title.text(language()),
         "description": spec.description.text(language()),
         "versions": version.pipeline.versions.order_by("-published_at", "-id"),
@@ -65,6 +72,23 @@ def pipeline_detail(request: Request, name: str) -> HttpResponse:
         "steps": [{"step": step, "title": step.title.text(language())} for step in spec.steps],
     }
     return page(request, "frontend_app/pipelines/detail.html", context)
+
+
+@require_POST
+@answers_errors
+def pipeline_try(request: Request, name: str) -> HttpResponse:
+    """To the form of a new job, with a sample file chosen."""
+    here, wanted = workspace_of(request), request.GET.get("version", "")
+    version = find_version(user=request.user, reference=f"{name}@{wanted}" if wanted else name)
+    if here is None:
+        raise NotFound(_("You are in no workspace yet."))
+    try:
+        accepts = PipelineSpec.from_json(version.spec).accepts
+        file = give_sample(user=request.user, workspace=here, accepts=accepts)
+    except (Invalid, QuotaExceeded) as exc:
+        messages.error(request, str(exc))
+        return redirect("pipeline-detail", name)
+    return redirect(f"{reverse('job-new')}?{urlencode({'pipeline': name, 'file': str(file.pk)})}")
 
 
 @require_safe

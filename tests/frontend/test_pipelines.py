@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from orchestration.models import Pipeline, User, Workspace
+from orchestration.models import File, Pipeline, User, Workspace
 from tests.factories import publish_pipeline
 from tests.frontend.ask import browser
 from tests.frontend.test_new_job import WITH_PARAMS
@@ -74,3 +74,39 @@ def test_versions_of_another_workspace_are_not_compared(stranger: User, lab: Wor
     publish_pipeline(WITH_PARAMS)
     Pipeline.objects.update(workspace=lab)
     assert browser(stranger).get("/pipelines/thumbs/compare/").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_pipeline_is_tried_with_a_sample_that_is_sent_once(owner: User, lab: Workspace) -> None:
+    publish_pipeline()
+    client = browser(owner)
+    assert "Try it with penguins.csv" in client.get("/pipelines/noop/").content.decode()
+    where = [client.post("/pipelines/noop/try/")["Location"] for _ in range(2)]
+    file = File.objects.get()
+    assert where == [f"/jobs/new/?pipeline=noop&file={file.pk}"] * 2
+    html = client.get(where[0]).content.decode()
+    assert "penguins.csv" in html
+    assert str(file.pk) in html
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sample_is_one_that_the_pipeline_takes(owner: User, lab: Workspace) -> None:
+    publish_pipeline(WITH_PARAMS.replace("types: [text/csv]", "types: [image/png]"))
+    takes_none = WITH_PARAMS.replace("pipeline: thumbs", "pipeline: odd")
+    publish_pipeline(takes_none.replace("types: [text/csv]", "types: [audio/ogg]"))
+    client = browser(owner)
+    assert "Try it with belt.png" in client.get("/pipelines/thumbs/").content.decode()
+    assert "Try it" not in client.get("/pipelines/odd/").content.decode()
+    said = client.post("/pipelines/odd/try/", follow=True).content.decode()
+    assert "There is no sample file that this pipeline takes." in said
+    assert not File.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_viewer_tries_nothing_and_a_full_workspace_says_so(owner: User, viewer: User, lab: Workspace) -> None:
+    publish_pipeline()
+    assert browser(viewer).post("/pipelines/noop/try/").status_code == 403
+    Workspace.objects.update(quota_bytes=10)
+    answer = browser(owner).post("/pipelines/noop/try/", follow=True)
+    assert "Workspace lab may hold 10" in answer.content.decode()
+    assert not File.objects.exists()
