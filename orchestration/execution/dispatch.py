@@ -72,7 +72,7 @@ def _start(job_id: UUID) -> Outcome:
     job = Job.objects.annotate(has_leave=Exists(with_leave())).get(pk=job_id)
     if job.state != JobState.QUEUED or job.execution_id or job.cancel_requested_at:
         return Outcome(Answer.SETTLED)
-    if not job.has_leave:
+    if not job.__dict__["has_leave"]:
         _refuse(job)
         return Outcome(Answer.SETTLED)
     spec = ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run)
