@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
+from urllib.parse import quote
 
 import httpx
 
@@ -77,7 +78,7 @@ def fetch(transport: Transport, place: Place, folder: Path, progress: Progress =
         return place.path
     try:
         _make_folder(place.path.parent, folder)
-        part = place.path.with_name(f".{place.file['id']}.part")
+        part = place.path.with_name(f".{quote(place.file['id'], safe='')}.part")
         _fetch_part(transport, place.file, part, progress)
         part.replace(place.path)
     except OSError as fault:

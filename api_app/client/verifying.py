@@ -4,6 +4,7 @@ import hashlib
 import lzma
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -66,13 +67,10 @@ class Archive:
 
     def names(self) -> set[str]:
         found = [info.filename for info in self._archive.infolist() if not info.is_dir()]
-        if (
-            twice := next((name for name in found if found.count(name) > 1), None)
-            if len(set(found)) < len(found)
-            else ""
-        ):
+        name, times = next(iter(Counter(found).most_common(1)), ("", 0))
+        if times > 1:
             # Tools differ in which of the two they unpack.
-            raise NotCheckableError(f"The archive has {twice} twice. It is none that Esteira made.")
+            raise NotCheckableError(f"The archive has {name} twice. It is none that Esteira made.")
         return set(found)
 
     def open(self, name: str) -> BinaryIO:

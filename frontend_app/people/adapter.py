@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from frontend_app.people import brakes
+from frontend_app.people.backend import people_of
 from orchestration.services.letters import notify
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ class AccountAdapter(DefaultAccountAdapter):
         return get_client_ip(request) or "127.0.0.1"
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        login = str(credentials.get("email") or credentials.get("username", "")).casefold()
-        self._counted = brakes.consume(request, login, self.get_client_ip(request))
+        typed = str(credentials.get("email") or credentials.get("username", ""))
+        # By name and by address it is one account, and has one count.
+        accounts = {one.username.casefold() for one in people_of(typed)} or {typed.casefold()}
+        self._counted = brakes.consume(request, sorted(accounts), self.get_client_ip(request))
         if self._counted is None:
             raise self.validation_error("too_many_login_attempts")
 

@@ -22,9 +22,14 @@ class Backend(AuthenticationBackend):
         # What is typed comes as both. Asked of each, a password would take twice as long for addresses of accounts,
         # and so tell which there are (SEC-023): everybody's is looked at once.
         logins = {str(login) for name in ("username", "email") if (login := credentials.get(name))}
-        people = {one.pk: one for login in logins for one in (*_addressed(login), *_named(login))}
+        people = [one for login in logins for one in people_of(login)]
         password = str(credentials["password"])
-        return next((one for one in people.values() if self._check_password(one, password)), None)
+        return next((one for one in dict.fromkeys(people) if self._check_password(one, password)), None)
+
+
+def people_of(login: str) -> list[User]:
+    """Whom somebody may mean who types this."""
+    return list(dict.fromkeys([*_addressed(login), *_named(login)]))
 
 
 def _addressed(login: str) -> list[User]:

@@ -25,12 +25,14 @@ SALT: Final = "esteira.known-browser"
 DAYS: Final = 365
 
 
-def consume(request: HttpRequest, login: str, address: str) -> list[RateLimitUsage] | None:
-    """What was counted, to be given back if the password is right; None: too many were wrong."""
-    browser = _known_as(request, login)
-    counted = [_consume(request, "login_failed", f"{login}|{browser or address}")]
-    if not browser and counted[0]:
-        counted.append(_consume(request, "login_failed_anywhere", login))
+def consume(request: HttpRequest, logins: list[str], address: str) -> list[RateLimitUsage] | None:
+    """What was counted, to be given back if the password is right; None: too many were wrong for one of them."""
+    counted: list[RateLimitUsage | None] = []
+    for login in logins:
+        browser = _known_as(request, login)
+        counted.append(_consume(request, "login_failed", f"{login}|{browser or address}"))
+        if not browser and counted[-1]:
+            counted.append(_consume(request, "login_failed_anywhere", login))
     used = [one for one in counted if one is not None]
     return used if len(used) == len(counted) else None
 

@@ -6,6 +6,7 @@ that its issuer shows; the nonce binds it to this browser; what the user-info ad
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,8 @@ ALGORITHMS: Final = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS5
 CLAIMS: Final = ("iss", "sub", "aud", "exp", "iat")
 ADDRESSES: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 LEEWAY_S: Final = 30
+MOST_LETTERS: Final = 191
+"""Of `SocialAccount.uid`."""
 
 
 class StrictAdapter(OpenIDConnectOAuth2Adapter):
@@ -98,6 +101,13 @@ class StrictAdapter(OpenIDConnectOAuth2Adapter):
 
 class StrictProvider(OpenIDConnectProvider):
     oauth2_adapter_class = StrictAdapter
+
+    def extract_uid(self, data: dict[str, Any]) -> str:
+        """A subject has up to 255 letters, and allauth's column fewer."""
+        subject: str = super().extract_uid(data)
+        if len(subject) <= MOST_LETTERS:
+            return subject
+        return f"sha256:{hashlib.sha256(subject.encode()).hexdigest()}"
 
     def get_redirect_from_request_kwargs(self, request: HttpRequest) -> dict[str, Any]:
         """Scopes and parameters are the settings' alone: no link asks for more. The nonce waits in the state."""

@@ -227,8 +227,11 @@ def _check_all_taken(outcomes: Sequence[object]) -> None:
         return
     index, first = refused[0]
     errors = [{"loc": ["body", "jobs", at], "msg": str(exc), "code": exc.code} for at, exc in refused[:MOST_ERRORS]]
+    # Of those that the same key had made before, no more than that can be said.
+    before = sum(isinstance(one, Taken) for one in outcomes)
+    none = f"No further job was taken ({before:,} were before)" if before else "No job was taken"
     raise NotAllTaken(
-        f"No job was taken, as {len(refused):,} would be refused; the first is jobs[{index}]: {first}", errors=errors
+        f"{none}, as {len(refused):,} would be refused; the first is jobs[{index}]: {first}", errors=errors
     )
 
 

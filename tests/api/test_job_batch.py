@@ -180,6 +180,16 @@ def test_atomic_takes_all_or_none_and_names_what_it_refused(ana: Visitor, file: 
         assert [(result["created"], result["problem"]) for result in results] == [(created, None)] * 2
 
 
+def test_atomic_under_the_key_of_a_batch_that_was_partly_taken_does_not_say_that_none_was(
+    ana: Visitor, file: File
+) -> None:
+    wrong = one(file, pipeline="nope")
+    assert codes(sent(ana, one(file), wrong, key="k")) == [None, "not_found"]
+    body = {"atomic": True, "jobs": [one(file), wrong]}
+    said = ana.json("POST", "/jobs:batch", 422, json=body, headers={"Idempotency-Key": "k"})["detail"]
+    assert said.startswith("No further job was taken (1 were before), as 1 would be refused")
+
+
 def test_atomic_takes_none_when_a_file_goes_at_the_last_moment(
     owner: User, lab: Workspace, file: File, monkeypatch: pytest.MonkeyPatch
 ) -> None:

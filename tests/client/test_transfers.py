@@ -170,6 +170,13 @@ def test_a_link_in_the_folder_leads_nowhere(client: Client, platform: Platform, 
     assert list(outside.iterdir()) == []
 
 
+def test_id_with_a_slash_is_no_path(client: Client, platform: Platform, tmp_path: Path) -> None:
+    file = platform.add_file("a.txt", b"hello")
+    with pytest.raises(EsteiraError):
+        fetch(client, [as_file({**file, "id": f"../{file['id']}"})], tmp_path / "out")
+    assert {one.parent for one in tmp_path.rglob("*.part")} <= {tmp_path / "out"}
+
+
 def test_an_expired_file_is_told(client: Client, platform: Platform, tmp_path: Path) -> None:
     file = platform.add_file("a.txt", b"hello")
     del platform.contents[file["id"]]

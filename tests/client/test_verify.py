@@ -14,7 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api_app.client.progress import CHUNK
-from api_app.client.verifying import Subject, Verdict, judge
+from api_app.client.signatures import NotCheckableError
+from api_app.client.verifying import Archive, Subject, Verdict, judge
 from orchestration.dsse import key_id, public_pem, signed
 from tests.client.conftest import Command
 from tests.client.fake_server import Platform
@@ -197,6 +198,33 @@ def test_what_cannot_be_checked_is_said_with_another_code(command: Command, made
     assert command("verify", made.zipped(), "--keys", "http://127.0.0.1:1/keys").code == 4
     evil = [{"name": "../x", "digest": {"sha256": "0"}, "annotations": {"size": 1}}]
     assert command("verify", made.zipped(envelope=made.envelope(subject=evil)), "--keys", made.keys()).code == 2
+
+
+def test_keys_that_anybody_could_change_on_their_way_are_not_fetched(command: Command, made: Signed) -> None:
+    done = command("verify", made.zipped(), "--keys", "http://keys.example/keys.json")
+    assert done.code == 2
+    assert "Give an https:// address" in done.err
+
+
+def test_names_of_an_archive_are_counted_in_one_pass() -> None:
+    asked = 0
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal asked
+            asked += 1
+            return str.__eq__(self, other)
+
+    with zipfile.ZipFile(io.BytesIO(b"PK\5\6" + bytes(18))) as archive:
+        archive.filelist = [zipfile.ZipInfo("x") for _ in range(400)]
+        for number, info in enumerate(archive.filelist):
+            info.filename = Name(f"{min(398, number)}")
+        with pytest.raises(NotCheckableError, match="398 twice"):
+            Archive(archive).names()
+    assert asked < 2_000, "each with each would be 80,000"
 
 
 def test_name_that_is_twice_in_an_archive_is_refused(command: Command, made: Signed) -> None:

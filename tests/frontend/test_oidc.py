@@ -200,6 +200,17 @@ def test_rule_lets_somebody_new_into_its_workspace(
     assert User.objects.filter(username__startswith="ida").count() == 1
 
 
+def test_subject_may_be_as_long_as_the_standard_lets_it(
+    uni: Double, settings: Settings, monkeypatch: pytest.MonkeyPatch, lab: Workspace
+) -> None:
+    configure(settings, monkeypatch, uni, workspace="lab", role="viewer")
+    for last in ("1", "2"):
+        uni.person = dataclasses.replace(uni.person, sub="s" * 254 + last, email=f"{last}@example.org")
+        for _ in range(2):
+            assert sign_in(uni)["Location"] == "/files/"
+    assert SocialAccount.objects.count() == 2
+
+
 @pytest.mark.parametrize("claimed", ["robot@lab", "boss@example.org"])
 def test_nobody_is_called_like_a_service_account_or_an_address(
     uni: Double, settings: Settings, monkeypatch: pytest.MonkeyPatch, lab: Workspace, claimed: str

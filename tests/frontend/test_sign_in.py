@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings as configured
 from django.urls import reverse
 
+from orchestration.models import User
 from orchestration.services.service_accounts import create_service_account
 from tests.factories import PASSWORD, make_user
 from tests.frontend.ask import browser
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from django.test import Client
     from pytest_django import Settings
 
-    from orchestration.models import User
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +119,13 @@ def test_one_address_cannot_go_on_guessing(owner: User) -> None:
         assert "do not fit" in try_in(browser(), WRONG).content.decode()
     said = try_in(browser(), RIGHT).content.decode()
     assert "Too many wrong passwords" in said
+
+
+def test_name_and_address_of_one_person_have_one_count(owner: User) -> None:
+    User.objects.filter(pk=owner.pk).update(email="Ana@example.org")
+    for typed in ("ana", "ana@example.org") * 5:
+        try_in(browser(), {"login": typed, "password": "wrong horse"})
+    assert "Too many wrong passwords" in try_in(browser(), {**RIGHT, "login": "ANA@example.org"}).content.decode()
 
 
 def test_nobody_is_kept_out_by_another_address(owner: User) -> None:

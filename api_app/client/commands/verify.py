@@ -8,6 +8,7 @@ import click
 import httpx
 
 from api_app.client import completing, lookup, signatures, verifying
+from api_app.client.credentials import is_loopback
 from api_app.client.errors import LocalFileError, UnreachableError
 from api_app.client.exit_codes import ExitCode
 from api_app.client.options import Connection, as_json, connection, examples
@@ -107,6 +108,11 @@ def _keys(current: Session, given: str | None) -> list[signatures.Key]:
 
 def _given_keys(given: str) -> list[signatures.Key]:
     if given.startswith(("https://", "http://")):
+        if given.startswith("http://") and not is_loopback(given):
+            raise signatures.NotCheckableError(
+                f"Anybody on the way could put other keys in the place of those at {given}. "
+                "Give an https:// address, or a file."
+            )
         try:
             answer = httpx.get(given, timeout=20).raise_for_status()
         except httpx.HTTPError as fault:
