@@ -87,10 +87,6 @@ def _pages(page: Page, shop: Platform) -> Iterator[str]:
         # To an address that differs only behind its # there is no request, and so no answer.
         assert answer is None or answer.status == (404 if name == "missing" else 200), name
         yield name
-    for name, path in inside(shop).items():
-        if name.startswith("file-"):
-            page.goto(f"{shop.url}{path}preview")
-            yield f"{name} (alone)"
 
 
 def _look(page: Page, name: str, seen: Seen) -> None:
