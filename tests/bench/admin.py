@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -72,7 +73,7 @@ def admin_rows(platform: Platform, file: str, scale: int, *, jobs: int = DEFAULT
         took = time.perf_counter() - begin
         rows = [Row(f"{jobs:,} jobs written by COPY", f"{took:.0f} s", "", True)]
         pages = PAGES | {"one job": f"/admin/orchestration/job/{one}/change/"}
-        with _signed_in(platform) as client:
+        with closing(_signed_in(platform)) as client:
             for name, path in pages.items():
                 rows.append(_row(name, client, path))
     return rows
