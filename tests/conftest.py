@@ -11,7 +11,7 @@ from django.db.backends.postgresql.operations import DatabaseOperations
 
 from tests.audit.guards import guarded, unguarded
 from tests.factories import join, make_user, make_workspace
-from tests.groups import group
+from tests.groups import group, name_groups
 from tests.read_once import read_once
 
 if TYPE_CHECKING:
@@ -95,8 +95,11 @@ def lab(people: People) -> Workspace:
     return people.lab
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the groups in the same hook, and would look first
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     group(items)
+    if config.getoption("loadgroup", default=False):
+        name_groups(items)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
