@@ -112,11 +112,11 @@ class FailureKind(StrEnum):
 
 
 FAILURE_SAYS: Final[dict[str, tuple[str, str]]] = {
-    FailureKind.USER_CODE: (_("The pipeline's own code failed"), _("The pipeline's fault")),
-    FailureKind.INPUT: (_("An input cannot be processed"), _("The file's fault")),
-    FailureKind.RESOURCES: (_("A limit was reached"), _("Too big for the step's limits")),
-    FailureKind.INTERRUPTED: (_("The machine was interrupted"), _("Our fault, not yours")),
-    FailureKind.PLATFORM: (_("The platform failed"), _("Our fault, not yours")),
+    FailureKind.USER_CODE: ("The pipeline's own code failed", "The pipeline's fault"),
+    FailureKind.INPUT: ("An input cannot be processed", "The file's fault"),
+    FailureKind.RESOURCES: ("A limit was reached", "Too big for the step's limits"),
+    FailureKind.INTERRUPTED: ("The machine was interrupted", "Our fault, not yours"),
+    FailureKind.PLATFORM: ("The platform failed", "Our fault, not yours"),
 }
 """What happened, and whose fault it is."""
 

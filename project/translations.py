@@ -20,6 +20,8 @@ from django.conf import settings
 from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
 
+from orchestration.states import FAILURE_SAYS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -113,6 +115,8 @@ def messages(domain: str) -> tuple[Message, ...]:
         # As code with what is no call blanked out; only the indentation would not be Python's.
         code = templatize(path.read_text(), origin=place)
         marked += _in_code("\n".join(line.lstrip() for line in code.split("\n")).encode(), place, "python")
+    # Data that knows no Django.
+    marked += [Message(one, "", "", "orchestration/states.py") for pair in FAILURE_SAYS.values() for one in pair]
     return tuple(marked) + tuple(Message(one, "", "", place) for one, place in sentences().items())
 
 
