@@ -34,7 +34,7 @@ PAIRS += [
 PAIRS += [("diff-in", "code"), ("diff-out", "code")]
 PAIRS += [("code-muted", "code"), ("code-ink", "code-mark"), ("on-amber", "amber"), ("muted", "bad-bg")]
 
-OF_THEIR_OWN = {"frame.html", "text.html"}
+OF_THEIR_OWN = {"frame.html", "inside.html", "text.html"}
 """What a file is shown in: sandboxed, with a policy that lets this style in and nothing else."""
 
 

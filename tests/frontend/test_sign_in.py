@@ -218,7 +218,7 @@ def test_what_is_not_offered_is_not_there(owner: User, path: str) -> None:
 
 
 def test_our_own_fault_is_a_tidy_page_too(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("frontend_app.views.jobs.progress_of", None)
+    monkeypatch.setattr("frontend_app.views.job_list.progress_of", None)
     client = browser(owner)
     client.raise_request_exception = False
     response = client.get("/jobs/")

@@ -192,6 +192,6 @@ def test_others_see_no_webhooks(
         assert client.post("/webhooks/", {"url": "https://hooks.example/", "kind": ["job.failed"]}).status_code == 403
         assert client.get(f"/webhooks/{hook.pk}/").status_code == 404
         assert client.get(f"/webhooks/{hook.pk}/deliveries/{delivery.pk}/").status_code == 404
-        assert 'href="/webhooks/"' not in text(client, "/jobs/")
-    assert 'href="/webhooks/"' in text(browser(manager), "/jobs/")
+        assert 'href="/webhooks/"' not in text(client, "/settings/")
+    assert 'href="/webhooks/"' in text(browser(manager), "/settings/")
     assert WebhookEndpoint.objects.count() == 1
