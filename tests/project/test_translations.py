@@ -85,5 +85,5 @@ def test_strings_are_found_in_templates_code_scripts_and_the_domain() -> None:
     places = {one.place.rpartition(".")[2] for domain in DOMAINS for one in messages(domain)}
     assert places == {"html", "py", "js"}
     said = {one.one for one in messages("django")}
-    assert {"Sign in", "Saved.", "Cancel %(number)s job", "{name} is on hold. Release the hold first."} <= said
+    assert {"Sign in", "Saved.", "Cancel %(shown)s job", "{name} is on hold. Release the hold first."} <= said
     assert {"Live", "%(number)s file added.", "%(time)s left"} <= {one.one for one in messages("djangojs")}
