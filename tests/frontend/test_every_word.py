@@ -16,10 +16,10 @@ from django.utils import translation
 from django.utils.translation import trans_real
 
 from frontend_app import sentences
+from orchestration.execution.mail_form import UNSUBSCRIBE
 from orchestration.models import Attempt, Item, Membership, Notification, StepRun, WebhookEndpoint
 from orchestration.services.bulk import Choice, begin_bulk
 from orchestration.services.job_lists import save_filter
-from orchestration.services.notifications import UNSUBSCRIBE
 from orchestration.services.service_accounts import create_service_account
 from orchestration.services.shares import Terms, create_share
 from orchestration.services.webhook_deliveries import send_test
