@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
-from orchestration.states import NotificationKind, WaitingReason
+from orchestration.states import BulkAction, NotificationKind, WaitingReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,6 +39,14 @@ WAITS_FOR: Final = {
     WaitingReason.IMAGE: gettext_lazy("an image that cannot be had"),
     WaitingReason.MISCONFIGURED: gettext_lazy("something that is set up wrongly"),
     WaitingReason.PLATFORM: gettext_lazy("the platform"),
+}
+ACTIONS: Final = {
+    BulkAction.CANCEL: gettext_lazy("cancel"),
+    BulkAction.RETRY: gettext_lazy("retry"),
+    BulkAction.RESUBMIT: gettext_lazy("resubmit"),
+    BulkAction.RERUN: gettext_lazy("rerun"),
+    BulkAction.LABEL: gettext_lazy("label"),
+    BulkAction.PRIORITY: gettext_lazy("priority"),
 }
 
 
@@ -77,7 +85,7 @@ def _waits(count: int, data: Facts) -> Said:
 
 def _bulk(_count: int, data: Facts) -> Said:
     title = gettext("Bulk operation done: %(action)s, %(total)s jobs") % {
-        "action": data["action"],
+        "action": ACTIONS.get(data["action"], data["action"]),
         "total": f"{data['total']:,}",
     }
     refused = ngettext("%(n)s job was refused", "%(n)s jobs were refused", data["refused"])
@@ -132,7 +140,8 @@ def _members(_count: int, data: Facts) -> Said:
         "removed": gettext("%(username)s was removed"),
     }
     is_own = data["what"] in {"joined", "left"} or not data["by"]
-    return Said(says[data["what"]] % data, "" if is_own else gettext("by %(by)s") % data, "/members/")
+    told = {**data, "role": gettext(data["role"])} if data.get("role") else data
+    return Said(says[data["what"]] % told, "" if is_own else gettext("by %(by)s") % data, "/members/")
 
 
 def _with(count: int, data: Facts) -> dict[str, Any]:

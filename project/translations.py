@@ -41,7 +41,7 @@ MARKS: Final = {
     "pgettext": ((1, "c"), 2), "pgettext_lazy": ((1, "c"), 2), "npgettext": ((1, "c"), 2, 3),
 }  # fmt: skip
 # Sentences of the domain that pages show; the others are for programs and operators.
-SPEAK: Final = ("errors.py", "execution", "models/job.py", "search.py", "services", "webhooks")
+SPEAK: Final = ("errors.py", "execution", "models/job.py", "models/pause.py", "search.py", "services", "webhooks")
 SPEAK_TO_PROGRAMS: Final = frozenset(
     [
         "budget_notice",

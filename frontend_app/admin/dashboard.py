@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 
 from frontend_app import words
 from frontend_app.admin.chart import Chart, stacked
+from frontend_app.sentences import said
 from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestration.ids import uuid_or_none
 from orchestration.models import Pipeline, User, Workspace
@@ -84,7 +85,7 @@ def pauses_view(request: HttpRequest) -> HttpResponse:
         try:
             messages.success(request, _change(request, user))
         except (Invalid, Conflict, Forbidden, NotFound) as exc:
-            messages.error(request, str(exc))
+            messages.error(request, said(exc))
         return redirect("admin:pauses")
     context = {
         **admin.site.each_context(request),

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 
 from frontend_app.bulk_words import BULK
 from frontend_app.http import whole_number
+from frontend_app.sentences import said
 from orchestration.errors import OrchestrationError
 from orchestration.ids import uuid_or_none
 from orchestration.services import bulk
@@ -34,7 +35,7 @@ def act(request: HttpRequest, action: BulkAction, *, name: str) -> HttpResponse 
             return _begin(request, user, action, choice)
         seen = bulk.preview(user=user, action=action, choice=choice)
     except OrchestrationError as exc:
-        messages.error(request, str(exc))
+        messages.error(request, said(exc))
         return None
     context = {
         **admin.site.each_context(request),

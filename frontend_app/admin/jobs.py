@@ -15,6 +15,7 @@ from frontend_app import words
 from frontend_app.admin.counting import MOST_COUNTED, estimated_rows
 from frontend_app.admin.job_actions import act
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
+from frontend_app.sentences import said
 from frontend_app.templatetags.esteira import chip
 from orchestration.errors import Invalid, OrchestrationError
 from orchestration.models import Attempt, Event, Job, Repair, StepRun, User, Violation
@@ -128,7 +129,7 @@ class JobAdmin(ReadOnlyAdmin):
         try:
             return find_jobs(queryset, search_term, user=cast("User", request.user)), False
         except Invalid as exc:
-            self.message_user(request, str(exc), messages.ERROR)
+            self.message_user(request, said(exc), messages.ERROR)
             return queryset.none(), False
 
     def has_operate_permission(self, request: HttpRequest) -> bool:

@@ -40,7 +40,7 @@ def bulk_preview(request: Request, action: str) -> HttpResponse:
         return _preview(request, action, request.GET)
     except Invalid as exc:
         if not request.GET.get("q"):
-            messages.error(request, str(exc))
+            messages.error(request, in_words(exc))
         return redirect(_jobs(request.GET))
 
 

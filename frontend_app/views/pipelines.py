@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, workspace_of
+from frontend_app.sentences import said
 from frontend_app.words import language
 from orchestration.errors import Invalid, NotFound, QuotaExceeded
 from orchestration.models import Pipeline
@@ -86,7 +87,7 @@ def pipeline_try(request: Request, name: str) -> HttpResponse:
         accepts = PipelineSpec.from_json(version.spec).accepts
         file = give_sample(user=request.user, workspace=here, accepts=accepts)
     except (Invalid, QuotaExceeded) as exc:
-        messages.error(request, str(exc))
+        messages.error(request, said(exc))
         return redirect("pipeline-detail", name)
     return redirect(f"{reverse('job-new')}?{urlencode({'pipeline': name, 'file': str(file.pk)})}")
 

@@ -65,7 +65,11 @@ class Pause(models.Model):
 
     @property
     def sentence(self) -> str:
-        return f"{self.what[0].upper()}{self.what[1:]} is paused: {self.reason}"
+        if self.workspace:
+            return f"The workspace {self.workspace.slug} is paused: {self.reason}"
+        if self.pipeline:
+            return f"The pipeline {self.pipeline.name} is paused: {self.reason}"
+        return f"The platform is paused: {self.reason}"
 
     def covers(self) -> dict[str, Any]:
         """Jobs that it holds, as a filter."""

@@ -7,20 +7,24 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from django.core.signing import Signer
 from django.urls import URLResolver, get_resolver
 from django.utils import translation
 from django.utils.translation import trans_real
 
 from frontend_app import sentences
-from orchestration.models import Attempt, Item, Membership, StepRun, WebhookEndpoint
+from orchestration.execution.mail_form import UNSUBSCRIBE
+from orchestration.models import Attempt, Item, Membership, Notification, StepRun, WebhookEndpoint
+from orchestration.services.bulk import Choice, begin_bulk
+from orchestration.services.job_lists import save_filter
 from orchestration.services.service_accounts import create_service_account
 from orchestration.services.shares import Terms, create_share
 from orchestration.services.webhook_deliveries import send_test
 from orchestration.services.webhooks import create_webhook
-from orchestration.states import Role
+from orchestration.states import BulkAction, BulkOutcome, NotificationKind, Role
 from project.translations import messages
 from tests.factories import join, make_file, make_job, make_user
 from tests.frontend.ask import browser
@@ -129,6 +133,22 @@ def paths(names: dict[str, str], resolver: URLResolver | None = None, prefix: st
             yield one.name, "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: names.get(found[1], "x"), route)
 
 
+NEWS: Final[list[tuple[NotificationKind, dict[str, Any]]]] = [
+    (NotificationKind.JOB_FAILED, {"name": "scan", "pipeline": "noop"}),
+    (NotificationKind.JOB_WAITS, {"name": "scan", "reason": "image", "detail": "The job has already finished."}),
+    (NotificationKind.BULK_DONE, {"bulk": "x", "action": "cancel", "total": 3, "refused": 1}),
+    (NotificationKind.FILE_TROUBLE, {"name": "table.csv", "what": "damaged", "detail": ""}),
+    (NotificationKind.FILES_GOING, {"name": "table.csv", "day": "2026-12-01"}),
+    (NotificationKind.BUDGET, {"percent": 80, "used": "$8", "budget": "$10"}),
+    (NotificationKind.QUOTA, {"percent": 100, "used": "8 GiB", "quota": "8 GiB"}),
+    (NotificationKind.MEMBERS, {"what": "changed", "username": "ana", "role": "viewer", "by": "bruno"}),
+]
+
+
+def notify(user: User, workspace: Workspace, kind: NotificationKind, data: dict[str, Any]) -> Notification:
+    return Notification.objects.create(user=user, workspace=workspace, kind=kind, group=kind, data=data)
+
+
 @pytest.fixture
 def names(owner: User, lab: Workspace) -> dict[str, str]:
     """Of one of each thing, by what addresses call it."""
@@ -144,10 +164,16 @@ def names(owner: User, lab: Workspace) -> dict[str, str]:
     share, url = create_share(user=owner, job=failed, terms=Terms(days=7, name="reviewers"))
     robot = create_service_account(user=owner, name="robot", workspace="lab", role="submitter")
     send_test(endpoint=WebhookEndpoint.objects.get(pk=hook.pk))
+    saved = save_filter(user=owner, workspace=lab, name="scan", filter="csv")
+    many, _ = begin_bulk(user=owner, action=BulkAction.RETRY, choice=Choice(ids=(failed.pk,)))
+    many.items.update(outcome=BulkOutcome.REFUSED, detail="The job has already finished.")
+    told = [notify(owner, lab, kind, facts | {"job": str(failed.pk), "file": str(file.pk)}) for kind, facts in NEWS]
     return {
         "job_id": str(failed.pk), "file_id": str(file.pk), "attempt_id": str(attempt.pk), "webhook_id": str(hook.pk),
         "delivery_id": str(hook.deliveries.get().pk), "share_id": str(share.pk), "account_id": str(robot.pk),
         "name": "noop", "step": "nothing", "index": "0", "action": "retry", "language": "en", "share": url,
+        "filter_id": str(saved.pk), "bulk_id": str(many.pk), "notification_id": str(told[0].pk),
+        "key": Signer(salt=UNSUBSCRIBE).sign(str(owner.pk)),
     }  # fmt: skip
 
 
@@ -167,7 +193,14 @@ def test_every_page_says_only_what_is_translated(names: dict[str, str], owner: U
             words = look(client, path)
             found |= {path: words} if words else {}
             seen += 1
-    more = ["/jobs/?q=colour:red", "/jobs/?q=state:failed", "/jobs/?q=x", "/files/?going=soon", "/nothing/here/"]
+    more = [
+        "/jobs/?q=colour:red",
+        "/jobs/?q=state:failed",
+        "/jobs/?q=x",
+        "/files/?going=soon",
+        "/nothing/here/",
+        "/unsubscribe/x/",
+    ]
     more.append("/" + names["share"].split("/", 3)[3])
     found |= {path: words for path in more if (words := look(client, path))}
     assert found == {}, "Not marked with translate or gettext; if it is somebody's data, say so in a <bdi> or in DATA."

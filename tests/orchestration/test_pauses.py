@@ -15,7 +15,7 @@ from orchestration.services.job_check import check_job
 from orchestration.services.jobs import Request, cancel
 from orchestration.services.pauses import pause, pauses, resume
 from orchestration.states import JobState
-from tests.factories import make_file, make_job, make_user, publish_pipeline
+from tests.factories import join, make_file, make_job, make_user, publish_pipeline
 
 if TYPE_CHECKING:
     from orchestration.models import Workspace
@@ -35,6 +35,7 @@ def state(job: Job) -> tuple[str, str, str]:
 
 def test_paused_workspace_s_jobs_wait_with_the_reason_and_others_go_on(root: User, owner: User, people: object) -> None:
     lab, elsewhere = people.lab, people.elsewhere  # type: ignore[attr-defined]
+    join(owner, elsewhere)
     held, free = make_job(owner, lab), make_job(owner, elsewhere)
     pause(user=root, workspace=lab, reason="The disk is being changed.")
     admit()
