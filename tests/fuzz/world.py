@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from api_app.examples import ids
 from orchestration.ids import new_id
-from orchestration.models import Attempt, BulkItem, BulkOperation, Item, User
+from orchestration.models import Attempt, BulkItem, BulkOperation, Invitation, Item, Notification, User
 from orchestration.services.pipelines import publish_built_ins
 from orchestration.services.runner import append_log, issue_token
 from orchestration.services.service_accounts import create_service_account
@@ -85,6 +85,12 @@ def make_world() -> World:
     webhook, _ = create_webhook(user=owner, url="https://hooks.example/esteira", workspace=lab.slug)
     operation = BulkOperation.objects.create(created_by=owner, action="cancel", total=1)
     BulkItem.objects.create(operation=operation, job=job, run=1)
+    ends = timezone.now() + timedelta(days=7)
+    invitation = Invitation.objects.create(
+        workspace=lab, email=f"ida-{mark}@example.org", role="viewer", invited_by=owner, expires_at=ends
+    )
+    about = {"job": str(job.pk), "name": "nightly", "pipeline": "noop"}
+    told = Notification.objects.create(user=owner, workspace=lab, kind="job.failed", group=mark, data=about)
     wanted = Wanted(name="big.tif", size=5_000)
     found = {
         ids.FILE: file.pk,
@@ -100,6 +106,9 @@ def make_world() -> World:
         ids.DELIVERY: send_test(endpoint=webhook).pk,
         ids.WORKSPACE: lab.pk,
         ids.ACCOUNT: create_service_account(user=owner, name="robot", workspace=lab.slug).pk,
+        ids.MEMBER: teammate.pk,
+        ids.INVITATION: invitation.pk,
+        ids.NOTIFICATION: told.pk,
         "lab": lab.slug,
     }
     people = dict(zip(CALLERS, (owner, teammate, stranger), strict=False))
