@@ -90,14 +90,16 @@ LOOKED_AT: Final = {"orchestration_auditentry": "WHERE workspace_id IS NOT NULL"
 def rows() -> dict[str, str]:
     """A digest of each table: all of the database in one question."""
     tables = sorted(model._meta.db_table for model in apps.get_models(include_auto_created=True) if model._meta.managed)
-    digests = ", ".join(
-        f"(SELECT md5(coalesce(string_agg({ROW}, '|' ORDER BY {ROW}), '')) FROM {connection.ops.quote_name(name)} t {LOOKED_AT.get(name, '')})"  # noqa: S608
-        for name in tables
-    )
+    digests = ", ".join(map(_digest, tables))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {digests}")
         row = cursor.fetchone()
     return dict(zip(tables, row or (), strict=True))
+
+
+def _digest(table: str) -> str:
+    source = f"{connection.ops.quote_name(table)} t {LOOKED_AT.get(table, '')}"
+    return f"(SELECT md5(coalesce(string_agg({ROW}, '|' ORDER BY {ROW}), '')) FROM {source})"  # noqa: S608
 
 
 @dataclass
