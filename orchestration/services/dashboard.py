@@ -1,4 +1,4 @@
-"""The platform at a glance, for administrators. At ten million jobs as quick as at ten: no table is counted through."""
+"""The platform at a glance, for administrators. No table of jobs is counted through."""
 
 from __future__ import annotations
 
