@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 SAMPLE: Final = Path(__file__).resolve().parents[2] / "docs" / "samples" / "penguins.csv"
-THEIRS: Final = "code, kbd, pre, bdi, option, iframe, [lang]:not(html), #job-steps p .break, #job-attempts .sub.break"
+THEIRS: Final = (
+    "code, kbd, pre, bdi, option, iframe, [lang]:not(html), #job-steps p .break, #job-attempts .sub.break,"
+    " [aria-labelledby=params-title] dt"
+)
 ENGLISH: Final = re.compile(
     r"\b(?:the|and|with|your|this|files?|sent|waiting|running|succeeded|failed|took|download|show|ago|state|by)\b",
     re.IGNORECASE,

@@ -26,7 +26,7 @@ def test_limits_and_retention_are_changed_by_keyboard(page: Page, platform: Plat
     )
     sign_in(page, platform, "/settings/")
     expect(page.get_by_role("navigation", name="Settings").get_by_role("link")).to_have_text(
-        ["General", "Members", "Tokens", "Service accounts", "Webhooks"]
+        ["General", "Members", "Tokens", "Service accounts", "Webhooks", "Audit log"]
     )
     page.get_by_label("Storage, in GiB").fill("512.5")
     page.keyboard.press("Enter")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from axe_playwright_python.base import AXE_SCRIPT
 
 from project.management.commands.shots import OUTSIDE, demo_jobs
+from tests.bench.watchers import bench_user
 from tests.live.platform import environment, running
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ COLOURS: Final = ("color-contrast", "link-in-text-block")
 PAGES: Final = "import json; from project.management.commands.shots import pages_now; print(json.dumps(pages_now()))"
 
 
+OWN: Final = (
+    "from orchestration.models import BulkOperation, User; "
+    "BulkOperation.objects.update(created_by=User.objects.get(username='{}'))"
+)
+
+
 @contextmanager
 def shown() -> Iterator[Platform]:
     """With a job of each kind, links, a webhook: what `manage.py shots` shows."""
@@ -31,6 +38,9 @@ def shown() -> Iterator[Platform]:
         file = platform.upload("penguins.csv", b"species,bill\nAdelie,39.1\nGentoo,46.1\n")["id"]
         platform.wait(platform.submit("tabular-profile", [file], key="shown")["id"])
         demo_jobs(platform.home, environment(platform.home, platform.url, platform.database_url))
+        walker, _ = bench_user(platform)
+        # A bulk operation is seen by whoever began it.
+        platform.manage("shell", "-v", "0", "-c", OWN.format(walker))
         yield platform
 
 
