@@ -163,9 +163,10 @@ def _ends(since: datetime) -> _Ends:
 
 
 def _failure_kinds(ends: _Ends) -> list[tuple[str, int]]:
+    """Those of which the event says a kind: events of an earlier release need not."""
     kinds: Counter[str] = Counter()
     for _, outcome, kind, number in ends:
-        if outcome in JOB_FAILED:
+        if outcome in JOB_FAILED and kind:
             kinds[kind] += number
     return kinds.most_common()
 

@@ -74,7 +74,7 @@ def test_no_request_fails_twice_and_no_connection_is_left_over(server: Server) -
     job = make_job(user, lab)
     token = {"Authorization": f"Bearer {token_of(user)}"}
     cookie = {"Cookie": cookie_of(user, server)}
-    targets = [(f"/api/v1/jobs/{job.pk}", token), ("/admin/password_change/", cookie), ("/health/ready", {})]
+    targets = [(f"/api/v1/jobs/{job.pk}", token), ("/account/", cookie), ("/health/ready", {})]
     assert [server.get(path, headers=headers).status_code for path, headers in targets] == [200] * 3
     load, killed = Load(server, targets), 0
 

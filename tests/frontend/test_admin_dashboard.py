@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from orchestration.execution import readings, tally
-from orchestration.models import JobTally, Pause
+from orchestration.models import Event, JobTally, Pause
 from orchestration.services import dashboard
 from tests.factories import make_file, make_job, make_user
 from tests.frontend.ask import browser
@@ -43,6 +43,13 @@ def test_it_says_what_runs_waits_fails_and_lies_where(root: Client, owner: User,
     assert "?q=pipeline:noop+state:failed" in html
     assert re.search(r"<title>[0-9 :-]+: 1 ended, 1 failed, 1 submitted</title>", html)
     assert "uploads" in html
+
+
+def test_failure_without_a_kind_breaks_no_page(root: Client, owner: User, lab: Workspace) -> None:
+    job = run_all(submitted(owner, files=(make_file(lab, owner),)), failing={0: "INPUT"})
+    Event.objects.filter(job_id=job.pk, new="FAILED").update(data={})
+    tally.count()
+    assert "1 failed" in root.get("/admin/").content.decode()
 
 
 def test_nothing_that_it_asks_grows_with_what_is_there(
