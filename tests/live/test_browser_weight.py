@@ -20,8 +20,18 @@ MOST: Final = 150_000
 MAIN: Final = ["/login/", "/", "/jobs/new/", "/jobs/", "{job}", "/files/", "/files/{file}/", "/pipelines/", "/tokens/"]
 
 
-@pytest.fixture(scope="module")
+_made: Final[dict[str, dict[str, str]]] = {}
+
+
+@pytest.fixture
 def paths(platform: Platform) -> dict[str, str]:
+    """Made once on each platform."""
+    if platform.url not in _made:
+        _made[platform.url] = _things(platform)
+    return _made[platform.url]
+
+
+def _things(platform: Platform) -> dict[str, str]:
     files = [platform.upload(f"weight-{n}.csv", b"a,b\n1,2\n")["id"] for n in range(20)]
     job = platform.wait(platform.submit("tabular-profile", files, key=token_hex(8))["id"])
     return {"job": f"{job['url'].rstrip('/')}/", "file": files[0]}

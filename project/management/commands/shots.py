@@ -58,13 +58,14 @@ said = [create_share(user=admin, job=job, terms=one)[1] for one in terms]
 (Path(settings.ESTEIRA_HOME) / "links").write_text(chr(10).join(said))
 from project.management.demo_rows import survey
 survey(admin, job.workspace, job.inputs.first())
-from orchestration.services.bulk import Choice, begin_bulk
+from orchestration.services.bulk import Choice, Details, begin_bulk
 from orchestration.services.job_lists import save_filter
 from orchestration.states import BulkAction
 for name, wanted in {"Night runs that failed": "state:failed label:night", "Ended today": "finished:>-24h"}.items():
     save_filter(user=admin, workspace=job.workspace, name=name, filter=wanted)
 failed = Job.objects.filter(state="FAILED").count()
-begin_bulk(user=admin, action=BulkAction.RETRY, choice=Choice(filter="state:failed"), expected=failed)
+marked = Details(set_labels={"seen": "yes"})
+begin_bulk(user=admin, action=BulkAction.LABEL, choice=Choice(filter="state:failed"), expected=failed, details=marked)
 hook, _ = create_webhook(user=admin, url="https://example.org/hook?key=1", description="Tells the lab's chat")
 send_test(endpoint=hook)
 from orchestration.execution import readings, tally
