@@ -48,6 +48,7 @@ class ReadOnlyAdmin(Untouchable, admin.ModelAdmin):  # type: ignore[type-arg]  #
 
 
 class ReadOnlyInline(Untouchable, admin.TabularInline):  # type: ignore[type-arg]  # the same
+    template = "admin/inline_rows.html"
     extra = 0
     can_delete = False
     show_change_link = False
