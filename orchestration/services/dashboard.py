@@ -163,7 +163,7 @@ def _ends(since: datetime) -> _Ends:
 
 
 def _failure_kinds(ends: _Ends) -> list[tuple[str, int]]:
-    """Those of which the event says a kind: events of an earlier release need not."""
+    """Every job that fails has one; an event is JSON, which nothing holds to saying it."""
     kinds: Counter[str] = Counter()
     for _, outcome, kind, number in ends:
         if outcome in JOB_FAILED and kind:

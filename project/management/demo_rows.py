@@ -10,6 +10,7 @@ from django.utils import timezone
 from orchestration.models import Attempt, Event, File, Item, Job, JobInput, StepRun
 from orchestration.services.pipelines import Source, publish
 from orchestration.spec.parse import parse_pipeline
+from orchestration.states import EventKind
 
 if TYPE_CHECKING:
     from orchestration.models import User, Workspace
@@ -73,12 +74,10 @@ def _moves(job: Job, begin: datetime, end: datetime) -> None:
         ("", "WAITING", begin), ("WAITING", "QUEUED", begin + timedelta(minutes=2)),
         ("QUEUED", "RUNNING", begin + timedelta(minutes=3)), ("RUNNING", "FAILED", end),
     ]  # fmt: skip
-    Event.objects.bulk_create(
-        [
-            Event(workspace_id=job.workspace_id, job_id=job.pk, kind="job", old=old, new=new, at=at)
-            for old, new, at in moves
-        ]
-    )
+    events = [job.event(EventKind.JOB, old=old, new=new, at=at) for old, new, at in moves]
+    # As `Job.move` says it of a job that fails.
+    events[-1].data = {"failure_kind": job.failure_kind, "failure_detail": job.failure_detail}
+    Event.objects.bulk_create(events)
 
 
 def _step(
