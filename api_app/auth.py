@@ -15,12 +15,12 @@ from orchestration.services.tokens import authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextlib import AbstractContextManager
 
     from starlette.requests import Request
 
     from api_app.gate import Credential
     from orchestration.models import ApiToken, User
+    from orchestration.models.joined import Asked
 
 # Route function → the scope its token needs. A route that is missing here cannot be called, and a test says so.
 # With `create_token` (beside HTTP Basic) and other people's work there is no route that skips this table.
@@ -170,7 +170,7 @@ async def ask_as_token[T](request: Request, work: Callable[[ApiToken], T]) -> T:
 
 async def ask_ahead[**P, T](
     request: Request,
-    ahead: Callable[[str], AbstractContextManager[None]],
+    ahead: Callable[[str], Asked],
     work: Callable[Concatenate[User, P], T],
     *args: P.args,
     **kwargs: P.kwargs,
@@ -179,7 +179,7 @@ async def ask_ahead[**P, T](
     given, scope = credential(request), scope_of(request)
 
     def at_once() -> T:
-        with ahead(given.secret):
+        with ahead(given.secret).ahead():
             user = identify(given, scope).user
             learn_kind(given.secret, user)
             return work(user, *args, **kwargs)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+POLL_MOVED_S: Final = 0.01
+"""While events come. Without a pause the next look would find one more, and the next."""
 POLL_BUSY_S: Final = 0.05
 POLL_IDLE_S: Final = 0.5
 BATCH: Final = 2_000
@@ -107,7 +109,13 @@ class Follower:
         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(PEOPLE)))
         while True:
             moved = await self._step(connection)
-            await asyncio.sleep(0 if moved else POLL_BUSY_S if self._hub.is_watched else POLL_IDLE_S)
+            if moved < BATCH:  # else there is more already
+                await asyncio.sleep(self._pause(moved))
+
+    def _pause(self, moved: int) -> float:
+        if not self._hub.is_watched:
+            return POLL_IDLE_S
+        return POLL_MOVED_S if moved else POLL_BUSY_S
 
     async def _first_bookmark(self, connection: psycopg.AsyncConnection[Any]) -> int:
         """The highest id there is, once every transaction that might still bring a lower one has ended."""
@@ -132,8 +140,8 @@ class Follower:
             raise psycopg.OperationalError("no answer")
         return row[0], row[1], row[2]
 
-    async def _step(self, connection: psycopg.AsyncConnection[Any]) -> bool:
-        """Release what can be; whether anything was."""
+    async def _step(self, connection: psycopg.AsyncConnection[Any]) -> int:
+        """Release what can be; how many that was."""
         cursor = await connection.execute(
             "SELECT id, workspace_id, job_id, pg_snapshot_xmin(pg_current_snapshot())::text::bigint,"
             " pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
@@ -142,7 +150,7 @@ class Follower:
         )
         rows = await cursor.fetchall()
         if not rows:
-            return False
+            return 0
         xmin, xmax = rows[0][3], rows[0][4]
         release: list[tuple[int, UUID, UUID]] = []
         expected = self._hub.released + 1
@@ -153,7 +161,7 @@ class Follower:
             expected = event_id + 1
         if release:
             self._hub.publish(release)
-        return bool(release)
+        return len(release)
 
     def _gap_is_dead(self, missing: int, xmin: int, xmax: int) -> bool:
         """Whether every transaction that was open when this gap was first seen has ended since.

@@ -44,8 +44,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Between two messages: the first of a burst goes out at once, the rest of it share the next one.
+# Between two messages: the first of a burst goes out at once, the rest of it share the next one. While it lasts the
+# pauses grow: whoever is told so often looks all the time anyway.
 PAUSE_S: Final = 0.02
+LONGEST_PAUSE_S: Final = 0.16
 
 
 @shared_task(name="esteira.dispatch")
@@ -209,6 +211,7 @@ class Nudge:
         self._waiting: dict[tuple[str, ...], None] = {}
         self._start: Final = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._pause = PAUSE_S
 
     def __call__(self, *about: str) -> None:
         self._waiting[about] = None
@@ -230,7 +233,8 @@ class Nudge:
         try:
             self._task.apply_async(about, retry=False)
             if not about:
-                time.sleep(PAUSE_S)
+                time.sleep(self._pause)
+                self._pause = min(2 * self._pause, LONGEST_PAUSE_S) if about in self._waiting else PAUSE_S
         except Exception as exc:  # noqa: BLE001  whatever the broker raises means the same: the sweep comes anyway
             log.warning("nudge lost", extra={"task": self._task.name, "error": repr(exc)})
 

@@ -27,6 +27,7 @@ from api_app.job_schemas import (
 )
 from api_app.paging import Cursor, Limit, page
 from api_app.schemas import FileOut, Listing, PipelineRef
+from api_app.submitting import submit
 from api_app.upload_answers import problem_of
 from api_app.waiting import Wait, until_news
 from api_app.zip_content import ZipContent
@@ -35,7 +36,7 @@ from orchestration.models import Job, User
 from orchestration.search import MOST_LETTERS
 from orchestration.services import jobs, reruns, submissions
 from orchestration.services.access import find_job
-from orchestration.services.ahead import ahead_of_show, ahead_of_submit
+from orchestration.services.ahead import ahead_of_show
 from orchestration.services.archives import Archive, results_archive
 from orchestration.services.deadlines import chosen_deadline
 from orchestration.services.job_check import check_job
@@ -68,8 +69,7 @@ async def submit_job(
         response.status_code = 200
         return await ask(request, _check, body)
     wanted = _wanted(body)
-    ahead = partial(ahead_of_submit, request=wanted)
-    job, created = await ask_ahead(request, ahead, _submit, wanted, idempotency_key or "")
+    job, created = await submit(request, wanted, idempotency_key or "", _shown)
     return _created(response, job, created=created)
 
 
@@ -91,8 +91,7 @@ def _wanted(body: JobWanted, workspace: str = "") -> jobs.Request:
     )
 
 
-def _submit(user: User, wanted: jobs.Request, key: str) -> tuple[JobOut, bool]:
-    job, created = jobs.submit(user=user, request=wanted, idempotency_key=key)
+def _shown(job: Job, created: bool) -> tuple[JobOut, bool]:  # noqa: FBT001  handed on as it came
     return (new_job_out if created else job_out)(job), created
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from orchestration.models.account import User
     from orchestration.models.ready import Kind, Plan, Ready
+
+    type Found = dict[Any, list[Any]]
 
 _PLACEHOLDER: Final = re.compile("%[s%]")
 
@@ -40,32 +43,26 @@ class Joined:
         self._asks, self._user, self._bound = asks, user, bound
         self._wholes: dict[Kind, _Whole] = {}
 
-    @contextmanager
-    def ahead(self, kind: Kind, *values: dict[str, Any]) -> Iterator[None]:
+    def asked(self, kind: Kind, *values: dict[str, Any]) -> Asked:
         """`kind` is what the user is thought to be; if that is wrong, what was read of her is of no use."""
-        token = found_ahead.set(self._read(kind, values))
-        try:
-            yield
-        finally:
-            found_ahead.reset(token)
-
-    def _read(self, kind: Kind, values: Sequence[dict[str, Any]]) -> dict[Any, list[Any]]:
         whole = self._wholes.get(kind)
         if whole is None:
             whole = self._wholes[kind] = self._written(kind)
-        with connection.cursor() as cursor:
-            cursor.execute(whole.sql, [values[at][slot] if slot else value for at, slot, value in whole.params])
-            rows = cursor.fetchall()
+        params = [values[at][slot] if slot else value for at, slot, value in whole.params]
+        return Asked(self, kind, values, whole, params)
+
+    def found(self, asked: Asked, rows: Sequence[tuple[Any, ...]]) -> Found:
+        """By what each of the queries will be asked."""
         found = []
         begin = 0
-        for plan in whole.plans:
+        for plan in asked.whole.plans:
             end = begin + plan.width
-            some = rows if plan is whole.plans[-1] else rows[:1]
+            some = rows if plan is asked.whole.plans[-1] else rows[:1]
             found.append([one for row in some if (one := plan.made(row[begin:end])) is not None])
             begin = end
-        return self._by_key(kind, values, found)
+        return self._by_key(asked.kind, asked.values, found)
 
-    def _by_key(self, kind: Kind, values: Sequence[dict[str, Any]], found: Sequence[list[Any]]) -> dict[Any, list[Any]]:
+    def _by_key(self, kind: Kind, values: Sequence[dict[str, Any]], found: Sequence[list[Any]]) -> Found:
         first = self._asks[0]
         keyed = {first.of.key(None, values[0]): found[0]}
         if not found[0]:
@@ -105,6 +102,54 @@ class Joined:
         joins = " ".join(f"LEFT JOIN q{at} ON true" for at in range(len(plans)))
         sql = f"WITH {', '.join(parts)} SELECT {chosen} FROM (SELECT 1) one {joins}"  # noqa: S608  Django's own words
         return _Whole(sql, params, plans)
+
+
+class Asked(NamedTuple):
+    """What one call will ask for, with the statement that asks for all of it."""
+
+    of: Joined
+    kind: Kind
+    values: Sequence[dict[str, Any]]
+    whole: _Whole
+    params: list[Any]
+
+    @contextmanager
+    def ahead(self) -> Iterator[None]:
+        token = found_ahead.set(self.read())
+        try:
+            yield
+        finally:
+            found_ahead.reset(token)
+
+    def read(self) -> Found:
+        with connection.cursor() as cursor:
+            cursor.execute(self.whole.sql, self.params)
+            return self.of.found(self, cursor.fetchall())
+
+
+def read_together(asked: Sequence[Asked]) -> list[Found]:
+    """For several calls, in one trip. Each sees what was committed when its own statement began."""
+    found: dict[int, Found] = {}
+    alike = defaultdict(list)
+    for at, one in enumerate(asked):
+        alike[id(one.whole)].append(at)
+    for places in alike.values():
+        found |= zip(places, _read_alike([asked[at] for at in places]), strict=True)
+    return [found[at] for at in range(len(asked))]
+
+
+def _read_alike(asked: Sequence[Asked]) -> list[Found]:
+    """The same statement with other values."""
+    if len(asked) == 1:
+        return [asked[0].read()]
+    connection.ensure_connection()
+    with connection.wrap_database_errors, connection.connection.cursor() as cursor:
+        cursor.executemany(asked[0].whole.sql, [one.params for one in asked], returning=True)
+        found = []
+        for one in asked:
+            found.append(one.of.found(one, cursor.fetchall()))
+            cursor.nextset()
+        return found
 
 
 class _Whole(NamedTuple):

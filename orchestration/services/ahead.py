@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,10 +15,10 @@ from orchestration.services.tokens import VALID_TOKEN
 from orchestration.services.whole import visible_whole
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from uuid import UUID
 
     from orchestration.models import User
+    from orchestration.models.joined import Asked
     from orchestration.models.ready import Kind, Ready
     from orchestration.services.jobs import Request
 
@@ -45,15 +44,15 @@ _IN_OLDEST: Final = _submit(OLDEST_PLACE)
 _IN_NAMED: Final = _submit(NAMED_PLACE)
 
 
-def ahead_of_submit(token: str, request: Request) -> AbstractContextManager[None]:
-    """The token's row and user, the workspace, the pipeline and the files."""
+def ahead_of_submit(token: str, request: Request) -> Asked | None:
+    """The token's row and user, the workspace, the pipeline and the files. None: it is not worth it."""
     if len(request.inputs) > MOST_FILES:
-        return nullcontext()
+        return None
     public_id = public_part(token)
     joined, place = (_IN_NAMED, {"slug": request.workspace}) if request.workspace else (_IN_OLDEST, {})
     name = request.pipeline.partition("@")[0]
     values = ({"public_id": public_id}, place, {"name": name}, {"ids": list(request.inputs)})
-    return joined.ahead(_kinds.get(public_id, _USUAL), *values)
+    return joined.asked(_kinds.get(public_id, _USUAL), *values)
 
 
 @cache
@@ -61,10 +60,10 @@ def _show(parts: frozenset[str]) -> Joined:
     return Joined(Ask(VALID_TOKEN), Ask(visible_whole(parts), has_user=True), user="user_id", bound="workspace_id")
 
 
-def ahead_of_show(token: str, job_id: UUID, parts: frozenset[str]) -> AbstractContextManager[None]:
+def ahead_of_show(token: str, job_id: UUID, parts: frozenset[str]) -> Asked:
     """The token's row and user, and the job with `parts`."""
     public_id = public_part(token)
-    return _show(parts).ahead(_kinds.get(public_id, _USUAL), {"public_id": public_id}, {"job_id": job_id})
+    return _show(parts).asked(_kinds.get(public_id, _USUAL), {"public_id": public_id}, {"job_id": job_id})
 
 
 def learn_kind(token: str, user: User) -> None:

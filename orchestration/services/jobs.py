@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -14,8 +15,10 @@ from django.db.models.functions import Now
 from orchestration.errors import Conflict, IdempotencyKeyReused, JobFinished, OrchestrationError
 from orchestration.execution import advance as advancing
 from orchestration.execution.advance import ASKED, advance
+from orchestration.ids import new_id
 from orchestration.models import Attempt, File, Job
-from orchestration.models.entry import enter_job
+from orchestration.models.bulk import blank, unsaved
+from orchestration.models.entry import Entry, enter_job
 from orchestration.models.moves import write_events
 from orchestration.points import point
 from orchestration.services.access import find_workspace, require_role
@@ -28,12 +31,13 @@ from orchestration.states import AttemptState, EventKind, Role
 from orchestration.tasks import nudge_dispatch, nudge_stop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from datetime import datetime
+    from collections.abc import Callable, Generator, Iterable
     from uuid import UUID
 
     from orchestration.models import PipelineVersion, User, Workspace
     from orchestration.spec.model import PipelineSpec
+
+    type Submission[T] = Generator[Entry, bool, T]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +101,28 @@ def submit(
 
     When this returns, Job, StepRuns, first Event and the intent to dispatch are committed together.
     """
+    return finished(submission(user, request, idempotency_key, resubmitted_from, version))
+
+
+def submission(
+    user: User,
+    request: Request,
+    key: str = "",
+    resubmitted_from: Job | None = None,
+    version: PipelineVersion | None = None,
+) -> Submission[tuple[Job, bool]]:
+    """As `submit`, for whoever writes jobs: what is to be written comes out, and whether it was goes in."""
     workspace = find_workspace(user=user, slug=request.workspace, role=Role.SUBMITTER)
     try:
-        job = _made(user, workspace, request, idempotency_key, resubmitted_from, version)
+        wanted = checked(user, workspace, request, version)
+        job = _new_job(user, workspace, request, wanted)
+        job.idempotency_key, job.request_digest = key or None, request.digest() if key else ""
+        job.resubmitted_from_id = resubmitted_from.pk if resubmitted_from else None
+        point("submit.before")
+        yield from _entered(job, wanted)
     except OrchestrationError:
         # Its key may have made it before: then nothing that has changed since, such as a file, is a reason to refuse.
-        if idempotency_key and (found := _replay(workspace, idempotency_key, request)):
+        if key and (found := _replay(workspace, key, request)):
             return found, False
         raise
     point("submit.committed")
@@ -110,46 +130,54 @@ def submit(
     return job, True
 
 
-def _made(
-    user: User,
-    workspace: Workspace,
-    request: Request,
-    key: str,
-    resubmitted_from: Job | None,
-    version: PipelineVersion | None,
-) -> Job:
-    wanted = checked(user, workspace, request, version)
-    job = Job(
-        workspace=workspace,
-        created_by=user,
-        pipeline_version=wanted.version,
-        name=request.name[:200],
-        params=wanted.params,
-        labels=request.labels or {},
-        priority=request.priority,
-        deadline=wanted.deadline,
-        input_count=len(wanted.files),
-        idempotency_key=key or None,
-        request_digest=request.digest() if key else "",
-        resubmitted_from=resubmitted_from,
-    )
-    point("submit.before")
-    _enter(job, wanted.spec, wanted.files)
+def finished[T](going: Submission[T], entry: Entry | None = None) -> T:
+    """What comes of it when it is written alone. `entry`: what it stands at already."""
+    try:
+        entry = entry or next(going)
+        while True:
+            try:
+                is_written = enter_job(entry)
+            except Exception as exc:  # noqa: BLE001  raised where it was asked for
+                entry = going.throw(exc)
+            else:
+                entry = going.send(is_written)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+
+
+def _new_job(user: User, workspace: Workspace, request: Request, wanted: Checked) -> Job:
+    own = {
+        "id": new_id(),
+        "name": request.name[:200],
+        "params": wanted.params,
+        "labels": request.labels or {},
+        "priority": request.priority,
+        "deadline": wanted.deadline,
+        "input_count": len(wanted.files),
+    }
+    job = unsaved(Job, _blank_job() | own)
+    job.workspace, job.created_by, job.pipeline_version = workspace, user, wanted.version
     job.files_given = wanted.files
     return job
 
 
-def _enter(job: Job, spec: PipelineSpec, files: list[File]) -> None:
-    """One statement, and a transaction around it only where a budget is to be held."""
-    steps = items_of(spec, len(files))
+@cache
+def _blank_job() -> dict[str, Any]:
+    """`created_at` comes from the database when it is written."""
+    return blank(Job, datetime.min.replace(tzinfo=UTC))
+
+
+def _entered(job: Job, wanted: Checked) -> Submission[None]:
+    """A transaction is around it only where a budget is to be held."""
+    steps = items_of(wanted.spec, len(wanted.files))
     expected = estimate_of(job.pipeline_version_id, steps)
     if expected:
         job.estimate_usd, job.estimate_basis = expected.usd, expected.basis
-    names = [(step.name, items) for step, items in steps]
-    with transaction.atomic() if job.workspace.budget_usd is not None else nullcontext():
-        check_budget(job.workspace, expected)
-        if not enter_job(job, files=[file.pk for file in files], steps=names):
-            raise Conflict("One of the files was deleted just now.")
+    files, names = [file.pk for file in wanted.files], [(step.name, items) for step, items in steps]
+    check = None if job.workspace.budget_usd is None else partial(check_budget, job.workspace, expected)
+    if not (yield Entry(job, files, names, check)):
+        raise Conflict("One of the files was deleted just now.")
 
 
 def _replay(workspace: Workspace, key: str, request: Request) -> Job | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_django import DjangoAssertNumQueries
 
     from orchestration.models import User, Workspace
+    from orchestration.models.joined import Asked
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +39,12 @@ def nobody_known() -> Iterator[None]:
 def wanted(owner: User, lab: Workspace) -> Request:
     publish_pipeline()
     return Request("noop", (make_file(lab, owner).pk, make_file(lab, owner).pk), {})
+
+
+def asked(token: str, request: Request) -> Asked:
+    found = ahead_of_submit(token, request)
+    assert found is not None
+    return found
 
 
 def looked_at(token: str, request: Request) -> tuple[object, ...]:
@@ -58,7 +65,7 @@ def test_one_query_finds_what_would_take_four(
     ApiToken.objects.update(last_used_at="2999-01-01T00:00Z")
     with django_assert_num_queries(4):
         alone = looked_at(token, request)
-    with django_assert_num_queries(1), ahead_of_submit(token, request):
+    with django_assert_num_queries(1), asked(token, request).ahead():
         assert looked_at(token, request) == alone
 
 
@@ -71,13 +78,13 @@ def test_kind_of_user_that_was_not_expected_is_asked_about_as_ever(
     join(owner, other)
     _, token = issue(user=owner, name="for one", workspace="other")
     ApiToken.objects.update(last_used_at="2999-01-01T00:00Z")
-    with django_assert_num_queries(4), ahead_of_submit(token, request):
+    with django_assert_num_queries(4), asked(token, request).ahead():
         assert looked_at(token, request)[2] == other
-    with django_assert_num_queries(1), ahead_of_submit(token, request):
+    with django_assert_num_queries(1), asked(token, request).ahead():
         assert looked_at(token, request)[2] == other
     owner.is_superuser = True
     owner.save(update_fields=["is_superuser"])
-    with ahead_of_submit(token, request):
+    with asked(token, request).ahead():
         assert looked_at(token, request)[2] == other
 
 
@@ -87,7 +94,7 @@ def test_nothing_is_found_of_what_others_have(owner: User, lab: Workspace) -> No
     join(bea, other)
     Pipeline.objects.update(workspace=lab)
     _, token = issue(user=bea, name="hers")
-    with ahead_of_submit(token, request):
+    with asked(token, request).ahead():
         found = authenticate(token=token)
         assert found is not None
         place = find_workspace(user=found.user)
@@ -102,7 +109,7 @@ def test_secret_and_state_of_a_token_are_looked_at_as_ever(*, is_mistaken: bool,
         ApiToken.objects.filter(pk=row.pk).update(secret_hash=b"another")
     else:
         ApiToken.objects.filter(pk=row.pk).update(revoked_at="2026-01-01T00:00Z")
-    with ahead_of_submit(token, request):
+    with asked(token, request).ahead():
         assert authenticate(token=token) is None
 
 
@@ -110,7 +117,7 @@ def test_what_is_asked_twice_is_read_twice(owner: User, lab: Workspace) -> None:
     """So that nobody works with a row that has changed since."""
     request = wanted(owner, lab)
     _, token = issue(user=owner, name="here")
-    with ahead_of_submit(token, request):
+    with asked(token, request).ahead():
         looked_at(token, request)
         File.objects.filter(pk=request.inputs[0]).update(deleted_at="2026-01-01T00:00Z")
         assert list(files_of(lab, request.inputs)) == [request.inputs[1]]
@@ -122,5 +129,5 @@ def test_many_files_are_not_read_ahead(
     """Each of them would bring the rows of all the rest along."""
     _, token = issue(user=owner, name="here")
     many = Request("noop", tuple(uuid4() for _ in range(MOST_FILES + 1)), {})
-    with django_assert_num_queries(0), ahead_of_submit(token, many):
-        pass
+    with django_assert_num_queries(0):
+        assert ahead_of_submit(token, many) is None

@@ -26,7 +26,7 @@ from orchestration.execution.dispatch import dispatch
 from orchestration.execution.outputs import output_key
 from orchestration.execution.sweep import advance_stalled
 from orchestration.models import Attempt, File, Item, Job, JobInput, StepRun, User, Workspace
-from orchestration.models.entry import enter_job
+from orchestration.models.entry import Entry, enter_job
 from orchestration.services import runner, status
 from orchestration.services.files import delete_file
 from orchestration.services.jobs import Request, cancel, submit
@@ -184,7 +184,7 @@ def test_file_deleted_between_look_and_submit_makes_no_job(owner: User, lab: Wor
     file, version = make_file(lab, owner), publish_pipeline()
     delete_file(user=owner, file=file)
     job = Job(workspace=lab, created_by=owner, pipeline_version=version, input_count=1)
-    assert not enter_job(job, files=[file.pk], steps=[("nothing", 1)])
+    assert not enter_job(Entry(job, [file.pk], [("nothing", 1)]))
     assert not Job.objects.exists()
     assert not JobInput.objects.exists()
     assert not StepRun.objects.exists()
