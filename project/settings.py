@@ -288,6 +288,7 @@ CELERY = {
     # The transport has no remote control: asking for it fails at start.
     "worker_enable_remote_control": False,
     "worker_hijack_root_logger": False,
+    "beat_scheduler": "project.clock.Clock",
     "beat_schedule_filename": str(ESTEIRA_HOME / "beat-schedule"),
     "timezone": "UTC",
 }

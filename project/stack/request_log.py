@@ -13,7 +13,7 @@ from api_app.readers import ReaderTooSlow
 from orchestration.asking import current_request
 from orchestration.ids import new_id
 from project.stack.answers import refusal
-from project.telemetry.http import IN_PROGRESS, SEEN, answered
+from project.telemetry.http import IN_PROGRESS, SEEN, UNANSWERED, answered
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -106,6 +106,9 @@ class _Exchange:
         self._answered: float | None = None
         scope[SEEN] = {}
         IN_PROGRESS.inc()
+        self._is_counted = scope["type"] == "http"
+        if self._is_counted:
+            UNANSWERED.inc()
 
     async def send(self, message: Message) -> None:
         kind = message["type"]
@@ -114,6 +117,7 @@ class _Exchange:
         elif kind in {"http.response.start", "websocket.http.response.start"}:
             self.status = message["status"]
             self._answered = time.perf_counter() - self._began
+            self._begins()
             message = _with_id(message, self.request_id)
         elif kind == "websocket.accept":
             self.status = 101
@@ -124,9 +128,15 @@ class _Exchange:
             message = {"type": f"{_DENIAL}.body", "body": b""}
         await self._send(message)
 
+    def _begins(self) -> None:
+        if self._is_counted:
+            UNANSWERED.dec()
+        self._is_counted = False
+
     def note(self) -> None:
         """No query string: it may hold what nobody should read in a log."""
         IN_PROGRESS.dec()
+        self._begins()
         answered(self._scope, status=self.status, seconds=self._answered)
         client = self._scope.get("client")
         said = {

@@ -32,6 +32,8 @@ SECONDS: Final = Histogram(
     buckets=BUCKETS_S,
 )
 IN_PROGRESS: Final = Gauge("esteira_http_requests_in_progress", "Requests and live connections under way.")
+UNANSWERED: Final = Gauge("esteira_http_requests_unanswered", "Requests whose answer has not begun.")
+"""How busy a process is: a live connection or a long download would say that of one that is idle."""
 
 
 def answered(scope: Scope, *, status: int, seconds: float | None) -> None:

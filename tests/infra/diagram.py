@@ -17,7 +17,7 @@ GROUPS: Final = {
     "way in": ("edge", "network"),
     "platform": ("cluster", "workload_roles", "registry", "database"),
     "work": ("workflow_engine", "batch_engine", "events"),
-    "files": ("uploads", "results", "results_copy", "manifests"),
+    "files": ("uploads", "results", "results_copy", "manifests", "shared_folder"),
     "watch": ("observability", "backup", "security_baseline", "cost_guard"),
 }
 _ASKED: Final = re.compile(r"module\.([a-z_]+)\.")

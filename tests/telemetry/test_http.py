@@ -8,7 +8,9 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.requests import ClientDisconnect
 
+from project.stack.request_log import RequestLog
 from project.telemetry.http import NOWHERE
 from tests.api.door import Door
 from tests.asgi.server import serving
@@ -16,6 +18,8 @@ from tests.live.platform import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from starlette.types import Message, Receive, Scope, Send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,6 +53,31 @@ def test_request_is_counted_by_its_route(stack: Door, method: str, path: str, ro
     count = {"method": method, "route": route}
     assert (REGISTRY.get_sample_value("esteira_http_response_start_seconds_count", count) or 0) > timed
     assert REGISTRY.get_sample_value("esteira_http_requests_in_progress") == 0
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_request_is_unanswered_until_its_answer_begins(*, fails: bool) -> None:
+    seen = []
+
+    def look() -> None:
+        seen.append(REGISTRY.get_sample_value("esteira_http_requests_unanswered"))
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        look()
+        if fails:
+            raise ClientDisconnect
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        look()  # a live stream goes on from here for hours
+        await send({"type": "http.response.body", "body": b""})
+
+    async def nothing(_message: Message) -> None: ...
+
+    async def never() -> Message:
+        return {"type": "http.disconnect"}
+
+    await RequestLog(app)({"type": "http", "method": "GET", "path": "/", "headers": []}, never, nothing)
+    look()
+    assert seen == ([1, 0] if fails else [1, 0, 0])
 
 
 def test_method_that_nobody_knows_makes_no_series_of_its_own(stack: Door) -> None:

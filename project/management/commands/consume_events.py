@@ -14,6 +14,7 @@ from django.db import DataError, InterfaceError, OperationalError, close_old_con
 from orchestration.errors import EventRefused, QueueRejected, QueueUnavailable
 from orchestration.queues.sqs import SqsQueue
 from orchestration.services.events import record_event
+from project import pulse
 
 if TYPE_CHECKING:
     from orchestration.queues.base import Message, Queue
@@ -43,6 +44,7 @@ class Command(BaseCommand):
 
 def consume(queue: Queue, stop: threading.Event) -> None:
     while not stop.is_set():
+        pulse.beat()
         try:
             for message in queue.receive(wait_s=WAIT_S):
                 if stop.is_set():

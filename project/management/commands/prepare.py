@@ -9,7 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import Tags
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
 from orchestration.models import ApiToken, Job, Membership, User, Workspace
@@ -25,21 +25,26 @@ class Command(BaseCommand):
     # The others are about pages and would load them all, while somebody waits for the first one.
     requires_system_checks = (Tags.files,)
 
-    def handle(self, **_: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--no-accounts", action="store_true", help="no first administrator, whose password would stand in a log"
+        )
+
+    def handle(self, *, no_accounts: bool = False, **_: Any) -> None:
         with connection.cursor() as cursor:
             # A second replica waits for as long as the first one needs, and a migration may take its time.
             cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
             cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK])
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(settings.DB_LOCK_TIMEOUT_MS)])
             try:
-                said = self._prepare()
+                call_command("migrate", interactive=False, verbosity=0)
+                publish_built_ins()
+                said = {} if no_accounts else self._accounts()
             finally:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
         self.stdout.write(json.dumps(said))
 
-    def _prepare(self) -> dict[str, Any]:
-        call_command("migrate", interactive=False, verbosity=0)
-        publish_built_ins()
+    def _accounts(self) -> dict[str, Any]:
         admin, password = _first_admin()
         _write_cli_credentials(admin)
         return {"user": admin.username, "password": password, "is_first": not Job.objects.exists()}

@@ -63,3 +63,12 @@ module "manifests" {
   net_days       = 30
   tiered         = false
 }
+
+module "shared_folder" {
+  source = "../../modules/shared_folder"
+
+  name              = local.name
+  subnet_ids        = module.network.private_subnet_ids
+  security_group_id = module.network.security_group_ids["folder"]
+  kms_key_arn       = module.keys.arns["storage"]
+}

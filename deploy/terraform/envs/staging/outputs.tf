@@ -15,6 +15,11 @@ output "target_group_arn" {
   value       = module.edge.target_group_arn
 }
 
+output "shared_folder" {
+  description = "For the volume of logs and code."
+  value       = module.shared_folder.volume_handle
+}
+
 output "repository_urls" {
   description = "For the overlay's images and ESTEIRA_BATCH_IMAGE."
   value       = module.registry.repository_urls

@@ -3,16 +3,18 @@
 locals {
   # Without network and identity no machine becomes ready, and no group is made.
   before_nodes = toset(["eks-pod-identity-agent", "kube-proxy", "vpc-cni"])
-  after_nodes  = toset(["amazon-cloudwatch-observability", "coredns", "metrics-server"])
+  after_nodes  = toset(["amazon-cloudwatch-observability", "aws-ebs-csi-driver", "aws-efs-csi-driver", "coredns", "metrics-server"])
 
   configuration = {
     vpc-cni = { enableNetworkPolicy = "true", env = { ENABLE_PREFIX_DELEGATION = "true" } }
     coredns = { autoScaling = { enabled = true, minReplicas = 2, maxReplicas = 10 } }
   }
 
+  # The volume on EFS is made by hand, so its driver asks AWS for nothing.
   # The add-on's service account → the policy of AWS that it needs.
   identities = {
     vpc-cni                         = { account = "aws-node", policy = "AmazonEKS_CNI_Policy" }
+    aws-ebs-csi-driver              = { account = "ebs-csi-controller-sa", policy = "service-role/AmazonEBSCSIDriverPolicy" }
     amazon-cloudwatch-observability = { account = "cloudwatch-agent", policy = "CloudWatchAgentServerPolicy" }
   }
 }

@@ -15,6 +15,7 @@ locals {
     pods      = "Pods and their machines: load balancer in, database and the world out"
     batch     = "Machines of steps: nothing in"
     database  = "Database: pods in, nothing out"
+    folder    = "Shared folder: pods in, nothing out"
     rotation  = "The function that rotates the password"
     endpoints = "Endpoints of AWS's services"
   }
@@ -24,6 +25,7 @@ locals {
     "pods from alb"       = { on = "pods", from = "alb", port = 8000 }
     "database from pods"  = { on = "database", from = "pods", port = 5432 }
     "database from turns" = { on = "database", from = "rotation", port = 5432 }
+    "folder from pods"    = { on = "folder", from = "pods", port = 2049 }
     "endpoints from pods" = { on = "endpoints", from = "pods", port = 443 }
     "endpoints from jobs" = { on = "endpoints", from = "batch", port = 443 }
     "endpoints from turn" = { on = "endpoints", from = "rotation", port = 443 }
@@ -32,6 +34,7 @@ locals {
   egress = {
     "alb to pods"           = { on = "alb", to = "pods", port = 8000 }
     "pods to database"      = { on = "pods", to = "database", port = 5432 }
+    "pods to folder"        = { on = "pods", to = "folder", port = 2049 }
     "batch to alb"          = { on = "batch", to = "alb", port = 443 }
     "batch to endpoints"    = { on = "batch", to = "endpoints", port = 443 }
     "rotation to database"  = { on = "rotation", to = "database", port = 5432 }
