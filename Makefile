@@ -12,7 +12,7 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench shots crash drill fuzz simulate clients pins clean infra-check infra-docs
+.PHONY: help setup run test check bench shots crash drill fuzz simulate clients pins clean infra-check infra-docs images
 
 help: ## Print this list
 	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
@@ -68,6 +68,9 @@ infra-check: setup ## Terraform: format, tests, plans, linters, and whether the 
 
 infra-docs: setup ## Write the READMEs and tables that are made from the Terraform files
 	@exec $(BIN)/python -m tests.infra.write
+
+images: setup ## Build the images of platform and steps (ARGS='platform steps runner'; docker or buildah)
+	@sh deploy/images/build.sh $(ARGS)
 
 clients: setup ## Write the generated parts of the clients anew, from docs/openapi.json
 	@echo "Python …" && $(BIN)/python -m project.clients

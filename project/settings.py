@@ -168,7 +168,7 @@ FORMAT_MODULE_PATH = "project.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
-STATIC_ROOT = ESTEIRA_HOME / "static"
+STATIC_ROOT = env.folder("ESTEIRA_STATIC_ROOT", ESTEIRA_HOME / "static")
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 MAX_UPLOAD_BYTES = env.integer("ESTEIRA_MAX_UPLOAD_BYTES", 5 << 40, least=1, most=48 << 40)
 # auto: bodies of files go past the event loop where a test at start shows that it works; stock: never.

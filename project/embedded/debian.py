@@ -68,6 +68,18 @@ PROMTOOL = Program(
 )
 ZSH = Program(title="zsh", commands=("zsh",), package="zsh", needed_for="the tests of its tab key")
 FISH = Program(title="fish", commands=("fish",), package="fish", needed_for="the tests of its tab key")
+BUILDAH = Program(
+    title="buildah",
+    commands=("buildah",),
+    package="buildah",
+    needed_for="the tests of the images",
+)
+DEBOOTSTRAP = Program(
+    title="debootstrap",
+    commands=("debootstrap",),
+    package="debootstrap",
+    needed_for="the tests of the images",
+)
 PROGRAMS = {
     "chromium": CHROMIUM,
     "bubblewrap": BUBBLEWRAP,
@@ -75,6 +87,8 @@ PROGRAMS = {
     "promtool": PROMTOOL,
     "zsh": ZSH,
     "fish": FISH,
+    "buildah": BUILDAH,
+    "debootstrap": DEBOOTSTRAP,
 }
 
 

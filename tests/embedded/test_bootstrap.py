@@ -1,6 +1,7 @@
 """Set-up on machines that lack things, get interrupted, or run it twice at once."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -236,8 +237,8 @@ def test_set_up_needs_only_the_standard_library(python: str) -> None:
 
 
 def test_requirement_files_that_lag_behind_are_noticed(clone: Path) -> None:
-    for name in ("runtime.txt", "dev.txt"):
-        shutil.copy(REPO / "deploy/requirements" / name, clone / "deploy/requirements" / name)
+    for file in pins.FILES:
+        shutil.copy(REPO / file, clone / file)
     assert list(pins.problems(clone)) == []
 
     project = (clone / "pyproject.toml").read_text()
@@ -246,6 +247,15 @@ def test_requirement_files_that_lag_behind_are_noticed(clone: Path) -> None:
     found = "\n".join(pins.problems(clone))
     assert "pins kombu" in found
     assert "does not pin never-pinned" in found
+
+
+def test_steps_with_another_package_than_the_platform_are_noticed(clone: Path) -> None:
+    for file in pins.FILES:
+        shutil.copy(REPO / file, clone / file)
+    steps = clone / pins.STEPS
+    steps.write_text(re.sub("^pillow==[^ ]+", "pillow==1.0", steps.read_text(), flags=re.MULTILINE))
+
+    assert "another pillow" in "\n".join(pins.problems(clone))
 
 
 def test_make_alone_lists_every_target() -> None:
