@@ -68,13 +68,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("environment")
     parser.add_argument("--approved", metavar="FINGERPRINT", help="fail unless the plan has this one")
-    parser.add_argument("--fingerprint", action="store_true", help="print that alone, as fingerprint=…")
+    parser.add_argument(
+        "--fingerprint", action="store_true", help="print that, and how many changes, as a workflow's outputs"
+    )
     asked = parser.parse_args()
     plan = json.load(sys.stdin)
     with told():
         if asked.approved is not None:
             require(asked.approved, plan)
-    print(f"fingerprint={fingerprint(plan)}" if asked.fingerprint else summary(asked.environment, plan))
+    outputs = f"fingerprint={fingerprint(plan)}\nchanges={len(changes(plan))}"
+    print(outputs if asked.fingerprint else summary(asked.environment, plan))
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("environment", choices=ENVIRONMENTS)
     parser.add_argument("--release", metavar="COMMIT")
-    parser.add_argument("--after", choices=ENVIRONMENTS, default="")
+    parser.add_argument("--after", choices=("", *ENVIRONMENTS), default="")
     parser.add_argument("--back-to", metavar="COMMIT")
     parser.add_argument("images", nargs="*", type=image, metavar="NAME=DIGEST")
     asked = parser.parse_intermixed_args()
