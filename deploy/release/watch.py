@@ -18,7 +18,7 @@ from deploy.release.prometheus import BlindError, Prometheus
 from deploy.release.promote import ENVIRONMENTS, Branches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PAUSE_S: Final = 15
 BLIND_AT_MOST: Final = 4
@@ -60,22 +60,20 @@ class Watch:
         """Raises ReleaseFault unless every pod of the platform is at the digest, and one at least is ready."""
         where = {"namespace": self.namespace, "digest": digest, "image": IMAGE}
         ready = behind = 0.0
-        for _ in range(_looks(minutes)):
+        for _ in self._times(minutes):
             counts = self._look(lambda: (self._count(READY.format(**where)), self._count(BEHIND.format(**where))))
             ready, behind = counts or (ready, behind)
             if counts and ready >= 1 and behind == 0:
                 print(f"{digest} is out: {ready:.0f} web pods are ready.")
                 return
-            self.sleep(PAUSE_S)
         raise ReleaseFault(
             f"{digest} is not out after {minutes:g} minutes: {ready:.0f} web pods are ready, {behind:.0f} are behind."
         )
 
     def while_it_is_new(self, minutes: float, *, known: frozenset[str]) -> None:
         """`known`: alerts that rang before. Raises ReleaseFault at the first sign that things are worse."""
-        for _ in range(_looks(minutes)):
+        for _ in self._times(minutes):
             self._look(lambda: self._is_good(known))
-            self.sleep(PAUSE_S)
         print(f"The objectives held for {minutes:g} minutes.")
 
     def ringing(self) -> frozenset[str]:
@@ -90,6 +88,12 @@ class Watch:
         if new := sorted(self.ringing() - known):
             raise ReleaseFault(f"Since this release it rings: {', '.join(new)}.")
 
+    def _times(self, minutes: float) -> Iterator[int]:
+        for look in range(max(1, round(minutes * 60 / PAUSE_S))):
+            if look:
+                self.sleep(PAUSE_S)
+            yield look
+
     def _count(self, query: str) -> float:
         return self.prometheus.number(query) or 0.0
 
@@ -103,10 +107,6 @@ class Watch:
             return None
         self.blind = 0
         return found
-
-
-def _looks(minutes: float) -> int:
-    return max(1, round(minutes * 60 / PAUSE_S))
 
 
 def main() -> None:

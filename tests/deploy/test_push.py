@@ -56,7 +56,7 @@ class Bench:
         self._path = f"{folder / 'bin'}:{os.defpath}"
 
     def push(self, digest: str = DIGEST) -> subprocess.CompletedProcess[str]:
-        command = [self.script, "platform", TARGET, digest]
+        command = [str(self.script), "platform", TARGET, digest]
         return subprocess.run(command, env={"PATH": self._path}, capture_output=True, text=True, check=False)
 
     @property

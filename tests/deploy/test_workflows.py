@@ -28,7 +28,7 @@ TEXTS: Final = texts()
 def linted(tool: str, *words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     # actionlint finds shellcheck on the PATH.
     env = {"PATH": f"{BIN}:{os.defpath}", "HOME": os.environ.get("HOME", "/")}
-    command = [BIN / tool, *map(str, words)]
+    command = [str(BIN / tool), *map(str, words)]
     return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
@@ -208,8 +208,11 @@ def without_an_end(holes: list[dict[str, object]]) -> list[object]:
 def test_holes_that_we_live_with_have_a_reason_and_an_end() -> None:
     said = yaml.safe_load((ROOT / "deploy/release/trivyignore.yaml").read_text(encoding="utf-8"))
     assert without_an_end(said["vulnerabilities"]) == []
-    good = {"id": "CVE-1", "statement": "not reached", "expired_at": dt.date(2027, 1, 1)}
-    bad = [{**good, "id": "CVE-2", "statement": ""}, {"id": "CVE-3", "statement": "not reached"}]
+    good: dict[str, object] = {"id": "CVE-1", "statement": "not reached", "expired_at": dt.date(2027, 1, 1)}
+    bad: list[dict[str, object]] = [
+        {**good, "id": "CVE-2", "statement": ""},
+        {"id": "CVE-3", "statement": "not reached"},
+    ]
     assert without_an_end([good, *bad]) == ["CVE-2", "CVE-3"]
 
 

@@ -44,7 +44,7 @@ class _Loader(yaml.SafeLoader):
 
     @override
     def construct_yaml_bool(self, node: yaml.ScalarNode) -> Any:
-        return node.value if node.value == "on" else super().construct_yaml_bool(node)  # type: ignore[no-untyped-call]
+        return node.value if node.value == "on" else super().construct_yaml_bool(node)
 
 
 _Loader.add_constructor("tag:yaml.org,2002:bool", _Loader.construct_yaml_bool)
