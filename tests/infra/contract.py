@@ -39,6 +39,7 @@ OTHERS: Final = {
     "ESTEIRA_SECRET_KEY": "External Secrets, from the secret `NAME/secret-key`",
     "ESTEIRA_SIGNING_KEY": "External Secrets, from the secret `NAME/signing-key`",
 }
+OF_RELEASES: Final = {"ESTEIRA_TOKEN": "the workflow that deploys, from the secret `NAME/smoke-token`; no pod gets it"}
 
 
 def settings(environment: str) -> dict[str, Any]:
@@ -84,7 +85,7 @@ def render() -> str:
         (f"`{name}`", f"`{read_by_platform()[name]}`", f"`{_said(prod[name])}`", _differs(prod[name], staging[name]))
         for name in prod
     ]
-    others = [(f"`{name}`", who) for name, who in OTHERS.items()]
+    others = [(f"`{name}`", who) for name, who in sorted((OTHERS | OF_RELEASES).items())]
     made = [(f"`{name}`", said) for name, said in outputs("prod").items()]
     parts = [
         _HEAD,

@@ -62,6 +62,7 @@ MUTATIONS: Final = (
     Mutation("edge", "logs.tf", 'name = "cookie"', 'name = "accept"'),
     Mutation("workload_roles", "main.tf", 'variable = "${var.oidc_issuer}:sub"', 'variable = "${var.oidc_issuer}:amr"'),
     Mutation("ci", "main.tf", 'variable = "${local.issuer}:sub"', 'variable = "${local.issuer}:actor"'),
+    Mutation("ci", "main.tf", "environment:${var.environment}-release", "environment:${var.environment}"),
     Mutation("ci", "main.tf", '  permissions_boundary = each.key == "apply" ? aws_iam_policy.boundary.arn : null\n'),
     Mutation("security_baseline", "main.tf", "  enable_log_file_validation    = true\n"),
     Mutation("security_baseline", "audit_bucket.tf", 'mode = "COMPLIANCE"', 'mode = "GOVERNANCE"'),

@@ -25,7 +25,7 @@ def test_everything_that_the_platform_needs_on_aws_is_given(environment: str) ->
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_secrets_are_named_for_what_they_are(environment: str) -> None:
     said = contract.secrets(environment)
-    assert {text.partition(":")[0] for text in said.values()} <= set(contract.OTHERS)
+    assert {text.partition(":")[0] for text in said.values()} <= {*contract.OTHERS, *contract.OF_RELEASES}
 
 
 def test_environments_give_the_same_settings() -> None:

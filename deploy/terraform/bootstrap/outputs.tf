@@ -4,6 +4,6 @@ output "state_bucket" {
 }
 
 output "ci_role_arns" {
-  description = "Roles for the workflows: plan, apply, push."
+  description = "Roles for the workflows: plan, apply, push, deploy."
   value       = module.ci.role_arns
 }

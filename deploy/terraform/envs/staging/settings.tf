@@ -39,5 +39,6 @@ module "app_settings" {
     secret-key  = "ESTEIRA_SECRET_KEY: 64 random characters"
     signing-key = "ESTEIRA_SIGNING_KEY: as openssl genpkey -algorithm ed25519 writes it"
     mail-url    = "ESTEIRA_MAIL_URL: the mail server with its password"
+    smoke-token = "ESTEIRA_TOKEN: of the release's smoke test, a service account's (docs/release.md)"
   }
 }

@@ -1,6 +1,7 @@
-# How GitHub Actions gets into the account: by OIDC, without a key that could leak. Three roles, each for exactly one
+# How GitHub Actions gets into the account: by OIDC, without a key that could leak. Four roles, each for exactly one
 # kind of run: `plan` reads for pull requests, `apply` changes for the environment behind its gate, `push` puts images
-# into the registry from the main branch.
+# into the registry from the main branch, `deploy` reads the token of the smoke test. Argo CD deploys: no run gets into the
+# cluster. Releases have an environment of their own on GitHub, or whoever may release could apply.
 #
 # `apply` may do what Terraform does here, which is nearly everything; the boundary keeps it from its own rights and from
 # the audit trail. It can still make other roles: what keeps a change honest is the environment's gate and two people who read it.
@@ -14,11 +15,15 @@ locals {
   region  = data.aws_region.current.region
   issuer  = "token.actions.githubusercontent.com"
 
+  # Secrets Manager puts six characters behind the name.
+  smoke_token = "arn:aws:secretsmanager:${local.region}:${local.account}:secret:${var.name}/smoke-token-??????"
+
   # Compared whole: a pattern such as repo:owner/* would let any branch of any repository in.
   subjects = {
-    plan  = ["repo:${var.repository}:pull_request", "repo:${var.repository}:ref:refs/heads/main"]
-    apply = ["repo:${var.repository}:environment:${var.environment}"]
-    push  = ["repo:${var.repository}:ref:refs/heads/main"]
+    plan   = ["repo:${var.repository}:pull_request", "repo:${var.repository}:ref:refs/heads/main"]
+    apply  = ["repo:${var.repository}:environment:${var.environment}"]
+    push   = ["repo:${var.repository}:ref:refs/heads/main"]
+    deploy = ["repo:${var.repository}:environment:${var.environment}-release"]
   }
 }
 
@@ -165,5 +170,38 @@ data "aws_iam_policy_document" "push" {
       "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:PutImage", "ecr:UploadLayerPart",
     ]
     resources = ["arn:aws:ecr:${local.region}:${local.account}:repository/${var.name}/*"]
+  }
+}
+
+resource "aws_iam_role_policy" "deploy" {
+  name   = "smoke-token"
+  role   = aws_iam_role.this["deploy"].id
+  policy = data.aws_iam_policy_document.deploy.json
+}
+
+data "aws_iam_policy_document" "deploy" {
+  statement {
+    sid       = "SmokeToken"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [local.smoke_token]
+  }
+
+  # The key is made later, with the environment: it is known by what it may open.
+  statement {
+    sid       = "OpenIt"
+    actions   = ["kms:Decrypt"]
+    resources = ["arn:aws:kms:${local.region}:${local.account}:key/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["secretsmanager.${local.region}.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringLike"
+      variable = "kms:EncryptionContext:SecretARN"
+      values   = [local.smoke_token]
+    }
   }
 }

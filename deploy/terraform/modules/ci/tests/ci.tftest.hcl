@@ -37,6 +37,11 @@ run "each_role_is_for_one_kind_of_run" {
   }
 
   assert {
+    condition     = anytrue([for when in data.aws_iam_policy_document.trust["deploy"].statement[0].condition : one(when.values) == "repo:example/esteira:environment:test-release"])
+    error_message = "Whoever may release must not be let in as whoever may apply."
+  }
+
+  assert {
     condition     = alltrue([for role in aws_iam_role.this : role.max_session_duration == 3600])
     error_message = "A session lasts an hour."
   }
@@ -68,6 +73,34 @@ run "a_plan_reads_no_files_of_people" {
       anytrue([for said in data.aws_iam_policy_document.plan.statement : said.effect == "Deny" && contains(said.actions, action)])
     ])
     error_message = "A pull request must not read files or secrets."
+  }
+}
+
+run "a_release_reads_one_secret_and_nothing_else" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for said in data.aws_iam_policy_document.deploy.statement :
+      contains(["secretsmanager:GetSecretValue", "kms:Decrypt"], one(said.actions))
+    ])
+    error_message = "A release must have no way into the account but the smoke test's token."
+  }
+
+  assert {
+    condition = one([
+      for said in data.aws_iam_policy_document.deploy.statement : one(said.resources) if said.sid == "SmokeToken"
+    ]) == "arn:aws:secretsmanager:us-east-1:123456789012:secret:esteira-test/smoke-token-??????"
+    error_message = "A release must read the smoke test's token alone."
+  }
+
+  assert {
+    condition = anytrue(flatten([
+      for said in data.aws_iam_policy_document.deploy.statement : [
+        for when in said.condition : when.variable == "kms:EncryptionContext:SecretARN"
+      ]
+    ]))
+    error_message = "A key must open that secret alone."
   }
 }
 
