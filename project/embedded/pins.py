@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -18,8 +19,12 @@ from project.embedded.uv import environment
 
 REPO = Path(__file__).resolve().parents[2]
 FOLDER = Path("deploy/requirements")
-# File → the extra arguments that make it from pyproject.toml.
-FILES = {FOLDER / "runtime.txt": [], FOLDER / "dev.txt": ["--group", "dev"]}
+RUNTIME, DEV = (FOLDER / name for name in ("runtime.txt", "dev.txt"))
+# File → the arguments that make it.
+FILES = {
+    RUNTIME: ["pyproject.toml", "--group", "build"],
+    DEV: ["pyproject.toml", "--group", "build", "--group", "dev"],
+}
 PIN = re.compile(
     r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)[^\n]*(?P<hashes>(?:\n +--hash=[^\n]*)*)", re.MULTILINE
 )
@@ -36,32 +41,35 @@ def read_pins(text: str) -> dict[str, str]:
 
 def problems(repo: Path = REPO) -> Iterator[str]:
     project = tomllib.loads((repo / "pyproject.toml").read_text(encoding="utf-8"))
-    runtime, dev = ((repo / file).read_text(encoding="utf-8") for file in FILES)
-    wanted = {FOLDER / "runtime.txt": project["project"]["dependencies"]}
-    wanted[FOLDER / "dev.txt"] = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
-    pins = {FOLDER / "runtime.txt": read_pins(runtime), FOLDER / "dev.txt": read_pins(dev)}
-    for file, requirements in wanted.items():
-        for requirement in map(Requirement, requirements):
+    pins = {file: read_pins((repo / file).read_text(encoding="utf-8")) for file in FILES}
+    for file, sources in FILES.items():
+        for requirement in map(Requirement, _wanted(project, sources)):
             version = pins[file].get(canonicalize_name(requirement.name))
             if version is None:
                 yield f"{file} does not pin {requirement.name}"
             elif not requirement.specifier.contains(version, prereleases=True):
                 yield f"{file} pins {requirement.name} {version}, and pyproject.toml wants {requirement.specifier}"
-    for name, version in pins[FOLDER / "runtime.txt"].items():
-        if pins[FOLDER / "dev.txt"].get(name) != version:
+    for name, version in pins[RUNTIME].items():
+        if pins[DEV].get(name) != version:
             yield f"tests would run with another {name} than the images: dev.txt and runtime.txt differ"
+
+
+def _wanted(project: dict[str, Any], sources: list[str]) -> list[str]:
+    """Requirements of the arguments in FILES: names of groups, and the file for what the product itself needs."""
+    own = project["project"]["dependencies"] if "pyproject.toml" in sources else []
+    return [*own, *(each for name in sources for each in project["dependency-groups"].get(name, []))]
 
 
 def write(repo: Path = REPO) -> None:
     """Solve anew; pins that still fit stay, because uv reads the file that is there."""
-    for file, extra in FILES.items():
+    for file, sources in FILES.items():
         say(f"Writing {file} …")
         version = (repo / ".python-version").read_text(encoding="utf-8").strip()
         # dev.txt takes the pins of runtime.txt as they are, so that tests run what the images run.
-        same = [] if file.name == "runtime.txt" else ["--constraint", str(FOLDER / "runtime.txt")]
+        same = [] if file == RUNTIME else ["--constraint", str(RUNTIME)]
         subprocess.run(
             [
-                repo / ".venv" / "bin" / "uv", "pip", "compile", "pyproject.toml", *extra, *same, "--universal",
+                repo / ".venv" / "bin" / "uv", "pip", "compile", *sources, *same, "--universal",
                 "--python-version", version, "--generate-hashes", "--no-header", "--quiet", "--output-file", file,
             ],
             cwd=repo,

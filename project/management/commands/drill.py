@@ -94,7 +94,7 @@ def _check_room() -> None:
 
 def _looked(url: str) -> dict[str, Any]:
     """By a process of its own, whose database is the restored one and whose files and engine are ours."""
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "drill", "--look"]
+    command = [sys.executable, "-P", "-m", "project", "drill", "--look"]
     environment = os.environ | {"DATABASE_URL": url}
     environment.pop("DATABASE_URL_FILE", None)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
