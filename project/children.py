@@ -20,11 +20,11 @@ CALM_S: Final = 30.0
 LOG_BYTES: Final = 10 << 20
 _PR_SET_PDEATHSIG: Final = 1
 WORKER: Final = [
-    "-m", "celery", "-A", "project.celery", "worker", "--pool", "threads", "--concurrency", "4",
+    "-m", "project.work", "worker", "--pool", "threads", "--concurrency", "4",
    "--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING", "--hostname", "worker@local",
 ]  # fmt: skip
 # A process of its own, not the worker's: killed outright, a worker leaves the beat it forked running for ever.
-BEAT: Final = ["-m", "celery", "-A", "project.celery", "beat", "--loglevel", "WARNING", "--pidfile="]
+BEAT: Final = ["-m", "project.work", "beat", "--loglevel", "WARNING", "--pidfile="]
 WEB: Final = ["-m", "project.serve"]
 # Bodies come in pieces of 256 KiB: with glibc's defaults each is mapped, faulted in and unmapped anew.
 WEB_ENV: Final = {"MALLOC_MMAP_THRESHOLD_": str(64 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
@@ -57,7 +57,8 @@ class Children:
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, name: str, command: list[str], *, stop_s: float, defaults: dict[str, str] | None = None) -> None:
-        child = Child(name, [sys.executable, *command], stop_s, defaults or {})
+        # -P: no module comes from the folder where somebody stands, who may have a `project` of her own there.
+        child = Child(name, [sys.executable, "-P", *command], stop_s, defaults or {})
         self._children.append(child)
         self._spawn(child)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from api_app.client.home import default_home
 from project import aws_cell, content_origin, env, object_storage, tes
 from project.db_check import check
 from project.embedded.location import embedded_database_url
@@ -17,7 +18,7 @@ from project.sign_in import *  # noqa: F403  what it lists in __all__
 from project.sign_in import ALLAUTH_SIGN_IN_APPS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-ESTEIRA_HOME = env.folder("ESTEIRA_HOME", BASE_DIR / "var")
+ESTEIRA_HOME = env.folder("ESTEIRA_HOME", default_home())
 ESTEIRA_HOST = env.text("ESTEIRA_HOST", "127.0.0.1")
 ESTEIRA_PORT = env.integer("ESTEIRA_PORT", 8000, least=1, most=65_535)
 

@@ -32,7 +32,7 @@ class AsyncClient(AsyncFilesClient):
     """All of the platform, from any number of tasks of one event loop: `Client`, awaited.
 
     Without arguments it finds the platform as the command does: ESTEIRA_URL and ESTEIRA_TOKEN, the login of
-    `esteira login`, the platform that `make run` started on this machine.
+    `esteira login`, the platform that `esteira up` started on this machine.
 
     >>> async with AsyncClient() as client:
     ...     file = await client.upload(Path("sales.csv"))

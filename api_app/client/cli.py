@@ -45,6 +45,8 @@ COMMANDS = {
     "webhooks": ("webhooks", "Tell other programs of jobs; see what was sent."),
     "api": ("raw", "Ask the API whatever no command asks."),
     "completion": ("completion", "Finish words with the tab key in bash, zsh, fish."),
+    "up": ("server", "Start the whole platform on this machine."),
+    "manage": ("server", "Administer the platform on its own machine."),
 }
 
 # What people type who know other commands, and what it is here.
@@ -153,7 +155,7 @@ def cli(context: click.Context) -> None:
     """Files go in, versioned pipelines run over them, results come out.
 
     \b
-    On the machine where `make run` runs, start right away:
+    On the machine where `esteira up` runs, start right away:
       esteira run inspect photo.jpg --watch
     """  # noqa: D301 - \b is click's own mark and has to be the control character
     context.ensure_object(Connection)

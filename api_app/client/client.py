@@ -36,7 +36,7 @@ class Client(FilesClient):
     """All of the platform, from any number of threads.
 
     Without arguments it finds the platform as the command does: ESTEIRA_URL and ESTEIRA_TOKEN, the login of
-    `esteira login`, the platform that `make run` started on this machine.
+    `esteira login`, the platform that `esteira up` started on this machine.
 
     >>> with Client() as client:
     ...     file = client.upload(Path("sales.csv"))

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 import click
 
 from api_app.client.errors import LocalFileError, NotLoggedInError, RequestError
+from api_app.client.home import default_home
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-SOURCE_CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Credentials:
 
 
 def find(url: str | None = None, token: str | None = None) -> Credentials:
-    """The options win, then the environment, then `esteira login`, then what `make run` started here."""
+    """The options win, then the environment, then `esteira login`, then what `esteira up` started here."""
     source = "the option --token"
     place = os.environ.get("ESTEIRA_URL") or None
     if token is None and (url is None or place is None or same_place(url, place)):
@@ -55,7 +55,7 @@ def _unknown(url: str | None) -> str:
     if url:
         return f"No token for {normal_url(url)} is known here. Log in first: esteira login --url {url}"
     return (
-        "No platform is known here. Start one on this machine with `make run`, "
+        "No platform is known here. Start one on this machine with `esteira up`, "
         "or log in to one that runs elsewhere: esteira login --url https://…"
     )
 
@@ -71,7 +71,7 @@ def _kept(url: str | None) -> Credentials | None:
 
 def _local_places() -> list[Path]:
     home = os.environ.get("ESTEIRA_HOME")
-    folders = [Path(home)] if home else [Path("var"), SOURCE_CHECKOUT / "var"]
+    folders = [Path(home)] if home else [Path("var"), default_home()]
     return [folder / "cli.json" for folder in folders]
 
 

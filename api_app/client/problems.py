@@ -68,7 +68,7 @@ def _not_accepted(login: Credentials) -> str:
     mend = "Log in again: esteira login"
     if login.source.endswith("cli.json"):
         mend = (
-            "Restart the platform with `make run`, which writes a new one, or log in: esteira login. "
+            "Restart the platform with `esteira up`, which writes a new one, or log in: esteira login. "
             "If it runs with an ESTEIRA_HOME of its own, set that here too."
         )
     elif not login.source.endswith(".json"):

@@ -127,7 +127,7 @@ class Trying:
                 f"{self.login.url} stopped answering ({why}). Jobs that were submitted go on; try again in a minute."
             )
         if is_loopback(self.login.url):
-            return UnreachableError(f"Cannot reach {self.login.url}. Is it running? Start it with `make run`.")
+            return UnreachableError(f"Cannot reach {self.login.url}. Is it running? Start it with `esteira up`.")
         return UnreachableError(
             f"Cannot reach {self.login.url} ({why}). Check the address and your network, then try again."
         )

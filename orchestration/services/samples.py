@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from django.conf import settings
 from django.db import transaction
 
 from orchestration.errors import Invalid
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestration.models import User, Workspace
     from orchestration.spec.model import Accepts
 
-FOLDER: Final = settings.BASE_DIR / "docs" / "samples"
+FOLDER: Final = Path(__file__).resolve().parents[1] / "samples"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ FOLDER = Path("deploy/requirements")
 RUNTIME, DEV, STEPS, SBOM = (FOLDER / name for name in ("runtime.txt", "dev.txt", "steps.txt", "sbom.txt"))
 # File → the arguments that make it.
 FILES = {
-    RUNTIME: ["pyproject.toml"],
-    DEV: ["pyproject.toml", "--group", "dev"],
+    RUNTIME: ["pyproject.toml", "--group", "build"],
+    DEV: ["pyproject.toml", "--group", "build", "--group", "dev"],
     STEPS: ["--group", "steps"],
     SBOM: ["--group", "sbom"],
 }

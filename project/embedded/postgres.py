@@ -123,7 +123,7 @@ class EmbeddedPostgres:
     def _running(self) -> Postmaster:
         server = find_postmaster(find_place(self._own).data) if self._own.exists() else None
         if not server or not server.is_ready:
-            raise EmbeddedPostgresError(f"The database in {self._own} is not running. `make run` starts it.")
+            raise EmbeddedPostgresError(f"The database in {self._own} is not running. `esteira up` starts it.")
         return server
 
     def _started(self, place: Place, *, lock: int) -> Postmaster:

@@ -27,11 +27,12 @@ def nobody_logged_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No login, no platform and no folder of the person who runs the tests may shine through."""
     for name in [name for name in os.environ if name.startswith("ESTEIRA_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setattr("api_app.client.trying.BACKOFF_S", 0.02)
     monkeypatch.setattr("api_app.client.uploads.calls.FIRST_PAUSE_S", 0.02)
     monkeypatch.setattr("api_app.client.uploads.calls.LONGEST_PAUSE_S", 0.2)
-    monkeypatch.setattr("api_app.client.credentials.SOURCE_CHECKOUT", tmp_path / "checkout")
+    monkeypatch.setattr("api_app.client.home.ROOT", tmp_path / "checkout")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 

@@ -15,7 +15,11 @@ from tests.client.conftest import Command
 from tests.client.fake_server import Platform
 from tests.client.fake_shapes import END
 
-WITHOUT_JSON = {"completion": "what it prints is read by a shell"}
+WITHOUT_JSON = {
+    "completion": "what it prints is read by a shell",
+    "up": "it goes on until it is stopped",
+    "manage": "what follows it is the platform's own, which has --json of its own",
+}
 
 
 def options(command: click.Command) -> set[str]:

@@ -95,7 +95,7 @@ def test_without_a_login_it_says_what_to_do(stranger: Command) -> None:
     done = stranger("jobs")
 
     assert done.code == 5
-    assert "make run" in done.err
+    assert "esteira up" in done.err
     assert "esteira login" in done.err
 
 
@@ -108,7 +108,17 @@ def test_the_platform_of_this_machine_needs_no_login(stranger: Command, url: str
 
 def test_the_platform_beside_the_code_is_found_from_anywhere(stranger: Command, url: str, tmp_path: Path) -> None:
     (tmp_path / "checkout/var").mkdir(parents=True)
+    (tmp_path / "checkout/pyproject.toml").touch()
     (tmp_path / "checkout/var/cli.json").write_text(json.dumps({"url": url, "token": TOKEN}))
+
+    assert stranger("jobs").code == 0
+
+
+def test_the_platform_of_an_installed_package_is_found_from_anywhere(
+    stranger: Command, url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "data/esteira").mkdir(parents=True)
+    (tmp_path / "data/esteira/cli.json").write_text(json.dumps({"url": url, "token": TOKEN}))
 
     assert stranger("jobs").code == 0
 

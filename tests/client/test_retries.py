@@ -120,7 +120,7 @@ def test_nobody_there_is_told_within_two_seconds() -> None:
         port = unused.getsockname()[1]
     began = time.monotonic()
 
-    with Client(f"http://127.0.0.1:{port}", TOKEN) as client, pytest.raises(UnreachableError, match="make run"):
+    with Client(f"http://127.0.0.1:{port}", TOKEN) as client, pytest.raises(UnreachableError, match="esteira up"):
         client.me()
 
     assert time.monotonic() - began < 2

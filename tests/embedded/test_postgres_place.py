@@ -219,7 +219,7 @@ def test_home_that_cannot_be_made_names_the_folder(home: Path) -> None:
 
 
 def test_stopped_server_has_no_address(home: Path) -> None:
-    with pytest.raises(EmbeddedPostgresError, match="make run"):
+    with pytest.raises(EmbeddedPostgresError, match="esteira up"):
         _ = EmbeddedPostgres(home).url
 
 

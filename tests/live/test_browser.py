@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
-SAMPLE = Path(__file__).resolve().parents[2] / "docs" / "samples" / "penguins.csv"
+SAMPLE = Path(__file__).resolve().parents[2] / "orchestration" / "samples" / "penguins.csv"
 BROWSER = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
 )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-SAMPLE: Final = Path(__file__).resolve().parents[2] / "docs" / "samples" / "penguins.csv"
+SAMPLE: Final = Path(__file__).resolve().parents[2] / "orchestration" / "samples" / "penguins.csv"
 THEIRS: Final = (
     "code, kbd, pre, bdi, option, iframe, [lang]:not(html), #job-steps p .break, #job-attempts .sub.break,"
     " [aria-labelledby=params-title] dt"

@@ -127,7 +127,7 @@ def test_every_job_ends_exactly_once_whatever_is_killed(platform: Platform, camp
     assert all(struck.values()), f"a fault that never struck proves nothing: {struck}"
     check(platform, journal)
     platform_itself_finds_nothing(platform)
-    beats = [p for p in Path("/proc").iterdir() if p.name.isdigit() and is_ours(p, platform, b"celery")]
+    beats = [p for p in Path("/proc").iterdir() if p.name.isdigit() and is_ours(p, platform, b"project.work")]
     assert len(beats) == 2, f"one worker and one beat, no leftovers of killed ones: {beats}"
     results = platform.sql(
         "SELECT job_id, count(*), min(sha256) FROM orchestration_file WHERE job_id = ANY(%s) GROUP BY 1", job_ids

@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
+from psycopg.conninfo import make_conninfo
 
 from project.drill.look import look, rows
 from project.drill.restore import DrillError, dump, made_at, restore
@@ -38,6 +39,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--into", metavar="URL", help="an empty database of another server; a server is made without it"
         )
+        parser.add_argument(
+            "--restored", metavar="NAME", help="a database on the same server that a backup was restored to already"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
         parser.add_argument(
             "--look", action="store_true", help="only hold the database of DATABASE_URL against the rest"
@@ -48,7 +52,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(look(), cls=DjangoJSONEncoder))
             return
         try:
-            told = _drill(options["dump"], options["into"])
+            told = _held(options["restored"]) if options["restored"] else _drill(options["dump"], options["into"])
         except DrillError as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(json.dumps(told, cls=DjangoJSONEncoder) if options["json"] else _sentences(told))
@@ -76,6 +80,15 @@ def _drill(source: Path | None, into: str | None) -> dict[str, Any]:
         told["restore_s"] = time.monotonic() - clock
         told |= _looked(into)
         told["rto_s"] = time.monotonic() - clock
+    return _judged(told)
+
+
+def _held(name: str) -> dict[str, Any]:
+    """What somebody else has restored, by the programs of another image say."""
+    return _judged({"began": datetime.now(UTC), **_looked(make_conninfo(settings.DATABASE_URL, dbname=name))})
+
+
+def _judged(told: dict[str, Any]) -> dict[str, Any]:
     told["since"] = _since(told["rows"])
     told["wrong"] = bool(told["files"]["wrong"] or told["violations"] or told["migrations_missing"])
     return told
@@ -94,7 +107,7 @@ def _check_room() -> None:
 
 def _looked(url: str) -> dict[str, Any]:
     """By a process of its own, whose database is the restored one and whose files and engine are ours."""
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "drill", "--look"]
+    command = [sys.executable, "-P", "-m", "project", "drill", "--look"]
     environment = os.environ | {"DATABASE_URL": url}
     environment.pop("DATABASE_URL_FILE", None)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -113,9 +126,11 @@ def _since(restored: Mapping[str, int]) -> dict[str, int]:
 
 def _sentences(told: Mapping[str, Any]) -> str:
     files, engine = told["files"], told["engine"]
+    tables = f"{len(told['rows'])} tables, {sum(told['rows'].values())} rows"
+    timed = "restore_s" in told
     lines = [
-        ("dump", f"{told['dump_s']:.1f} s, {told['dump_bytes'] / (1 << 20):.1f} MiB"),
-        ("restore", f"{told['restore_s']:.1f} s, {len(told['rows'])} tables, {sum(told['rows'].values())} rows"),
+        *([("dump", f"{told['dump_s']:.1f} s, {told['dump_bytes'] / (1 << 20):.1f} MiB")] if timed else []),
+        ("restore", f"{told['restore_s']:.1f} s, {tables}" if timed else tables),
         ("files", f"{files['looked_at'] - files['wrong']} of {files['looked_at']} are in the storage, whole"),
         *(("", said) for said in files["named"]),
         ("objects", f"{told['unknown_objects']} in the storage that no restored row knows"),
@@ -124,7 +139,10 @@ def _sentences(told: Mapping[str, Any]) -> str:
         ("invariants", f"{told['violations']} violated"),
         ("migrations", f"{told['migrations_missing']} missing"),
         ("since", ", ".join(f"{table} {number:+}" for table, number in told["since"].items()) or "nothing has changed"),
-        ("RPO", f"{told['rpo_s']:.0f} s: so old was the dump; what came since is above"),
-        ("RTO", f"{told['rto_s']:.0f} s: restored and looked through"),
-    ]  # fmt: skip
+    ]
+    if timed:
+        lines += [
+            ("RPO", f"{told['rpo_s']:.0f} s: so old was the dump; what came since is above"),
+            ("RTO", f"{told['rto_s']:.0f} s: restored and looked through"),
+        ]
     return "\n".join(f"{name:<11} {said}" for name, said in lines)

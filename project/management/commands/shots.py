@@ -173,7 +173,7 @@ def demo_jobs(home: Path, env: dict[str, str]) -> None:
     (folder / "ragged.csv").write_text("a,b,c\n1,2\n")
     (folder / "pipeline.yaml").write_text(LONG_RUN)
     subprocess.run([sys.executable, MANAGE, "pipelines", "publish", str(folder)], env=env, check=True)
-    sample = str(settings.BASE_DIR / "docs" / "samples" / "penguins.csv")
+    sample = str(settings.BASE_DIR / "orchestration" / "samples" / "penguins.csv")
     for words, waits in (
         (["document-text", str(folder / "broken.pdf")], True),
         (["tabular-profile", sample, str(folder / "ragged.csv")], True),

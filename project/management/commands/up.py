@@ -1,4 +1,4 @@
-"""manage.py up: start everything on this machine, show a first job, stop cleanly on Ctrl-C."""
+"""manage.py up, esteira up: start everything on this machine, show a first job, stop cleanly on Ctrl-C."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-MANAGE: Final = str(settings.BASE_DIR / "manage.py")
+MANAGE: Final = ("-m", "project")
 READY_S: Final = 60
-SAMPLE: Final = settings.BASE_DIR / "docs" / "samples" / "penguins.csv"
+SAMPLE: Final = settings.BASE_DIR / "orchestration" / "samples" / "penguins.csv"
 
 
 class Stopped(Exception):
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         children.start("web", WEB, stop_s=8, defaults=WEB_ENV)
         children.start("worker", WORKER, stop_s=8)
         children.start("beat", BEAT, stop_s=4)
-        children.start("engine", [MANAGE, "local_engine"], stop_s=12)
+        children.start("engine", [*MANAGE, "local_engine"], stop_s=12)
         self._wait_until_ready(children)
         self._welcome(said)
         if said["is_first"] and not no_sample and SAMPLE.exists():
@@ -105,7 +105,7 @@ class Command(BaseCommand):
 
     def _prepare(self) -> dict[str, Any]:
         done = subprocess.run(
-            [sys.executable, MANAGE, "prepare"],
+            [sys.executable, "-P", *MANAGE, "prepare"],
             stdout=subprocess.PIPE,
             text=True,
             check=False,
@@ -120,7 +120,9 @@ class Command(BaseCommand):
         """Where files go to object storage: whether they are safe there."""
         if not settings.USES_BUCKETS:
             return
-        if subprocess.run([sys.executable, MANAGE, "check_storage"], check=False, start_new_session=True).returncode:
+        if subprocess.run(
+            [sys.executable, "-P", *MANAGE, "check_storage"], check=False, start_new_session=True
+        ).returncode:
             raise CommandError("Esteira does not start on this storage; the reason is above.")
 
     def _wait_until_ready(self, children: Children) -> None:
@@ -141,6 +143,7 @@ class Command(BaseCommand):
     def _welcome(self, said: dict[str, Any]) -> None:
         self._say("")
         self._say(f"  Address   {settings.PUBLIC_URL}")
+        self._say(f"  Data      {settings.ESTEIRA_HOME}")
         self._say(f"  User      {said['user']}")
         if said["password"]:
             self._say(f"  Password  {said['password']}   (shown this once; change it at {settings.PUBLIC_URL}/admin/)")
@@ -148,10 +151,10 @@ class Command(BaseCommand):
 
     def _sample(self, children: Children) -> None:
         """The newcomer's first job, by the command everybody has."""
-        self._say("A first job: profiling docs/samples/penguins.csv")
-        esteira = [sys.executable, "-m", "api_app.client", "run", "tabular-profile", str(SAMPLE), "--watch"]
+        self._say("A first job: profiling penguins.csv")
+        esteira = [sys.executable, "-P", "-m", "api_app.client", "run", "tabular-profile", str(SAMPLE), "--watch"]
         env = {**os.environ, "ESTEIRA_HOME": str(settings.ESTEIRA_HOME)}
-        job = subprocess.Popen(esteira, env=env, cwd=settings.BASE_DIR)
+        job = subprocess.Popen(esteira, env=env)
         while job.poll() is None:
             children.watch()
             time.sleep(0.1)
@@ -183,5 +186,5 @@ def _refuse_taken_port() -> None:
         except OSError as exc:
             raise CommandError(
                 f"Port {settings.ESTEIRA_PORT} on {settings.ESTEIRA_HOST} is taken ({exc.strerror}). "
-                f"Stop what uses it, or choose another: ESTEIRA_PORT={settings.ESTEIRA_PORT + 1} make run"
+                f"Stop what uses it, or choose another: set ESTEIRA_PORT={settings.ESTEIRA_PORT + 1}"
             ) from exc
