@@ -269,6 +269,7 @@ class AuditAction(StrEnum):
     JOB_REDRIVEN = "job.redriven"
     PAUSED = "platform.paused"
     RESUMED = "platform.resumed"
+    EXAMINED = "platform.examined"
     REFUSED = "access.refused"
     AUDIT_EXPORTED = "audit.exported"
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LONGEST_PAUSE_S: Final = 10.0
 CALM_S: Final = 30.0
+NAMED_BY: Final = ("ESTEIRA_PROCESS", "PGAPPNAME")
+"""The latter is libpq's own: all connections say which process they are of, also those that Django does not make."""
 LOG_BYTES: Final = 10 << 20
 _PR_SET_PDEATHSIG: Final = 1
 WORKER: Final = [
@@ -116,7 +118,13 @@ class Children:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
-                env={**child.defaults, **os.environ, **self.env, "ESTEIRA_PROCESS": child.name},
+                env={
+                    **child.defaults,
+                    **os.environ,
+                    **self.env,
+                    "ESTEIRA_PROCESS": child.name,
+                    "PGAPPNAME": child.name,
+                },
                 # Ctrl-C is for `up` alone, which stops the children in order.
                 start_new_session=True,
                 preexec_fn=_die_with_parent,  # noqa: PLW1509  no threads run here

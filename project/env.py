@@ -24,6 +24,10 @@ DATABASE_FORM: Final = (
     " (%25 for %, %2F for /, %40 for @)"
 )
 PROXY_URL: Final = "the address of an egress proxy, as http://host:port; empty for none"
+ASKED: Final[dict[str, str]] = {}
+"""Every name that was asked for, with its default."""
+SHOWN: Final[dict[str, str]] = {}
+"""What may be shown to administrators: of kinds that no secret can be of."""
 
 
 class BadSetting(SystemExit):
@@ -34,6 +38,7 @@ class BadSetting(SystemExit):
 
 
 def text(name: str, default: str = "") -> str:
+    ASKED[name] = default
     if file := os.environ.get(f"{name}_FILE"):
         try:
             return Path(file).read_text(encoding="utf-8").strip()
@@ -42,8 +47,12 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
 
 
+def is_given(name: str) -> bool:
+    return bool(os.environ.get(f"{name}_FILE")) or name in os.environ
+
+
 def flag(name: str, *, default: bool) -> bool:
-    read = text(name, "true" if default else "false")
+    read = SHOWN[name] = text(name, "true" if default else "false")
     match read.lower():
         case "1" | "true" | "yes" | "on":
             return True
@@ -53,14 +62,14 @@ def flag(name: str, *, default: bool) -> bool:
 
 
 def integer(name: str, default: int, *, least: int, most: int) -> int:
-    read = text(name, str(default))
+    read = SHOWN[name] = text(name, str(default))
     if re.fullmatch(r"-?[0-9]{1,18}", read) and least <= int(read) <= most:
         return int(read)
     raise BadSetting(name, read, f"a whole number from {least} to {most}")
 
 
 def choice(name: str, default: str, *, allowed: tuple[str, ...]) -> str:
-    read = text(name, default)
+    read = SHOWN[name] = text(name, default)
     if read not in allowed:
         raise BadSetting(name, read, " or ".join(allowed))
     return read
@@ -74,6 +83,7 @@ def words(name: str, default: str) -> list[str]:
 def ports(name: str, default: str) -> list[int]:
     """A comma-separated list of TCP ports."""
     read = words(name, default)
+    SHOWN[name] = ", ".join(read)
     if all(re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) < 1 << 16 for port in read):
         return [int(port) for port in read]
     raise BadSetting(name, ",".join(read), "port numbers, separated by commas")
@@ -89,7 +99,9 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
             except ValueError as exc:
                 raise BadSetting(name, word, f"networks such as 10.0.0.0/8, separated by commas ({exc})") from exc
 
-    return list(read())
+    found = list(read())
+    SHOWN[name] = ", ".join(map(str, found))
+    return found
 
 
 def proxy(name: str) -> tuple[str, int] | None:
@@ -109,6 +121,7 @@ def proxy(name: str) -> tuple[str, int] | None:
 def folder(name: str, default: Path) -> Path:
     """An absolute folder; it need not exist yet, but a file must not be in its place."""
     path = Path(text(name, str(default))).expanduser().absolute()
+    SHOWN[name] = str(path)
     if path.exists() and not path.is_dir():
         raise BadSetting(name, str(path), "a folder, or a path where one can be made")
     return path

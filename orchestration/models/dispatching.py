@@ -116,5 +116,8 @@ class Leadership(models.Model):
     until = models.DateTimeField()
     is_wanted = models.BooleanField(default=False)
 
+    class Meta:
+        permissions = (("look_at_system", "Can look at the system's page"),)
+
     def __str__(self) -> str:
         return self.duty

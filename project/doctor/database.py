@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 from django.conf import settings
-from django.db import ProgrammingError, connection
+from django.db import OperationalError, ProgrammingError, connection
 from django.db.migrations.executor import MigrationExecutor
+from psycopg_pool import PoolTimeout
 
 from orchestration.findings import ERROR, OK, WARNING, Fault, tried
 from project.doctor import sign_in
@@ -18,7 +20,7 @@ from project.doctor.address import TIMEOUT_S, Address
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from orchestration.findings import Finding
+    from orchestration.findings import Check, Finding
 
 SLOW_MS: Final = 20.0
 """A page asks ten questions; a database in the same region answers in one or two milliseconds."""
@@ -49,7 +51,7 @@ class Database:
         yield from tried([("encryption", self._encrypted)])
         yield from tried([("writing", self._writable)])
         yield from tried([("latency", self._latency)])
-        yield from tried([("migrations", migrated), ("rights", self._rights)])
+        yield from tried([*READY, ("rights", self._rights)])
         yield from tried([("connections", self._connections)])
         yield from tried([("clock", self._clock)])
 
@@ -166,10 +168,39 @@ class Database:
         )
 
 
+@contextmanager
+def _heard() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as exc:
+        raise Fault(
+            f"None of the {settings.DB_POOL_SIZE} connections of this process came free.",
+            causes=(
+                "questions that take long hold all of them",
+                "the pool is too small for what this process is asked",
+            ),
+            command="SELECT pid, now() - query_start, left(query, 60) FROM pg_stat_activity WHERE state <> 'idle';",
+        ) from exc
+    except OperationalError as exc:
+        raise Fault(
+            f"The database does not answer this process: {' '.join(str(exc).split())}",
+            causes=("it was restarted, or failed over, a moment ago", "it does not run, or cannot be reached"),
+            command="python manage.py doctor database",
+        ) from exc
+
+
+def answers() -> str:
+    """Through the pool, as every page and every call asks."""
+    with _heard(), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return "answers"
+
+
 def migrated() -> str:
     """Through Django's own connection, as its executor wants one."""
     try:
-        executor = MigrationExecutor(connection)
+        with _heard():
+            executor = MigrationExecutor(connection)
     except ProgrammingError as exc:
         raise Fault(
             "Which migrations are applied cannot be read.",
@@ -201,3 +232,7 @@ def migrated() -> str:
                 command="python manage.py showmigrations orchestration",
             )
     return f"all {len(applied)} applied"
+
+
+READY: Final[tuple[Check, ...]] = (("pool", answers), ("migrations", migrated))
+"""Of all checks those that are fast, and without which a process can serve nobody: what `/health/ready` asks."""

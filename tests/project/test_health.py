@@ -19,7 +19,7 @@ APPLIED = MigrationRecorder.Migration.objects
 
 @pytest.fixture(autouse=True)
 def just_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "schema", health.Schema())
+    monkeypatch.setattr(health, "readiness", health.Readiness())
 
 
 def test_ready(client: Client) -> None:

@@ -232,6 +232,7 @@ def _admin() -> dict[str, str]:
         "audit": "/audit/",
         "admin": "/admin/",
         "admin-pauses": "/admin/pauses/",
+        "admin-system": "/admin/system/",
         "admin-jobs": f"{at}/job/",
         "admin-jobs-failed": f"{at}/job/?q=state:failed",
         "admin-audit": f"{at}/auditentry/",
@@ -296,13 +297,22 @@ def _shoot(
         if wide > 0 or faults:
             raise CommandError(f"{name} in {look}: {wide} px too wide; the console says {faults or 'nothing'}.")
         said.clear()
-    if only in "upload" or only.startswith("upload"):
-        for name in upload_states(page, base):
-            yield _save(page, out / f"{name}.{look}.png")
-    if only in "jobs" or only.startswith("jobs"):
-        for name in job_list_states(page, base):
-            yield _save(page, out / f"{name}.{look}.png")
+    for begins, states in STATES.items():
+        if only in begins or only.startswith(begins):
+            for name in states(page, base):
+                yield _save(page, out / f"{name}.{look}.png")
     context.close()
+
+
+def _looked(page: Page, base: str) -> Iterator[str]:
+    page.goto(f"{base}/admin/system/")
+    page.locator(".system form [type=submit]").click()
+    page.locator("#findings [role=status]").wait_for()
+    yield "admin-system-looked"
+
+
+STATES: Final = {"upload": upload_states, "jobs": job_list_states, "admin-system": _looked}
+"""Pages while something is done with them."""
 
 
 def _save(page: Page, file: Path) -> Path:
