@@ -12,6 +12,7 @@ from frontend_app.views.job_items import grids_of
 from frontend_app.views.job_parts import live_parts, still_parts
 from frontend_app.views.job_timeline import timeline_of
 from orchestration.errors import Conflict
+from orchestration.follow import hub
 from orchestration.services import jobs, reruns
 from orchestration.services.access import find_job
 from orchestration.services.shares import shares_of
@@ -32,8 +33,10 @@ MOST_LINKS: Final = 20
 @require_safe
 @answers_errors
 def job_detail(request: Request, job_id: UUID) -> HttpResponse:
+    seen = hub.released  # before anything is read: what comes later is sent over the page's socket
     job = find_job(user=request.user, job_id=job_id)
-    context = _live(request, job) | still_parts(job) | {"links": shares_of(job=job).good()[:MOST_LINKS]}
+    links = shares_of(job=job).good()[:MOST_LINKS]
+    context = _live(request, job) | still_parts(job) | {"links": links, "seen": seen}
     return page(request, "frontend_app/jobs/detail.html", context)
 
 
@@ -47,12 +50,20 @@ def job_live(request: Request, job_id: UUID) -> HttpResponse:
 
 def _live(request: Request, job: Job) -> dict[str, Any]:
     """`?run=` chooses what the timeline shows."""
+    return live_context(job, run_asked(request.GET.get("run", "")), job.workspace.lets(request.user, Role.SUBMITTER))
+
+
+def run_asked(text: str) -> int | None:
+    return whole_number(text, digits=MAX_INDEX_DIGITS)
+
+
+def live_context(job: Job, run: int | None, may_act: bool) -> dict[str, Any]:  # noqa: FBT001  a part of what is shown
+    """What the parts that change are drawn from, for everybody who may see, or do, as much."""
     parts = live_parts(job)
-    run = whole_number(request.GET.get("run", ""), digits=MAX_INDEX_DIGITS)
     return parts | {
         **timeline_of(job, parts["status"], run),
         "grids": grids_of(job, parts["status"]),
-        "may_act": job.workspace.lets(request.user, Role.SUBMITTER),
+        "may_act": may_act,
     }
 
 

@@ -1,0 +1,91 @@
+"""What a page shows, as far as it is the same for several people.
+
+It is drawn without a request, so nothing of one person can be in it; what differs between people is in the key.
+Times are drawn in UTC: each page says them at its reader's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from frontend_app.views.home import now_in
+from frontend_app.views.jobs import live_context
+from orchestration.models import Event, Job, Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+    from uuid import UUID
+
+
+class Shown(Protocol):
+    """Equal ones are drawn together."""
+
+    @property
+    def topic(self) -> str:
+        """Of the events that change it."""
+        ...
+
+    def has_changed(self, seen: int) -> bool:
+        """Since it was drawn with all events up to the one with id `seen`."""
+        ...
+
+    def draw(self) -> str:
+        """Its live parts as they are now; "" of what is no longer there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JobShown:
+    """`run`: whose timeline, None for the last; `may_act`: with what a submitter may do to it."""
+
+    job_id: UUID
+    workspace_id: UUID
+    run: int | None
+    may_act: bool
+    language: str
+
+    @property
+    def topic(self) -> str:
+        return f"job.{self.job_id}"
+
+    def has_changed(self, seen: int) -> bool:
+        return Event.objects.filter(job_id=self.job_id, id__gt=seen).exists()
+
+    def draw(self) -> str:
+        found = Job.objects.filter(pk=self.job_id, workspace=self.workspace_id)
+        job = found.select_related("pipeline_version__pipeline", "workspace", "created_by").first()
+        if job is None:
+            return ""
+        return _drawn(
+            "frontend_app/jobs/detail.html#live", self.language, lambda: live_context(job, self.run, self.may_act)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HomeShown:
+    workspace_id: UUID
+    language: str
+
+    @property
+    def topic(self) -> str:
+        return f"workspace.{self.workspace_id}"
+
+    def has_changed(self, seen: int) -> bool:
+        """Of any workspace: there is no index by which its own would be found."""
+        return Event.objects.filter(id__gt=seen).exists()
+
+    def draw(self) -> str:
+        here = Workspace.objects.filter(pk=self.workspace_id).first()
+        if here is None:
+            return ""
+        return _drawn("frontend_app/home.html#live", self.language, lambda: now_in(here))
+
+
+def _drawn(template: str, language: str, context: Callable[[], dict[str, Any]]) -> str:
+    with translation.override(language), timezone.override(None):
+        return render_to_string(template, context())
