@@ -6,6 +6,7 @@ Times are drawn in UTC: each page says them at its reader's clock.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,12 +14,14 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
 from frontend_app.views.home import now_in
+from frontend_app.views.job_parts import LIVE
 from frontend_app.views.jobs import live_context
-from orchestration.models import Event, Job, Workspace
+from frontend_app.words import language
+from orchestration.models import Event, Workspace
+from orchestration.services.whole import whole_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from collections.abc import Iterator
     from uuid import UUID
 
 
@@ -57,13 +60,12 @@ class JobShown:
         return Event.objects.filter(job_id=self.job_id, id__gt=seen).exists()
 
     def draw(self) -> str:
-        found = Job.objects.filter(pk=self.job_id, workspace=self.workspace_id)
-        job = found.select_related("pipeline_version__pipeline", "workspace", "created_by").first()
-        if job is None:
-            return ""
-        return _drawn(
-            "frontend_app/jobs/detail.html#live", self.language, lambda: live_context(job, self.run, self.may_act)
-        )
+        with _in(self.language):
+            whole = whole_or_none(job_id=self.job_id, parts=LIVE, language=language())
+            if whole is None:
+                return ""
+            context = live_context(whole, self.run, self.may_act)
+            return render_to_string("frontend_app/jobs/detail.html#live", context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +82,12 @@ class HomeShown:
         return Event.objects.filter(id__gt=seen).exists()
 
     def draw(self) -> str:
-        here = Workspace.objects.filter(pk=self.workspace_id).first()
-        if here is None:
-            return ""
-        return _drawn("frontend_app/home.html#live", self.language, lambda: now_in(here))
+        with _in(self.language):
+            here = Workspace.objects.filter(pk=self.workspace_id).first()
+            return render_to_string("frontend_app/home.html#live", now_in(here)) if here else ""
 
 
-def _drawn(template: str, language: str, context: Callable[[], dict[str, Any]]) -> str:
-    with translation.override(language), timezone.override(None):
-        return render_to_string(template, context())
+@contextmanager
+def _in(code: str) -> Iterator[None]:
+    with translation.override(code), timezone.override(None):
+        yield
