@@ -11,9 +11,9 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django.setup(set_prefix=False)  # everything below needs it
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from channels.sessions import SessionMiddlewareStack  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from api_app.main import app as api  # noqa: E402
@@ -43,7 +43,7 @@ def build() -> ASGIApp:
     routes: Any = websocket_urlpatterns  # Channels reads Django's own patterns
     app: ASGIApp = Router(
         api=api,
-        sockets=cast("ASGIApp", AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(routes)))),
+        sockets=cast("ASGIApp", AllowedHostsOriginValidator(SessionMiddlewareStack(URLRouter(routes)))),
         static=Static(settings.STATIC_URL, settings.STATIC_ROOT),
         pages=cast("ASGIApp", Pages()),
         static_url=settings.STATIC_URL,

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from frontend_app.http import Request, page, workspace_of
 from frontend_app.words import WAITING
+from orchestration.follow import hub
 from orchestration.models import ApiToken, Job
 from orchestration.models.budget import standing_of
 from orchestration.models.usage import usage_of
@@ -40,14 +41,16 @@ def home(request: Request) -> HttpResponse:
     here = workspace_of(request)
     if here is None:
         return page(request, "frontend_app/jobs/may_not.html", {"workspace": None})
-    return page(request, "frontend_app/home.html", _now(request, here) | {"next_steps": _next_steps(request, here)})
+    seen = hub.released  # before anything is read: what comes later is sent over the page's socket
+    context = now_in(here) | {"next_steps": _next_steps(request, here), "seen": seen}
+    return page(request, "frontend_app/home.html", context)
 
 
 @require_safe
 def home_live(request: Request) -> HttpResponse:
     """The part that changes, alone."""
     here = workspace_of(request)
-    return render(request, "frontend_app/home.html#live", _now(request, here) if here else {})
+    return render(request, "frontend_app/home.html#live", now_in(here) if here else {})
 
 
 @require_safe
@@ -60,8 +63,9 @@ def home_storage(request: Request) -> HttpResponse:
     return render(request, "frontend_app/home.html#storage", context)
 
 
-def _now(request: Request, here: Workspace) -> dict[str, Any]:
-    jobs: QuerySet[Job] = Job.objects.visible_to(request.user).filter(workspace=here)
+def now_in(here: Workspace) -> dict[str, Any]:
+    """The same for everybody who may see the workspace."""
+    jobs: QuerySet[Job] = Job.objects.filter(workspace=here)
     shown = jobs.select_related("pipeline_version__pipeline", "created_by").defer(*HEAVY)
     running = list(shown.filter(state__in=AT_WORK).order_by("-id")[:MOST_RUNNING])
     progress = progress_of(running)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
-from django.db.models import Case, StringAgg, Value, When
+from django.db.models import Case, OuterRef, StringAgg, Subquery, Value, When
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -13,13 +14,13 @@ from django.views.decorators.http import require_safe
 from frontend_app.http import Request, answers_errors
 from frontend_app.views.job_parts import FAILED, source_names
 from orchestration.errors import NotFound
-from orchestration.models import Attempt, Item, Job
+from orchestration.models import Attempt, Item, Job, StepRun
+from orchestration.models.ready import Ready
 from orchestration.services.access import find_job
 from orchestration.states import Role, WorkState
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
+    from django.db.models import QuerySet
     from django.http import HttpResponse
 
     from orchestration.services.status import JobStatus
@@ -37,15 +38,22 @@ LETTERS: Final = {
 }
 
 
+def _cells(job_id: UUID) -> QuerySet[StepRun]:
+    letter = Case(*[When(state=state, then=Value(one)) for state, one in LETTERS.items()])
+    items = Item.objects.filter(step_run=OuterRef("pk"), index__lt=MOST_CELLS).order_by()
+    cells = items.values("step_run").annotate(cells=StringAgg(letter, Value(""), order_by="index")).values("cells")
+    return StepRun.objects.filter(job=job_id, items_total__gt=1).only("name").annotate(cells=Subquery(cells))
+
+
+CELLS: Final = Ready(_cells, job_id=UUID)
+
+
 def grids_of(job: Job, status: JobStatus) -> list[dict[str, Any]]:
     """One for each step with several items; one query for all of them, none where there is none."""
     steps = {step.name: step for step in status.steps if step.items_total > 1}
     if not steps:
         return []
-    letter = Case(*[When(state=state, then=Value(one)) for state, one in LETTERS.items()])
-    items = Item.objects.filter(step_run__job=job, step_run__name__in=steps, index__lt=MOST_CELLS)
-    rows = items.order_by().values_list("step_run__name").annotate(cells=StringAgg(letter, Value(""), order_by="index"))
-    found = dict(rows)
+    found = {run.name: run.__dict__["cells"] or "" for run in CELLS(job_id=job.pk)}
     return [
         {"step": step, "cells": _short(found.get(name, "")), "counts": _counts(found.get(name, "")), "most": MOST_CELLS}
         for name, step in steps.items()

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
 
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import Case, When
 
 from frontend_app.preview import preview_kind
 from frontend_app.step_graph import graph_of
 from frontend_app.words import language
 from orchestration.models import Attempt, Event, File, Item, Job, JobInput
-from orchestration.services.costs import cost_of
-from orchestration.services.status import attempts_of, job_status, results_of
-from orchestration.spec.model import PipelineSpec
+from orchestration.models.ready import Ready
+from orchestration.services.pipelines import spec_of
+from orchestration.services.status import attempts_of, in_order, results_of
 from orchestration.states import ATTEMPT_LIVE, UNSUCCESSFUL, AttemptState, EventKind, JobState, ScanState, WorkState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from django.db.models import QuerySet
+
+    from orchestration.services.whole import Whole
+    from orchestration.spec.model import PipelineSpec
+
+LIVE: Final = frozenset({"status", "cost"})
+"""What is to be found together with a job for its live parts."""
 MOST_RESULTS: Final = 100
 MOST_FAILURES: Final = 100
 MOST_ATTEMPTS: Final = 50
@@ -26,29 +34,51 @@ MOST_INPUTS: Final = 100
 FAILED: Final = UNSUCCESSFUL - {WorkState.CANCELED, WorkState.SKIPPED}
 
 
-def live_parts(job: Job) -> dict[str, Any]:
-    spec = PipelineSpec.from_json(job.pipeline_version.spec)
-    failures = _failures(job)
-    status = job_status(job, language=language())
+def live_parts(whole: Whole) -> dict[str, Any]:
+    """Of a job that was found with LIVE. `tries` are all its attempts where they are few, else None."""
+    job, status = whole.job, whole.status
+    if status is None:
+        raise ValueError("the job was found without its status")
+    spec = spec_of(job.pipeline_version_id)
+    failed = FAILED_ITEMS(job_id=job.pk) if any(step.items_failed for step in status.steps) else []
+    files = NEWEST_RESULTS(job_id=job.pk)
+    tries = LAST_ATTEMPTS(job_id=job.pk)
+    events = NEWEST_EVENTS(job_id=job.pk)
+    names = source_names(
+        job,
+        [(item.step_run.name, item.index) for item in failed]
+        + [(file.step, file.item_index) for file in files if file.item_index is not None]
+        + [(attempt.step, attempt.item_index) for attempt in tries],
+    )
+    failures = [
+        {"item": item, "step": item.step_run.name, "source": names.get((item.step_run.name, item.index), "")}
+        for item in failed
+    ]
+    attempts = [{"attempt": a, "source": names.get((a.step, a.item_index), "")} for a in tries[:MOST_ATTEMPTS]]
     return {
         "job": job,
         "status": status,
         "graph": graph_of(spec, status.steps) if len(status.steps) > 1 else None,
         "can_cancel": not job.is_finished and not job.is_canceling,
         "can_retry": job.is_finished and job.state != JobState.SUCCEEDED,
-        "can_rerun": job.is_finished and bool(failures["failures"]),
-        **failures,
-        **_results(job, spec),
-        **_attempts(job),
-        "cost": cost_of(job),
-        "events": _events(job),
+        "can_rerun": job.is_finished and bool(failures),
+        "failures": failures,
+        "failures_total": sum(step.items_failed for step in status.steps),
+        **_results(job, spec, files, names),
+        "attempts": attempts,
+        "attempts_total": len(tries) if len(tries) <= MOST_ATTEMPTS else attempts_of(job).count(),
+        "current": _worth_reading(attempts),
+        "cost": whole.cost,
+        "events": events,
+        "tries": sorted(tries, key=_by_id) if len(tries) <= MOST_ATTEMPTS else None,
+        "names": names,
     }
 
 
 def still_parts(job: Job) -> dict[str, Any]:
     """What never changes: inputs and parameters."""
     inputs = job.job_inputs.select_related("file")
-    spec = PipelineSpec.from_json(job.pipeline_version.spec)
+    spec = spec_of(job.pipeline_version_id)
     rules = spec.params["properties"]
     return {
         "title": spec.title.text(language()),
@@ -61,35 +91,20 @@ def still_parts(job: Job) -> dict[str, Any]:
 
 def source_names(job: Job, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
     """The input file that an item of a fan-out stands for, by (step, index)."""
-    spec = PipelineSpec.from_json(job.pipeline_version.spec)
-    fans_out = {step.name for step in spec.steps if step.for_each}
-    wanted = [(step, index) for step, index in places if step in fans_out]
+    fans_out = {step.name for step in spec_of(job.pipeline_version_id).steps if step.for_each}
+    wanted = {(step, index) for step, index in places if step in fans_out}
+    if not wanted:
+        return {}
     inputs = JobInput.objects.filter(job=job, position__in={index for _, index in wanted})
     names = dict(inputs.values_list("position", "file__name"))
     return {(step, index): names[index] for step, index in wanted if index in names}
 
 
-def _failures(job: Job) -> dict[str, Any]:
-    failed = Item.objects.filter(step_run__job=job, state__in=FAILED)
-    rows = list(failed.select_related("step_run").order_by("step_run__position", "index")[: MOST_FAILURES + 1])
-    names = source_names(job, [(item.step_run.name, item.index) for item in rows])
-    shown = [
-        {"item": item, "step": item.step_run.name, "source": names.get((item.step_run.name, item.index), "")}
-        for item in rows[:MOST_FAILURES]
-    ]
-    total = failed.count() if len(rows) > MOST_FAILURES else len(rows)
-    return {"failures": shown, "failures_total": total}
-
-
-def _results(job: Job, spec: PipelineSpec) -> dict[str, Any]:
+def _results(job: Job, spec: PipelineSpec, files: list[File], names: dict[tuple[str, int], str]) -> dict[str, Any]:
     """Reports first: the last step that ran once for the whole job made what people came for."""
     whole = [step.name for step in spec.steps if not step.for_each]
-    last_first = [step.name for step in reversed(spec.steps)]
-    order = Case(*[When(step=s, then=Value(n)) for n, s in enumerate(last_first)], output_field=IntegerField())
-    files: list[File] = list(results_of(job).order_by(order, "item_index", "name")[: MOST_RESULTS + 1])
     report = next((f for f in files if f.step in whole and _shown_as(f) == "page"), None)
     total = results_of(job).count() if len(files) > MOST_RESULTS else len(files)
-    names = source_names(job, [(f.step, f.item_index) for f in files if f.item_index is not None])
     shown = [
         {"file": f, "kind": _shown_as(f), "source": names.get((f.step, f.item_index or 0), "")}
         for f in files[:MOST_RESULTS]
@@ -102,15 +117,34 @@ def _shown_as(file: File) -> str:
     return preview_kind(file) if file.scan_state == ScanState.CLEAN else ""
 
 
-def _attempts(job: Job) -> dict[str, Any]:
-    attempts = attempts_of(job)
-    total = attempts.count()
-    # Of ten thousand that are queued, none may hide the one that runs.
+def _failed(job_id: UUID) -> QuerySet[Item]:
+    failed = Item.objects.filter(step_run__job=job_id, state__in=FAILED)
+    return failed.select_related("step_run").order_by("step_run__position", "index")[:MOST_FAILURES]
+
+
+def _attempts(job_id: UUID) -> QuerySet[Attempt]:
+    """Of ten thousand that are queued, none may hide the one that runs."""
     first = Case(When(state__in=ATTEMPT_LIVE, then=0), When(state=AttemptState.QUEUED, then=2), default=1)
-    rows: list[Attempt] = list(attempts.order_by(first, "-id")[:MOST_ATTEMPTS])
-    names = source_names(job, [(a.step, a.item_index) for a in rows])
-    shown = [{"attempt": a, "source": names.get((a.step, a.item_index), "")} for a in rows]
-    return {"attempts": shown, "attempts_total": total, "current": _worth_reading(shown)}
+    return Attempt.objects.filter(job=job_id).order_by(first, "-id")[: MOST_ATTEMPTS + 1]
+
+
+def _results_now(job_id: UUID) -> QuerySet[File]:
+    return in_order(File.objects.results().filter(job=job_id))[: MOST_RESULTS + 1]
+
+
+def _events(job_id: UUID) -> QuerySet[Event]:
+    """The newest first. Progress is a bar, not history."""
+    return Event.objects.filter(job_id=job_id).exclude(kind=EventKind.PROGRESS).order_by("-id")[:MOST_EVENTS]
+
+
+FAILED_ITEMS: Final = Ready(_failed, job_id=UUID)
+LAST_ATTEMPTS: Final = Ready(_attempts, job_id=UUID)
+NEWEST_RESULTS: Final = Ready(_results_now, job_id=UUID)
+NEWEST_EVENTS: Final = Ready(_events, job_id=UUID)
+
+
+def _by_id(attempt: Attempt) -> UUID:
+    return attempt.pk
 
 
 def _worth_reading(shown: list[dict[str, Any]]) -> dict[str, Any] | None:
@@ -121,9 +155,3 @@ def _worth_reading(shown: list[dict[str, Any]]) -> dict[str, Any] | None:
         latest.setdefault((row["attempt"].step, row["attempt"].item_index), row)
     failed = [row for row in latest.values() if row["attempt"].state in FAILED]
     return live[-1] if live else failed[0] if failed else shown[0] if shown else None
-
-
-def _events(job: Job) -> list[Event]:
-    """The newest first. Progress is a bar, not history."""
-    events = Event.objects.filter(job_id=job.pk).exclude(kind=EventKind.PROGRESS)
-    return list(events.order_by("-id")[:MOST_EVENTS])

@@ -9,12 +9,15 @@ from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number
 from frontend_app.views.job_items import grids_of
-from frontend_app.views.job_parts import live_parts, still_parts
+from frontend_app.views.job_parts import LIVE, live_parts, still_parts
 from frontend_app.views.job_timeline import timeline_of
+from frontend_app.words import language
 from orchestration.errors import Conflict
+from orchestration.follow import hub
 from orchestration.services import jobs, reruns
 from orchestration.services.access import find_job
 from orchestration.services.shares import shares_of
+from orchestration.services.whole import find_whole
 from orchestration.states import Role
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from django.http import HttpResponse
 
     from orchestration.models import Job
+    from orchestration.services.whole import Whole
 
 MAX_INDEX_DIGITS: Final = 9
 MOST_LINKS: Final = 20
@@ -32,8 +36,11 @@ MOST_LINKS: Final = 20
 @require_safe
 @answers_errors
 def job_detail(request: Request, job_id: UUID) -> HttpResponse:
-    job = find_job(user=request.user, job_id=job_id)
-    context = _live(request, job) | still_parts(job) | {"links": shares_of(job=job).good()[:MOST_LINKS]}
+    seen = hub.released  # before anything is read: what comes later is sent over the page's socket
+    live = _live(request, job_id)
+    job = live["job"]
+    links = shares_of(job=job).good()[:MOST_LINKS]
+    context = live | still_parts(job) | {"links": links, "seen": seen}
     return page(request, "frontend_app/jobs/detail.html", context)
 
 
@@ -41,18 +48,27 @@ def job_detail(request: Request, job_id: UUID) -> HttpResponse:
 @answers_errors
 def job_live(request: Request, job_id: UUID) -> HttpResponse:
     """The parts that change, alone."""
-    job = find_job(user=request.user, job_id=job_id)
-    return render(request, "frontend_app/jobs/detail.html#live", _live(request, job))
+    return render(request, "frontend_app/jobs/detail.html#live", _live(request, job_id))
 
 
-def _live(request: Request, job: Job) -> dict[str, Any]:
+def _live(request: Request, job_id: UUID) -> dict[str, Any]:
     """`?run=` chooses what the timeline shows."""
-    parts = live_parts(job)
-    run = whole_number(request.GET.get("run", ""), digits=MAX_INDEX_DIGITS)
+    whole = find_whole(user=request.user, job_id=job_id, parts=LIVE, language=language())
+    may_act = whole.job.workspace.lets(request.user, Role.SUBMITTER)
+    return live_context(whole, run_asked(request.GET.get("run", "")), may_act)
+
+
+def run_asked(text: str) -> int | None:
+    return whole_number(text, digits=MAX_INDEX_DIGITS)
+
+
+def live_context(whole: Whole, run: int | None, may_act: bool) -> dict[str, Any]:  # noqa: FBT001  a part of what is shown
+    """What the parts that change are drawn from, for everybody who may see, or do, as much."""
+    parts = live_parts(whole)
     return parts | {
-        **timeline_of(job, parts["status"], run),
-        "grids": grids_of(job, parts["status"]),
-        "may_act": job.workspace.lets(request.user, Role.SUBMITTER),
+        **timeline_of(parts, run),
+        "grids": grids_of(whole.job, parts["status"]),
+        "may_act": may_act,
     }
 
 

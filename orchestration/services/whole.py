@@ -49,17 +49,24 @@ class Whole:
     cost: JobCost | None
 
 
-def find_whole(*, user: User, job_id: UUID, parts: frozenset[str] = PARTS) -> Whole:
+def find_whole(*, user: User, job_id: UUID, parts: frozenset[str] = PARTS, language: str = "en") -> Whole:
+    """The titles of its steps are in that language."""
     found = visible_whole(parts)(user, job_id=job_id)
     if not found:
         raise NotFound("There is no such job that you may see.")
-    return _read(found[0], parts)
+    return _read(found[0], parts, language)
 
 
 def whole_of(job: Job, parts: frozenset[str] = PARTS) -> Whole:
     """Of a job that was found before."""
     (found,) = _any_whole(parts)(job_id=job.pk)
     return _read(found, parts)
+
+
+def whole_or_none(*, job_id: UUID, parts: frozenset[str], language: str) -> Whole | None:
+    """For whoever knows that it may be seen."""
+    found = _any_whole(parts)(job_id=job_id)
+    return _read(found[0], parts, language) if found else None
 
 
 @cache
@@ -91,10 +98,10 @@ def _rows(rows: QuerySet[Any], path: str = "") -> ArraySubquery:
     return ArraySubquery(rows.values(row=columns)[:MOST_FILES])
 
 
-def _read(job: Job, parts: frozenset[str]) -> Whole:
+def _read(job: Job, parts: frozenset[str], language: str = "en") -> Whole:
     return Whole(
         job,
-        status=status_in(job) if "status" in parts else None,
+        status=status_in(job, language=language) if "status" in parts else None,
         inputs=[_file(row) for row in job.__dict__.get("inputs_now") or ()],
         results=[_file(row) for row in job.__dict__.get("results_now") or ()],
         cost=cost_in(job) if "cost" in parts else None,

@@ -23,7 +23,7 @@ from tests.bench.load import Load, cpu_s, halted, percentile, post_all
 from tests.bench.many import batch_rows, bulk_rows
 from tests.bench.rows import Row
 from tests.bench.uploads import upload_rows
-from tests.bench.watchers import event_latencies
+from tests.bench.watchers import watcher_rows
 from tests.live.platform import Platform, free_port, running
 
 if TYPE_CHECKING:
@@ -190,13 +190,6 @@ def _bare_server(database_url: str) -> Iterator[tuple[str, int]]:
         server.wait(10)
 
 
-def _watchers(platform: Platform, _file: str, scale: int) -> list[Row]:
-    watchers = 500 // scale
-    took = asyncio.run(event_latencies(platform, watchers=watchers, events=60 // scale + 5))
-    p50, p95 = percentile(took, 0.5) * 1000, percentile(took, 0.95) * 1000
-    return [Row(f"event → WebSocket, {watchers} watchers, p95", f"{p95:.0f} ms (p50 {p50:.0f})", "< 300 ms", p95 < 300)]
-
-
 def _memory(platform: Platform, _file: str, scale: int) -> list[Row]:
     """Of the web process: at rest, and its growth over one large upload that is streamed from nowhere."""
     pid = platform.pid("web")
@@ -243,7 +236,7 @@ MEASURES: Final[dict[str, Callable[[Platform, str, int], list[Row]]]] = {
     "bulk": bulk_rows,
     "batch": batch_rows,
     "throughput": _throughput,
-    "watchers": _watchers,
+    "watchers": watcher_rows,
     "memory": _memory,
     "uploads": upload_rows,
     "dispatch": dispatch_rows,

@@ -1,77 +1,181 @@
-"""From the commit of an event to the frame in the browser, with many browsers watching."""
+"""From the commit of an event to what a page shows of it, with many people watching one job."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+from uuid import uuid4
 
-import httpx
 import psycopg
 from websockets.asyncio.client import connect
 from websockets.typing import Origin
 
+from tests.bench.load import cpu_s, percentile
+from tests.bench.rows import Row
+
 if TYPE_CHECKING:
     from tests.live.platform import Platform
 
-SETTLE_S = 0.5
+SETTLE_S: Final = 1.0
+PATIENCE_S: Final = 30.0
+MOST_MS: Final = 300
+FETCHERS: Final = 50
+ITEMS: Final = 12
+LONG: Final = """\
+pipeline: bench-long
+version: 1.0.0
+title: Long
+steps:
+  - name: each
+    for_each: input
+    command: [sleep, "600"]
+  - name: whole
+    needs: [each]
+    command: ["true"]
+"""
+# The newest stands first.
+TICK: Final = re.compile(r"[Tt]ick (\d+)\.")
+# As many as watch, all members, each with a session of her own. It prints name of the cookie, then the sessions.
+PEOPLE: Final = """
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from orchestration.models import Membership, User, Workspace
+place = Workspace.objects.get(pk="{workspace}")
+print(settings.SESSION_COOKIE_NAME)
+for n in range({number}):
+    user, _ = User.objects.get_or_create(username=f"watcher{{n}}")
+    Membership.objects.get_or_create(user=user, workspace=place)
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.create()
+    print(session.session_key)
+"""
 
 
-def bench_user(platform: Platform) -> tuple[str, str]:
-    """Name and password of a person who may see everything here."""
-    platform.manage(
-        "shell",
-        "-c",
-        "from orchestration.models import User; User.objects.filter(username='bench').exists() or "
-        "User.objects.create_superuser('bench', password='bench bench bench')",
-    )
-    return "bench", "bench bench bench"
+@dataclass
+class Told:
+    """`took`: seconds from each commit to each page."""
+
+    took: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
+    size: int = 0
 
 
-def sign_in(platform: Platform) -> str:
-    """The Cookie header of a signed-in browser, through the real sign-in page."""
-    user, password = bench_user(platform)
-    with httpx.Client(base_url=platform.url, follow_redirects=True, trust_env=False) as browser:
-        page = browser.get("/login/")
-        field = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
-        assert field, page.text
-        form = {"login": user, "password": password, "csrfmiddlewaretoken": field[1]}
-        browser.post(str(page.url), data=form, headers={"Origin": platform.url}).raise_for_status()
-        return "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+def watcher_rows(platform: Platform, file: str, scale: int) -> list[Row]:
+    del file
+    watchers, events = 500 // scale, 20 // scale + 3
+    platform.publish(LONG)
+    inputs = [platform.upload(f"{n}.txt", f"file {n}".encode())["id"] for n in range(ITEMS)]
+    job = platform.submit("bench-long", inputs, key=uuid4().hex)["id"]
+    workspace = platform.sql("SELECT workspace_id FROM orchestration_job WHERE id = %s", job)[0][0]
+    while not platform.sql("SELECT 1 FROM orchestration_attempt WHERE job_id = %s AND state = 'RUNNING'", job):
+        time.sleep(0.1)
+    said = platform.manage("shell", "-v", "0", "-c", PEOPLE.format(workspace=workspace, number=watchers))
+    name, *sessions = said.split()
+    cookies = [f"{name}={key}" for key in sessions]
+    sent = asyncio.run(_watch(platform, job, cookies, events))
+    fetched = asyncio.run(_fetch(platform, job, cookies[:FETCHERS]))
+    platform.call("POST", f"/jobs/{job}/cancel")
+    p50, p95 = percentile(sent.took, 0.5) * 1000, percentile(sent.took, 0.95) * 1000
+    each, by_fetch = sent.cpu_s * 1000 / len(sent.took), fetched.cpu_s * 1000 / len(fetched.took)
+    what = f"event → page, {watchers} people watch one job, p95"
+    return [
+        Row(what, f"{p95:.0f} ms (p50 {p50:.0f}, most {max(sent.took) * 1000:.0f})", f"< {MOST_MS} ms", p95 < MOST_MS),
+        Row("  of the web process, each", f"{each:.2f} CPU-ms ({sent.size / 1024:.1f} KiB)", "", True),
+        Row("  where each fetches it instead", f"{by_fetch:.1f} CPU-ms", "", True),
+        Row("  ratio", f"{by_fetch / each:.0f} ×", "", True),
+    ]
 
 
-async def event_latencies(platform: Platform, *, watchers: int, events: int) -> list[float]:
-    """Seconds from commit to arrival, over all watchers and events."""
-    job_id, workspace_id = platform.sql("SELECT id, workspace_id FROM orchestration_job ORDER BY id DESC LIMIT 1")[0]
-    cookie = sign_in(platform)
-    address = platform.url.replace("http", "ws", 1) + f"/ws/jobs/{job_id}"
-    took: list[float] = []
-    committed = 0.0
+async def _watch(platform: Platform, job: str, cookies: list[str], events: int) -> Told:
+    """Through real sockets, as the page opens them."""
+    told = Told()
+    address = platform.url.replace("http", "ws", 1) + f"/ws/jobs/{job}?language=en&seen={1 << 58}"
+    committed: dict[int, float] = {}
+    arrived = asyncio.Semaphore(0)
 
-    async def watch(started: asyncio.Semaphore) -> None:
-        headers = {"Cookie": cookie}
-        async with connect(address, origin=Origin(platform.url), additional_headers=headers, open_timeout=60) as socket:
-            started.release()
-            async for _ in socket:
-                took.append(time.perf_counter() - committed)  # noqa: PERF401  each is timed as it arrives
+    async def watch(cookie: str, opened: asyncio.Semaphore) -> None:
+        async with connect(
+            address,
+            origin=Origin(platform.url),
+            additional_headers={"Cookie": cookie},
+            open_timeout=120,
+            compression=None,
+            max_size=None,
+            ping_interval=None,
+        ) as socket:
+            opened.release()
+            async for text in socket:
+                now = time.perf_counter()
+                found = TICK.search(str(text))
+                if found:
+                    told.took.append(now - committed[int(found[1])])
+                    told.size = len(text)
+                    arrived.release()
 
-    started = asyncio.Semaphore(0)
-    tasks = [asyncio.create_task(watch(started)) for _ in range(watchers)]
-    for _ in range(watchers):
-        await asyncio.wait_for(started.acquire(), 60)
-    await asyncio.sleep(1)
+    opened = asyncio.Semaphore(0)
+    tasks = [asyncio.create_task(watch(cookie, opened)) for cookie in cookies]
+    await _all(opened, len(tasks))
+    pid, before = platform.pid("web"), 0.0
     async with await psycopg.AsyncConnection.connect(platform.database_url, autocommit=True) as connection:
-        for _ in range(events):
-            await connection.execute(
-                "INSERT INTO orchestration_event (workspace_id, job_id, kind, step, old, new, reason, data)"
-                " VALUES (%s, %s, 'progress', '', '', '', '', '{}')",
-                [workspace_id, job_id],
-            )
-            committed = time.perf_counter()
+        for n in range(events):
             await asyncio.sleep(SETTLE_S)
+            if n == 1:  # the first one is sent all of the page, and loads what draws it
+                told.took.clear()
+                before = cpu_s(pid)
+            committed[n] = time.perf_counter()
+            await _happen(connection, job, n)
+            await _all(arrived, len(tasks))
+    told.cpu_s = cpu_s(pid) - before
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    assert len(took) >= watchers * events * 0.99, f"frames were lost: {len(took)} of {watchers * events}"
-    return took
+    return told
+
+
+async def _all(flags: asyncio.Semaphore, number: int) -> None:
+    """Raises TimeoutError where somebody has heard nothing."""
+    async with asyncio.timeout(PATIENCE_S + number):
+        for _ in range(number):
+            await flags.acquire()
+
+
+async def _happen(connection: psycopg.AsyncConnection[Any], job: str, n: int) -> None:
+    await connection.execute(
+        "INSERT INTO orchestration_event (workspace_id, job_id, kind, step, old, new, reason, data)"
+        " SELECT workspace_id, id, 'step', 'each', 'RUNNING', 'RUNNING', %s, '{}' FROM orchestration_job WHERE id = %s",
+        [f"tick {n}.", job],
+    )
+
+
+async def _fetch(platform: Platform, job: str, cookies: list[str]) -> Told:
+    """As a page does that has no socket, all of them at once; twice, as the first time is slower."""
+    told = Told()
+    place = urlsplit(platform.url)
+
+    async def fetch(cookie: str) -> None:
+        begin = time.perf_counter()
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        head = (
+            f"GET /jobs/{job}/live/ HTTP/1.1\r\nHost: {place.netloc}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+        )
+        writer.write(head.encode())
+        answer = await reader.read()
+        writer.close()
+        if b" 200 " not in answer[:20] or b"job-state" not in answer:
+            raise RuntimeError(answer[:200].decode())
+        told.took.append(time.perf_counter() - begin)
+
+    for _ in range(2):
+        told.took.clear()
+        before = cpu_s(platform.pid("web"))
+        await asyncio.gather(*(fetch(cookie) for cookie in cookies))
+        told.cpu_s = cpu_s(platform.pid("web")) - before
+    return told

@@ -95,6 +95,7 @@ def test_attempt_that_runs_is_shown_before_any_number_of_queued_ones(
     owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(job_parts, "MOST_ATTEMPTS", 3)
+    monkeypatch.setattr(job_parts.LAST_ATTEMPTS, "_plans", {})  # the bound is written into them
     files = tuple(make_file(lab, owner, f"{n}.csv") for n in range(6))
     job = submitted(owner, publish_pipeline(TWO_STEPS), files)
     dispatch()
@@ -160,6 +161,8 @@ def test_history_leaves_progress_out(owner: User, lab: Workspace) -> None:
 def test_big_job_makes_no_big_page(owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     for bound in ("MOST_FAILURES", "MOST_INPUTS", "MOST_RESULTS"):
         monkeypatch.setattr(job_parts, bound, 2)
+    for query in (job_parts.FAILED_ITEMS, job_parts.NEWEST_RESULTS):
+        monkeypatch.setattr(query, "_plans", {})  # the bounds are written into them
     files = [make_file(lab, owner, f"in-{n}.csv") for n in range(5)]
     job = make_job(owner, lab, publish_pipeline(TWO_STEPS), files, state="FAILED")
     failed = {"state": "FAILED", "failure_kind": "INPUT", "finished_at": "2026-01-01T00:00Z"}

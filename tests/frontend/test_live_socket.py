@@ -5,59 +5,20 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
-from channels.routing import URLRouter
-from channels.sessions import SessionMiddlewareStack
 
 from frontend_app import consumers
-from frontend_app.routing import websocket_urlpatterns
+from frontend_app.live.room import POLICY_VIOLATION
 from orchestration.models import Job, Membership, User
 from tests.factories import make_job
-from tests.frontend.ask import browser
+from tests.frontend.sockets import connect
 
 if TYPE_CHECKING:
     from tests.conftest import People
 
 # Sockets look their user up in threads of their own, so the rows have to be committed.
 pytestmark = pytest.mark.django_db(transaction=True)
-
-ROUTER = SessionMiddlewareStack(URLRouter(websocket_urlpatterns))
-
-
-class Page:
-    """One page's end of a socket; channels' own helper for tests wants daphne."""
-
-    def __init__(self, path: str, user: User | None) -> None:
-        self.client = browser(user)
-        cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in self.client.cookies.items())
-        headers = [(b"cookie", cookie.encode())]
-        scope = {"type": "websocket", "path": path, "headers": headers, "query_string": b"", "subprotocols": []}
-        self._wire: Any = ApplicationCommunicator(ROUTER, scope)  # type: ignore[no-untyped-call]
-
-    async def open(self) -> bool:
-        await self._wire.send_input({"type": "websocket.connect"})
-        return bool((await self.heard())["type"] == "websocket.accept")
-
-    async def heard(self) -> dict[str, Any]:
-        message: dict[str, Any] = await self._wire.receive_output(timeout=2)
-        return message
-
-    async def hears_nothing(self) -> bool:
-        return bool(await self._wire.receive_nothing(timeout=0.1, interval=0.01))
-
-    async def say(self, text: str) -> None:
-        await self._wire.send_input({"type": "websocket.receive", "text": text})
-
-    async def close(self) -> None:
-        await self._wire.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self._wire.wait(timeout=2)
-
-
-async def connect(path: str, user: User | None) -> tuple[Page, bool]:
-    page = await database_sync_to_async(Page)(path, user)
-    return page, await page.open()
 
 
 async def tell(topic: str) -> None:
@@ -70,15 +31,6 @@ def job(people: People) -> Job:
     return make_job(people.owner, people.lab)
 
 
-async def test_owner_and_teammate_are_told_that_a_job_changed(people: People, job: Job) -> None:
-    for person in (people.owner, people.teammate):
-        page, is_open = await connect(f"/ws/jobs/{job.pk}", person)
-        assert is_open
-        await tell(f"job.{job.pk}")
-        assert json.loads((await page.heard())["text"]) == {"changed": True}
-        await page.close()
-
-
 async def test_workspace_has_a_socket_too(people: People) -> None:
     page, is_open = await connect("/ws/workspaces/lab", people.owner)
     assert is_open
@@ -89,17 +41,17 @@ async def test_workspace_has_a_socket_too(people: People) -> None:
 
 async def test_stranger_and_nobody_are_turned_away(people: People, job: Job) -> None:
     for person in (people.stranger, None):
-        for path in (f"/ws/jobs/{job.pk}", "/ws/workspaces/lab"):
+        for path in (f"/ws/jobs/{job.pk}", "/ws/workspaces/lab", "/ws/workspaces/lab/home"):
             page, is_open = await connect(path, person)
             assert not is_open
             await page.close()
 
 
-async def test_thousand_changes_are_few_messages(people: People, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_thousand_changes_are_few_messages(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumers, "PUSH_EVERY_S", 0.05)
-    page, _ = await connect(f"/ws/jobs/{job.pk}", people.owner)
+    page, _ = await connect("/ws/workspaces/lab", people.owner)
     for _ in range(1_000):
-        await tell(f"job.{job.pk}")
+        await tell(f"workspace.{people.lab.pk}")
         await asyncio.sleep(0)
     got = 0
     while not await page.hears_nothing():
@@ -114,7 +66,7 @@ async def test_socket_does_not_outlive_the_right_to_it(
     people: People, job: Job, lost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "RECHECK_EVERY_S", 0.02)
-    page, is_open = await connect(f"/ws/jobs/{job.pk}", people.teammate)
+    page, is_open = await connect(f"/ws/jobs/{job.pk}?seen=0", people.teammate)
     assert is_open
     assert await page.hears_nothing()
 
@@ -128,19 +80,19 @@ async def test_socket_does_not_outlive_the_right_to_it(
                 page.client.logout()
 
     await database_sync_to_async(take)()
-    assert await page.heard() == {"type": "websocket.close", "code": consumers.POLICY_VIOLATION}
+    assert await page.heard() == {"type": "websocket.close", "code": POLICY_VIOLATION}
 
 
-async def test_what_a_page_says_is_ignored(people: People, job: Job) -> None:
-    page, _ = await connect(f"/ws/jobs/{job.pk}", people.owner)
+async def test_what_a_page_says_is_ignored(people: People) -> None:
+    page, _ = await connect("/ws/workspaces/lab", people.owner)
     await page.say("x" * 1_000)
-    await tell(f"job.{job.pk}")
+    await tell(f"workspace.{people.lab.pk}")
     assert (await page.heard())["text"] == consumers.CHANGED
     await page.close()
 
 
 async def test_person_is_told_on_whatever_page_she_is_and_nobody_else(people: People, job: Job) -> None:
-    pages = [(await connect(path, people.owner))[0] for path in ("/ws/me", f"/ws/jobs/{job.pk}")]
+    pages = [(await connect(path, people.owner))[0] for path in ("/ws/me", f"/ws/jobs/{job.pk}?seen=0")]
     other, is_open = await connect("/ws/me", people.teammate)
     assert is_open
     layer: Any = get_channel_layer()

@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import pytest
 from playwright.sync_api import expect
 
-from tests.bench.watchers import bench_user
+from tests.live.bench_user import bench_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable

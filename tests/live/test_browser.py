@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.bench.watchers import bench_user
+from tests.live.bench_user import bench_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

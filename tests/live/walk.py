@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from axe_playwright_python.base import AXE_SCRIPT
 
 from project.management.commands.shots import OUTSIDE, demo_jobs
-from tests.bench.watchers import bench_user
+from tests.live.bench_user import bench_user
 from tests.live.platform import environment, running
 
 if TYPE_CHECKING:

@@ -1,5 +1,6 @@
-// Keeps the parts of a page that carry data-live as the server would draw them now. The socket says only "changed";
-// what is shown always comes from the page's own address, so the reader sees nothing that they may not.
+// Keeps the parts of a page that carry data-live as the server would draw them now. What is the same for all who watch it
+// (data-live-seen: drawn with all events up to this one) is sent over the socket. Of other pages the socket says only
+// "changed", and what is shown comes from the page's own address; so does all of it while there is no socket.
 "use strict";
 
 (() => {
@@ -17,6 +18,8 @@
   const said = main.querySelector("[data-live-said]");
   let last = main.querySelector("[data-say]")?.dataset.say;
 
+  const isSent = "liveSeen" in main.dataset;
+  let sent = 0;
   let isBusy = false;
   let isStale = false;
   let failures = 0;
@@ -68,10 +71,12 @@
       const url = new URL(main.dataset.liveUrl + location.search, location.href);
       // In another tab another workspace may have been chosen since.
       if (main.dataset.workspace) url.searchParams.set("workspace", main.dataset.workspace);
+      const before = sent;
       const answer = await fetch(url, { credentials: "same-origin" });
+      const html = await answer.text();
       if (answer.redirected || answer.status === 403 || answer.status === 404) location.reload();
       else if (answer.ok) {
-        draw(await answer.text());
+        if (sent === before) draw(html); // else it is older than what came over the socket meanwhile
         heard();
       } else lost();
     } catch {
@@ -105,16 +110,27 @@
   function connect() {
     const address = new URL(main.dataset.liveSocket, location.href);
     address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    if (isSent) {
+      for (const [name, value] of new URLSearchParams(location.search)) address.searchParams.append(name, value);
+      // Who comes back has missed something, and is sent all of it.
+      if (!failures) address.searchParams.set("seen", main.dataset.liveSeen);
+    }
     const socket = new WebSocket(address);
     socket.addEventListener("open", () => {
       if (failures) document.dispatchEvent(new Event("esteira:told"));
       failures = 0;
       show(true);
-      refresh(); // whatever happened while nobody listened
+      if (!isSent) refresh(); // whatever happened while nobody listened
     });
     socket.addEventListener("message", (event) => {
-      if (JSON.parse(event.data).told) document.dispatchEvent(new Event("esteira:told")); // the bell's business
-      else refresh();
+      const { told, html } = JSON.parse(event.data);
+      if (told) document.dispatchEvent(new Event("esteira:told")); // the bell's business
+      else if (html === undefined) refresh();
+      else {
+        sent += 1;
+        draw(html);
+        heard();
+      }
     });
     socket.addEventListener("close", (event) => {
       if (event.code === 1008) {
@@ -129,7 +145,7 @@
   }
 
   // What grows with time alone, such as the bar of an attempt that says nothing, is drawn anew now and then.
-  setInterval(() => { if (main.querySelector("[data-growing]")) refresh(); }, GROW_MS);
+  if (!isSent) setInterval(() => { if (main.querySelector("[data-growing]")) refresh(); }, GROW_MS);
   document.addEventListener("visibilitychange", () => { if (!document.hidden && isStale) refresh(); });
   if (main.dataset.liveSocket) connect();
   else show(false);
