@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from django.db import transaction
 from django.shortcuts import render
 from django.utils.translation import gettext
@@ -18,7 +20,7 @@ from orchestration.models import User
 from orchestration.services.members import join_by_rule
 
 if TYPE_CHECKING:
-    from allauth.socialaccount.models import SocialLogin
+    from allauth.socialaccount.models import SocialAccount, SocialLogin
     from django.http import HttpRequest
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,15 @@ class ElsewhereAdapter(DefaultSocialAccountAdapter):
 
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:  # noqa: ARG002  allauth's
         return "/account/"
+
+    def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:
+        """Also of one that was taken from the settings since: whoever cannot sign in there must be able to let go."""
+        super().validate_disconnect(account, accounts)
+        try:
+            account.get_provider()
+        except SocialApp.DoesNotExist:
+            gone = SocialApp(provider=OpenIDConnectProvider.id, provider_id=account.provider, name=account.provider)
+            account._provider = OpenIDConnectProvider(request=None, app=gone)  # noqa: SLF001  where allauth keeps it
 
     def on_authentication_error(
         self,

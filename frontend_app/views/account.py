@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 @require_safe
 def account(request: Request) -> HttpResponse:
     connected = {one.provider: one for one in request.user.socialaccount_set.all()}
+    names = {one["provider_id"]: one["name"] for one in settings.OIDC}
+    names |= {known: known for known in connected if known not in names}  # taken from the settings since
     safety = {
         "sessions": sessions_of(request),
         "memberships": request.user.memberships.select_related("workspace").order_by("workspace__name"),
-        "providers": [(one["provider_id"], one["name"], connected.get(one["provider_id"])) for one in settings.OIDC],
+        "providers": [(known, name, connected.get(known)) for known, name in names.items()],
         "time_zones": time_zones(),
         "has_second_factor": has_second_factor(user=request.user),
         "must_have_second_factor": must_have_second_factor(user=request.user),

@@ -289,6 +289,16 @@ def test_account_of_somebody_else_is_not_taken_over(uni: Double, ida: User, stra
     assert SocialAccount.objects.get().user == ida
 
 
+def test_who_cannot_sign_in_there_any_more_lets_go_of_it(uni: Double, owner: User, settings: Settings) -> None:
+    client = browser(owner)
+    come_back(client, uni.consent(go(client, process="connect")))
+    client.post("/account/confirm/", {"password": PASSWORD})
+    left = SocialAccount.objects.create(user=owner, provider="closed", uid="1")
+    assert "closed" in client.get("/account/").content.decode()
+    assert client.post("/account/elsewhere/", {"account": str(left.pk)}).status_code == 302
+    assert SocialAccount.objects.get().provider == "uni"
+
+
 def test_last_way_in_is_not_cut(uni: Double, ida: User) -> None:
     mine = {"account": str(SocialAccount.objects.get().pk)}
     client = browser(ida)
