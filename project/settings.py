@@ -278,6 +278,7 @@ _PGMQ_OPTIONS = {
 }
 CELERY = {
     "broker_url": BROKER_URL,
+    "broker_transport": "project.broker:Transport" if BROKER_URL == "pgmq://" else None,
     "broker_transport_options": _PGMQ_OPTIONS if BROKER_URL == "pgmq://" else {},
     "broker_connection_retry_on_startup": True,
     "task_default_queue": "esteira",

@@ -55,8 +55,8 @@ def _asked(statement: str, *values: Any) -> tuple[Any, ...]:
     except DatabaseError as exc:
         raise Fault(
             f"The queue cannot be read: {' '.join(str(exc).split())}",
-            causes=("no process has used it yet, and none made it", "the user has no rights on the schema pgmq"),
-            command="python manage.py prepare, then start a worker",
+            causes=("the migrations have not run", "the user has no rights on the schema pgmq: manage.py grant_role"),
+            command="python manage.py prepare",
         ) from exc
     return row
 

@@ -14,6 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 from psycopg_pool import PoolTimeout
 
 from orchestration.findings import ERROR, OK, WARNING, Fault, tried
+from project.app_role import TABLES, rights_on
 from project.doctor import sign_in
 from project.doctor.address import TIMEOUT_S, Address
 
@@ -118,24 +119,48 @@ class Database:
         return f"{ms:.1f} ms a question"
 
     def _rights(self) -> str:
-        """Of the tables of jobs and events, as migrations made them, perhaps under another role."""
-        (may_write, is_super) = self._row(
-            "SELECT has_table_privilege('orchestration_job', 'SELECT, INSERT, UPDATE, DELETE'),"
-            " (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"
-        )
-        if not may_write:
+        """Of the tables as migrations made them, mostly under another role."""
+        user = self._address.user or "NAME"
+        if lacking := self._lacking():
+            first = ", ".join(lacking[:3]) + (" …" if lacking[3:] else "")
             raise Fault(
-                f"User {self._address.user} may not read and write the tables.",
-                causes=("the migrations ran under another role, which did not grant them",),
-                command=f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {self._address.user};",
+                f"User {user} may not do what is needed with {len(lacking)} tables: {first}.",
+                causes=("they were made by a migration, which runs as another role, and not granted afterwards",),
+                command=f"python manage.py grant_role {user}, as the role that migrates",
             )
+        (is_super, is_owner) = self._row(
+            "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user), pg_has_role(relowner, 'MEMBER')"
+            " FROM pg_class WHERE oid = 'orchestration_job'::regclass"
+        )
         if is_super and not self._address.is_near:
             raise Fault(
-                f"User {self._address.user} is a superuser. Whoever takes over a web process has the whole server.",
+                f"User {user} is a superuser. Whoever takes over a web process has the whole server.",
                 WARNING,
-                command="CREATE ROLE esteira LOGIN PASSWORD '…'; and have DATABASE_URL name it",
+                command="python manage.py grant_role esteira_app --password-file FILE; then have DATABASE_URL name it",
             )
-        return "read and write"
+        if is_owner and not self._address.is_near:
+            raise Fault(
+                f"User {user} owns the tables. Whoever takes over a web process can change them, and the audit log.",
+                WARNING,
+                causes=("DATABASE_URL names the role that migrates",),
+                command="python manage.py grant_role esteira_app --password-file FILE; then have DATABASE_URL name it",
+            )
+        return "read and write, and change no table" if not is_owner else "read and write"
+
+    def _lacking(self) -> list[str]:
+        """Tables of which this user has not all the rights that it needs. One that is not there lacks nothing."""
+        if self._open is None:
+            raise Fault("The connection is gone.")
+        with self._open.cursor() as cursor:
+            cursor.execute(TABLES)
+            tables = [name for (name,) in cursor.fetchall()]
+            wanted = [(table, right) for table in tables for right in rights_on(table)]
+            cursor.execute(
+                "SELECT DISTINCT one FROM unnest(%s::text[], %s::text[]) AS wanted (one, its) "
+                "WHERE NOT has_table_privilege('public.' || quote_ident(one), its) ORDER BY 1",
+                [[table for table, _ in wanted], [right for _, right in wanted]],
+            )
+            return [name for (name,) in cursor.fetchall()]
 
     def _connections(self) -> str:
         (most, kept, used, ours) = self._row(

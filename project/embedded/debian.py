@@ -19,6 +19,7 @@ APT = (
 )
 # Debian keeps servers where an ordinary user's PATH does not look.
 SERVERS = "/usr/sbin"
+POSTGRESQL = Path("/usr/lib/postgresql")
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Program:
     needed_for: str
 
     def path(self) -> str | None:
-        folders = os.pathsep.join([os.environ.get("PATH", os.defpath), SERVERS])
+        versions = sorted(map(str, POSTGRESQL.glob("*/bin")), reverse=True)
+        folders = os.pathsep.join([os.environ.get("PATH", os.defpath), SERVERS, *versions])
         return next((found for command in self.commands if (found := shutil.which(command, path=folders))), None)
 
     def how_to_get(self) -> str:
@@ -66,6 +68,12 @@ PROMTOOL = Program(
     package="prometheus",
     needed_for="the tests of alerts",
 )
+POSTGRES = Program(
+    title="PostgreSQL with TLS",
+    commands=("postgres",),
+    package="postgresql",
+    needed_for="the tests of the database's TLS, which the embedded one has not",
+)
 ZSH = Program(title="zsh", commands=("zsh",), package="zsh", needed_for="the tests of its tab key")
 FISH = Program(title="fish", commands=("fish",), package="fish", needed_for="the tests of its tab key")
 BUILDAH = Program(
@@ -85,6 +93,7 @@ PROGRAMS = {
     "bubblewrap": BUBBLEWRAP,
     "clamd": CLAMD,
     "promtool": PROMTOOL,
+    "postgres": POSTGRES,
     "zsh": ZSH,
     "fish": FISH,
     "buildah": BUILDAH,

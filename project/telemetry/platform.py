@@ -140,7 +140,7 @@ def _database() -> Iterator[Metric]:
         most, used = cursor.fetchone()
         yield _gauge("esteira_database_connections", "Open connections of the server.", used)
         yield _gauge("esteira_database_connections_most", "As many as it takes.", most)
-        # Before the first message there is no queue; asked all the same, the whole database would be told as away.
+        # Before the migrations there is no queue; asked all the same, the whole database would be told as away.
         if settings.BROKER_URL == "pgmq://" and _is_there(cursor, "pgmq.q_esteira"):
             cursor.execute(UNREAD)
             number, age = cursor.fetchone()

@@ -13,7 +13,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import psycopg
@@ -26,8 +26,9 @@ from tests.live.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
-    from project.embedded.postgres import EmbeddedPostgres
+    from project.embedded.postgres import Status
 
 ROOT = Path(__file__).resolve().parents[2]
 TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELED", "TIMED_OUT"})
@@ -39,6 +40,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class Server(Protocol):
+    """Of the database."""
+
+    @property
+    def url(self) -> str: ...
+    def status(self) -> Status: ...
+    def ensure_running(self) -> str: ...
+
+
 @dataclass
 class Platform:
     """A running platform. `call` is a client that never gives up: it repeats what got no answer."""
@@ -46,7 +56,7 @@ class Platform:
     home: Path
     url: str
     database_url: str
-    postgres: EmbeddedPostgres
+    postgres: Server
     children: Children
     token: str
     manager: Manager
@@ -139,8 +149,12 @@ def running(
     relayed: bool = False,
     with_engine: bool = True,
     children_of: Callable[[Path, dict[str, str], Callable[[str], None]], Children] = Children,
+    server: AbstractContextManager[Server] | None = None,
+    prepare: Callable[[dict[str, str]], None] | None = None,
 ) -> Iterator[Platform]:
     """The platform, ready. Everything it started is gone afterwards. `relayed`: with every byte to and fro counted.
+
+    `server` instead of an embedded one; `prepare` makes its tables, where the platform's user may not.
 
     Without engine, attempts are written and nobody takes them: whoever is tested plays the engine.
 
@@ -149,7 +163,7 @@ def running(
     """
     home = Path(tempfile.mkdtemp(prefix="esteira-live-"))
     with (
-        throwaway({"synchronous_commit": "on", **(settings or {})}, like=migrated()) as postgres,
+        server or throwaway({"synchronous_commit": "on", **(settings or {})}, like=migrated()) as postgres,
         contextlib.ExitStack() as lives,
     ):
         url = f"http://127.0.0.1:{free_port()}"
@@ -159,7 +173,7 @@ def running(
         children = children_of(home / "log", env, said.append)
         manager = lives.enter_context(Manager(env))
         platform = Platform(home, url, postgres.url, postgres, children, "", manager, said)
-        platform.manage("prepare")
+        prepare(env) if prepare else platform.manage("prepare")
         platform.token = json.loads((home / "cli.json").read_text())["token"]
         stop = threading.Event()
         keeper = threading.Thread(target=_keep, args=(children, postgres, stop), daemon=True)
@@ -186,7 +200,7 @@ def running(
             shutil.rmtree(home, ignore_errors=True)
 
 
-def _keep(children: Children, postgres: EmbeddedPostgres, stop: threading.Event) -> None:
+def _keep(children: Children, postgres: Server, stop: threading.Event) -> None:
     """What `manage.py up` does while it runs."""
     while not stop.wait(0.1):
         children.watch()

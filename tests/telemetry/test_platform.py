@@ -118,7 +118,6 @@ def test_repairs_and_lost_attempts(registry: CollectorRegistry, owner: User, lab
 def test_queue_in_the_database(registry: CollectorRegistry, settings: Settings) -> None:
     settings.BROKER_URL = "pgmq://"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pgmq.create('esteira')")
         cursor.execute("SELECT pgmq.send('esteira', '{}')")
         cursor.execute(
             "UPDATE pgmq.q_esteira SET vt = vt - interval '5 min', enqueued_at = enqueued_at - interval '5 min'"
@@ -131,6 +130,8 @@ def test_queue_that_nobody_has_made_is_no_database_that_is_away(
     registry: CollectorRegistry, settings: Settings
 ) -> None:
     settings.BROKER_URL = "pgmq://"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pgmq.drop_queue('esteira')")
     assert value(registry, "database_up") == 1
     assert value(registry, "queue_messages") is None
 
