@@ -3,7 +3,7 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orchestration", "0038_invariants"),
+        ("orchestration", "0040_queue"),
     ]
 
     operations = [
