@@ -12,7 +12,7 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench shots crash drill fuzz simulate clients pins clean infra-check infra-docs images
+.PHONY: help setup run test check bench shots crash drill fuzz simulate clients pins clean infra-check infra-docs images deploy-check
 
 help: ## Print this list
 	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
@@ -30,6 +30,7 @@ run: setup ## Start the platform on this machine and open the door
 
 test: setup ## Run every test, with the database and browser they need
 	@$(BOOTSTRAP) ensure --optional chromium bubblewrap clamd promtool postgres zsh fish
+	@$(BIN)/python -m tests.deploy.kubectl
 	@echo "Running the tests …"
 	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
@@ -66,8 +67,13 @@ simulate: setup ## Two million simulated histories of jobs on AWS, each from its
 infra-check: setup ## Terraform: format, tests, plans, linters, and whether the tests would see a fault (needs terraform)
 	@exec $(BIN)/python -m tests.infra $(ARGS)
 
-infra-docs: setup ## Write the READMEs and tables that are made from the Terraform files
-	@exec $(BIN)/python -m tests.infra.write
+infra-docs: setup ## Write what is made from the Terraform files and the alerts: READMEs, tables, a manifest
+	@$(BIN)/python -m tests.infra.write
+	@exec $(BIN)/python -m tests.deploy.write
+
+deploy-check: setup ## Images, Kubernetes, compose, workflows: built, held to schemas, linted, tried
+	@$(BIN)/python -m tests.deploy.kubectl
+	@exec $(BIN)/python -m pytest tests/deploy --campaign=full $(ARGS)
 
 images: setup ## Build the images of platform and steps (ARGS='platform steps runner'; docker or buildah)
 	@sh deploy/images/build.sh $(ARGS)

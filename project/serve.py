@@ -20,7 +20,7 @@ from project.receive.selftest import chosen
 BACKLOG: Final = 2_048
 # More than the stack serves at once: whoever comes above that hears it from the stack, in our form.
 MAX_CONNECTIONS: Final = 6_000
-KEEP_ALIVE_S: Final = 75  # longer than a load balancer's 60 s, or it would meet closed connections
+KEEP_ALIVE_S: Final = 125  # longer than our load balancer's 120 s, or it would meet closed connections
 GRACE_S: Final = 4
 SOCKET_MESSAGE_BYTES: Final = 64 << 10
 MOST_FILES: Final = 65_536

