@@ -29,6 +29,7 @@ from orchestration.services.pipelines import BUILT_IN, load
 from project.embedded import debian
 from project.embedded.throwaway import throwaway
 from tests.deploy.images import BASE, CERTIFICATES, FOLDER, ROOT, Image, Store
+from tests.infra import linters
 from tests.live.platform import TERMINAL, free_port
 from tests.runner.fake import TOKEN, serving, source
 from tests.runner.fake import Platform as Fake
@@ -45,6 +46,7 @@ BUILD_TOOLS = re.compile(r"/(gcc|g\+\+|cc1|cc|c\+\+|ld|as|make|pip3?|uv|uvx|apt|
 SAMPLE = ROOT / "docs" / "samples" / "penguins.csv"
 VOLUME = "/var/lib/esteira"
 SECRET_KEY = "only-for-tests-" + "1" * 32
+PATIENCE_S = 300
 BUILT = pytest.mark.timeout(3_600)
 
 
@@ -144,6 +146,17 @@ def example() -> str:
 
 
 # From here on: the full campaign.
+
+
+@BUILT
+def test_scanners_have_nothing_to_say(campaign: str) -> None:
+    if campaign != "full":
+        pytest.skip("make deploy-check asks checkov and trivy, which take minutes: --campaign=full")
+    command = [linters.UV, "tool", "run", "--quiet", "--from", linters.CHECKOV, "checkov", "--directory", str(FOLDER)]
+    how = ["--framework", "dockerfile", "--skip-download", "--quiet", "--compact"]
+    done = subprocess.run([*command, *how], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3_000:] + done.stderr[-1_000:]
+    assert linters.trivy(FOLDER) == ""
 
 
 @pytest.fixture(scope="module")
@@ -291,12 +304,14 @@ class Containers:
         return process
 
     def run(self, *words: str) -> str:
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False, timeout=300, env={})
+        done = subprocess.run(
+            self.command(*words), capture_output=True, text=True, check=False, timeout=PATIENCE_S, env={}
+        )
         assert done.returncode == 0, done.stderr[-2_000:]
         return done.stdout
 
     def wait_until_ready(self, url: str = "") -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
                 answer = httpx.get(f"{url or self.url}/health/ready", timeout=5, trust_env=False)
@@ -315,7 +330,7 @@ class Containers:
         for process in self._started:
             process.terminate()
         for process in self._started:
-            process.wait(timeout=30)
+            process.wait(timeout=PATIENCE_S)
 
     def call(self, method: str, path: str, **kwargs: Any) -> Any:
         token = json.loads((self.home / "cli.json").read_text())["token"]
@@ -332,7 +347,7 @@ class Containers:
         return str(self.call("POST", "/jobs", json=body, headers={"Idempotency-Key": uuid4().hex})["id"])
 
     def ended(self, job_id: str) -> dict[str, Any]:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE_S
         while (job := self.call("GET", f"/jobs/{job_id}"))["state"] not in TERMINAL:
             assert time.monotonic() < deadline, f"{job}\n{self.logs()}"
             time.sleep(0.2)
@@ -383,7 +398,7 @@ def test_web_needs_no_more_than_a_tmp_to_write_to(platform: Containers) -> None:
     assert told["Uid"].split() == told["Gid"].split() == ["10001"] * 4
     assert (told["CapEff"], told["CapBnd"], told["NoNewPrivs"]) == ("0" * 16, "0" * 16, "1")
     os.kill(int(status.name), signal.SIGTERM)
-    web.wait(timeout=30)
+    web.wait(timeout=PATIENCE_S)
     sick = subprocess.run(platform.command("healthy", env=env), capture_output=True, text=True, check=False)
     assert sick.returncode == 1
     assert "/health/ready" in sick.stderr
@@ -422,7 +437,7 @@ def _work_off(image: Image, batch: Fake) -> dict[str, Any]:
         "AWS_BATCH_JOB_ATTEMPT": "1",
     }
     command = image.command(RUNNER, env=env, user=int(NOBODY.partition(":")[0]), entrypoint=False)
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env={})
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S, env={})
     assert (done.returncode, done.stderr) == (0, ""), bytes(batch.log)
     return batch.finish
 
