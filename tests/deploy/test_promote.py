@@ -23,6 +23,7 @@ BEFORE = {"platform": OTHER, "steps": NEW}
 
 def git(folder: Path, *words: str) -> str:
     who = {f"GIT_{role}_{what}": "a@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    who["GIT_CONFIG_GLOBAL"] = os.devnull
     done = subprocess.run(["git", *words], cwd=folder, env=os.environ | who, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 

@@ -1,4 +1,4 @@
-"""The workflow `deploy`, its own commands one after the other: on real Git, a platform that runs, and a Prometheus."""
+"""The workflows `deploy` and `rollback`, their commands in order: on real Git, a platform that runs, a Prometheus."""
 
 from __future__ import annotations
 
@@ -51,20 +51,24 @@ def deploy(platform: Platform, prometheus: Double, clone: Path, tmp_path: Path) 
     (tmp_path / "python").symlink_to(Path(sys.executable).parent.parent)
     number = iter(range(99))
 
-    def play(environment: str, commit: str, images: dict[str, str], token: str = platform.token) -> Play:
+    def play(
+        environment: str, commit: str, images: dict[str, str], token: str = platform.token, workflow: str = "deploy"
+    ) -> Play:
         folder = tmp_path / f"run-{next(number)}" / "clone"
         folder.parent.mkdir()
         git(tmp_path, "clone", "--quiet", str(clone), str(folder))
         git(folder, "remote", "set-url", "origin", str(tmp_path / "remote.git"))
-        git(folder, "checkout", "--quiet", commit)
+        git(folder, "fetch", "--quiet", "origin")
+        git(folder, "checkout", "--quiet", "--detach", commit)
         (folder / ".venv").symlink_to(tmp_path / "python")
         known = {
-            "inputs.environment": environment, "inputs.release": commit, "inputs.watch-minutes": "0.25",
+            "inputs.environment": environment, "inputs.release": commit, "inputs.commit": commit,
+            "inputs.watch-minutes": "0.25",
             "inputs.platform": images["platform"], "inputs.steps": images["steps"],
             "vars.URL": platform.url, "vars.PROMETHEUS_URL": prometheus.url, "github.token": "",
             "vars.STAGING_ACCOUNT": "", "vars.PROD_ACCOUNT": "",
         }  # fmt: skip
-        (job,) = jobs({"deploy": texts()["deploy"]})
+        (job,) = jobs({workflow: texts()[workflow]})
         playing = Play(job, folder, known, {**environ, "PYTHONPATH": str(ROOT), "SMOKE_TOKEN": token})
         playing.run()
         playing.ran.remove("make setup")
@@ -117,3 +121,16 @@ def test_release_that_was_there_already_is_not_taken_back(
     played = deploy("staging", release, IMAGES)
     assert (played.ran, played.has_failed) == (GOOD, True), played.said
     assert git(remote, "rev-list", "--count", "deployed/staging") == "1"
+
+
+def test_by_hand_an_environment_goes_back_along_its_branch_and_nowhere_else(
+    deploy: Deploy, branches: Branches, release: str, clone: Path, remote: Path
+) -> None:
+    first = branches.promote("prod", release=release, images=BEFORE)
+    branches.promote("prod", release=committed(clone, "two"), images=IMAGES)
+    elsewhere = deploy("prod", release, IMAGES, workflow="rollback")
+    assert (elsewhere.ran, elsewhere.has_failed) == (["Back"], True)
+    back = deploy("prod", first.now, IMAGES, workflow="rollback")
+    assert (back.ran, back.has_failed) == (["Back", "Until that is out", "A job through it"], False), back.said
+    assert git(remote, "diff", first.now, "deployed/prod") == ""
+    assert git(remote, "rev-list", "--count", "deployed/prod") == "3"
