@@ -29,11 +29,12 @@ WITH given AS (
   INSERT INTO orchestration_job
     (id, workspace_id, created_by_id, pipeline_version_id, name, params, labels, priority, input_count, state, run,
      waiting_reason, waiting_detail, failure_kind, failure_detail, idempotency_key, request_digest, resubmitted_from_id,
-     estimate_usd, estimate_basis, deadline)
+     estimate_usd, estimate_basis, deadline, traceparent)
   SELECT %(job)s::uuid, %(workspace)s::uuid, %(user)s::uuid, %(version)s::uuid, %(name)s::text, %(params)s::jsonb,
      %(labels)s::jsonb, %(priority)s::smallint, %(count)s::int, %(waiting)s::text, 1, '', '', '', '', %(key)s::text,
      %(digest)s::text, %(resubmitted_from)s::uuid,
-     %(estimate_usd)s::numeric, %(estimate_basis)s::text, %(deadline)s::timestamptz
+     %(estimate_usd)s::numeric, %(estimate_basis)s::text, %(deadline)s::timestamptz,
+     %(traceparent)s::text
   WHERE (SELECT count(*) FROM given) = %(count)s::int
   ON CONFLICT (workspace_id, idempotency_key) DO NOTHING
   RETURNING id, created_at
@@ -77,6 +78,7 @@ def enter_job(job: Job, *, files: Sequence[UUID], steps: Sequence[tuple[str, int
         "estimate_usd": job.estimate_usd,
         "estimate_basis": job.estimate_basis,
         "deadline": job.deadline,
+        "traceparent": job.traceparent,
         "files": list(files),
         "step_ids": [new_id() for _ in steps],
         "step_names": [name for name, _ in steps],

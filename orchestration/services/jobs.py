@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models.functions import Now
 
+from orchestration import tracing
 from orchestration.errors import Conflict, IdempotencyKeyReused, JobFinished, OrchestrationError
 from orchestration.execution import advance as advancing
 from orchestration.execution.advance import ASKED, advance
@@ -99,7 +100,8 @@ def submit(
     """
     workspace = find_workspace(user=user, slug=request.workspace, role=Role.SUBMITTER)
     try:
-        job = _made(user, workspace, request, idempotency_key, resubmitted_from, version)
+        with tracing.span("submit"):
+            job = _made(user, workspace, request, idempotency_key, resubmitted_from, version)
     except OrchestrationError:
         # Its key may have made it before: then nothing that has changed since, such as a file, is a reason to refuse.
         if idempotency_key and (found := _replay(workspace, idempotency_key, request)):
@@ -132,6 +134,7 @@ def _made(
         idempotency_key=key or None,
         request_digest=request.digest() if key else "",
         resubmitted_from=resubmitted_from,
+        traceparent=tracing.here(),
     )
     point("submit.before")
     _enter(job, wanted.spec, wanted.files)

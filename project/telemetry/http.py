@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from opentelemetry.trace import Span
     from starlette.routing import BaseRoute
     from starlette.types import Scope
 
@@ -34,7 +35,7 @@ SECONDS: Final = Histogram(
 IN_PROGRESS: Final = Gauge("esteira_http_requests_in_progress", "Requests and live connections under way.")
 
 
-def answered(scope: Scope, *, status: int, seconds: float | None) -> None:
+def answered(scope: Scope, *, status: int, seconds: float | None, span: Span | None = None) -> None:
     """`seconds` None: nobody was answered."""
     method = scope.get("method", "WEBSOCKET")
     method = method if method in METHODS else "OTHER"
@@ -42,6 +43,9 @@ def answered(scope: Scope, *, status: int, seconds: float | None) -> None:
     REQUESTS.labels(method, route, str(status)).inc()
     if seconds is not None and scope["type"] == "http":
         SECONDS.labels(method, route).observe(seconds)
+    if span is not None:
+        span.update_name(f"{method} {route}")
+        span.set_attributes({"http.route": route, "http.response.status_code": status})
 
 
 def learn_routes(routes: Sequence[BaseRoute]) -> None:
