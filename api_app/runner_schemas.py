@@ -98,6 +98,14 @@ class OutputIn(SlotFile):
     media_type: Annotated[str, Field(max_length=255, pattern=r"^[\w.+-]+/[\w.+-]+(;[ \w.+=-]*)?$")]
 
 
+class PhaseIn(BaseModel):
+    """When it began and ended, in seconds since 1970."""
+
+    name: Literal["inputs", "command", "outputs"]
+    began: Annotated[Number, Field(ge=0, le=MOST)]
+    ended: Annotated[Number, Field(ge=0, le=MOST)]
+
+
 class FinishIn(BaseModel):
     outcome: Literal["succeeded", "failed", "canceled", "timed_out"]
     exit_code: Annotated[int, Field(ge=-(2**31), lt=2**31), AS_NUMBER] | None = None
@@ -106,4 +114,5 @@ class FinishIn(BaseModel):
     detail: Said = ""
     retry: Flag = False
     outputs: Annotated[list[OutputIn], Field(max_length=MAX_OUTPUTS)] = []
+    phases: Annotated[list[PhaseIn], Field(max_length=3)] = []
     usage: Annotated[dict[Annotated[str, Field(max_length=64)], Number], Field(max_length=32)] = {}

@@ -14,6 +14,7 @@ django.setup(set_prefix=False)  # everything below needs it
 from channels.routing import URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from channels.sessions import SessionMiddlewareStack  # noqa: E402
+from django.apps import apps  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from api_app.main import app as api  # noqa: E402
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from project.apps import ProjectConfig
+
 
 def build() -> ASGIApp:
     """From the inside out. Each layer is met in the opposite order by a request."""
@@ -53,7 +56,7 @@ def build() -> ASGIApp:
     app = TrustedProxies(app, settings.TRUSTED_PROXIES)
     app = AllowedHosts(app, settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS)
     app = Limits(app, settings.MAX_UPLOAD_BYTES)
-    app = RequestLog(app)
+    app = RequestLog(app, cast("ProjectConfig", apps.get_app_config("project")).traces)
     # Outside of whatever may refuse or fail: every answer carries them.
     return SecurityHeaders(app)
 

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from api_app.client.home import default_home
-from project import aws_cell, content_origin, env, object_storage, tes
+from project import aws_cell, content_origin, env, object_storage, tes, traces_setting
 from project.db_check import check
 from project.embedded.location import embedded_database_url
 from project.kept_secret import made_once, signing_key
@@ -260,6 +260,8 @@ WEBHOOK_SENDERS = env.integer("ESTEIRA_WEBHOOK_SENDERS", 32, least=1, most=256)
 # Where Prometheus reads what this process counts; 0: nowhere.
 METRICS_PORT = env.integer("ESTEIRA_METRICS_PORT", 0, least=0, most=65_535)
 METRICS_HOST = env.text("ESTEIRA_METRICS_HOST", "127.0.0.1")
+TRACES = traces_setting.read()
+TRACE_URL = traces_setting.link()
 
 BROKER_URL = env.text("ESTEIRA_BROKER_URL", "pgmq://")
 _PGMQ_OPTIONS = {

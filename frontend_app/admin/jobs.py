@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -17,11 +17,13 @@ from frontend_app.admin.job_actions import act
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
 from frontend_app.sentences import said
 from frontend_app.templatetags.esteira import chip
+from frontend_app.trace_link import trace_link
 from orchestration.errors import Invalid, OrchestrationError
 from orchestration.models import Attempt, Event, Job, Repair, StepRun, User, Violation
 from orchestration.services.job_search import find_jobs
 from orchestration.services.redrive import redrive
 from orchestration.states import BulkAction
+from orchestration.tracing import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,10 +71,10 @@ class JobAdmin(ReadOnlyAdmin):
         (_("More"), {"classes": ["collapse"], "fields": [
             "params", "labels", "input_count", "waiting_at", "execution", "claimed_at", "hand_over_tries",
             "next_try_at", "progress_event_at", "idempotency_key", "resubmitted_from", "estimate_usd",
-            "estimate_basis", "cost_usd", "told_run",
+            "estimate_basis", "cost_usd", "told_run", "trace_shown",
         ]}),
     ]  # fmt: skip
-    readonly_fields = ["state_shown", "input_names", "attempts_shown", "events_shown"]
+    readonly_fields = ["state_shown", "input_names", "attempts_shown", "events_shown", "trace_shown"]
     inlines = [StepInline]
     actions = ["cancel_jobs", "retry_jobs", "rerun_jobs", "change_priority", "redrive_jobs"]
 
@@ -95,6 +97,13 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.display(description=_("Inputs"))
     def input_names(self, job: Job) -> SafeString | str:
         return lines((i.file.name,) for i in job.job_inputs.select_related("file")[:MOST_ATTEMPTS])
+
+    @admin.display(description=_("Trace"))
+    def trace_shown(self, job: Job) -> SafeString | str:
+        place = Place.read(job.traceparent)
+        name = f"{place.trace_id:032x}" if place else ""
+        to = trace_link(job)
+        return format_html('<a href="{}" rel="noreferrer">{}</a>', to, name) if to else name or "—"
 
     @admin.display(description=_("Attempts, the newest first"))
     def attempts_shown(self, job: Job) -> SafeString | str:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number
+from frontend_app.trace_link import trace_link
 from frontend_app.views.job_items import grids_of
 from frontend_app.views.job_parts import LIVE, live_parts, still_parts
 from frontend_app.views.job_timeline import timeline_of
@@ -41,6 +42,7 @@ def job_detail(request: Request, job_id: UUID) -> HttpResponse:
     job = live["job"]
     links = shares_of(job=job).good()[:MOST_LINKS]
     context = live | still_parts(job) | {"links": links, "seen": seen}
+    context["trace"] = trace_link(job) if request.user.is_staff else ""
     return page(request, "frontend_app/jobs/detail.html", context)
 
 

@@ -56,6 +56,8 @@ class AttemptReport:
     """Nobody is left who could take up another attempt of the item in this run."""
     outputs: tuple[Output, ...] = ()
     usage: dict[str, Any] = field(default_factory=dict)
+    phases: tuple[tuple[str, float, float], ...] = ()
+    """Names, beginnings and ends, by the runner's clock, where somebody traces the job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from orchestration.execution.pricing import price_of_job
 from orchestration.models import Attempt, Item, Job, StepRun
 from orchestration.models.execution import LOCAL
 from orchestration.models.moves import swap_state, write_events
+from orchestration.models.traced import tell_job
 from orchestration.points import point
 from orchestration.spec.decide import job_outcome, step_outcome
 from orchestration.spec.model import PipelineSpec, StepSpec
@@ -63,7 +65,8 @@ def advance(job_id: UUID, *, wait: bool = True) -> None:
 
 
 def finish_job(job: Job, to: JobState, *, kind: str = "", detail: str = "") -> None:
-    job.move(to, failure_kind=kind, failure_detail=detail[:2000], **price_of_job())
+    if job.move(to, failure_kind=kind, failure_detail=detail[:2000], **price_of_job()) and job.traceparent:
+        transaction.on_commit(partial(tell_job, job))
 
 
 class _Schedule:
@@ -248,6 +251,10 @@ def cancel_unstarted(job_ids: Collection[UUID]) -> set[UUID]:
             **price_of_job(),
         )
         write_events(events)
+    for job in jobs.values():
+        if job.traceparent:
+            job.state = JobState.CANCELED
+            tell_job(job)
     return set(jobs)
 
 

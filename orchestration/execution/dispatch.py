@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, F
 from django.db.models.functions import Now
 
+from orchestration import tracing
 from orchestration.engines.base import ExecutionSpec
 from orchestration.engines.registry import get_engine
 from orchestration.errors import EngineBusy, EngineRejected, EngineUnavailable
@@ -22,6 +24,7 @@ from orchestration.execution.leave import refuse, with_leave
 from orchestration.execution.pacing import Answer, Outcome, hand_over_at_pace
 from orchestration.models import Execution, Job
 from orchestration.models.job import CLAIM_LASTS
+from orchestration.models.traced import job_place
 from orchestration.points import point
 from orchestration.states import FailureKind, JobState, WaitingReason
 
@@ -75,9 +78,17 @@ def _start(job_id: UUID) -> Outcome:
     if not job.__dict__["has_leave"]:
         _refuse(job)
         return Outcome(Answer.SETTLED)
-    spec = ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run)
+    place = job_place(job)
+    with tracing.span("hand over", under=place, job_id=str(job_id)) if place else nullcontext():
+        return _begin(job)
+
+
+def _begin(job: Job) -> Outcome:
+    job_id = job.pk
+    spec = ExecutionSpec(name=job.execution_name, job_id=job_id, run=job.run)
     try:
-        external_ref = get_engine(settings.ENGINE).start(spec)
+        with tracing.span("start of the engine", engine=settings.ENGINE):
+            external_ref = get_engine(settings.ENGINE).start(spec)
     except EngineUnavailable as exc:
         log.warning("engine unavailable", extra={"job_id": str(job_id), "error": str(exc)})
         detail = str(exc)[:500]

@@ -18,6 +18,7 @@ from orchestration.execution.outputs import attach_outputs, listed_outputs
 from orchestration.execution.pricing import price_of_end
 from orchestration.models import Attempt, Item
 from orchestration.models.moves import swap_state, write_events
+from orchestration.models.traced import tell_attempt
 from orchestration.points import point
 from orchestration.spec.decide import Retry, after_attempt
 from orchestration.spec.model import PipelineSpec
@@ -48,6 +49,8 @@ def record(report: AttemptReport) -> bool:
         if attempt is None or not _apply(attempt, report, listed):
             return False
     point("record.committed")
+    if attempt.job.traceparent:
+        tell_attempt(attempt, report.phases)
     if attempt.job.cancel_requested_at or _is_last(attempt):
         advance(attempt.job_id)
     return True

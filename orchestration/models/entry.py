@@ -30,7 +30,7 @@ WITH patience AS MATERIALIZED (
   SELECT new.* FROM patience, jsonb_to_recordset(%(entries)s::jsonb) AS new (
     id uuid, workspace uuid, "user" uuid, version uuid, name text, params jsonb, labels jsonb, priority smallint,
     key text, digest text, resubmitted_from uuid, estimate_usd numeric, estimate_basis text, deadline timestamptz,
-    files uuid[], step_ids uuid[], step_names text[], totals int[]
+    traceparent text, files uuid[], step_ids uuid[], step_names text[], totals int[]
   ) WHERE patience.is_set
 ), given AS (
   SELECT new.id AS job, f.id, asked.n
@@ -40,9 +40,9 @@ WITH patience AS MATERIALIZED (
   INSERT INTO orchestration_job
     (id, workspace_id, created_by_id, pipeline_version_id, name, params, labels, priority, input_count, state, run,
      waiting_reason, waiting_detail, failure_kind, failure_detail, idempotency_key, request_digest, resubmitted_from_id,
-     estimate_usd, estimate_basis, deadline)
+     estimate_usd, estimate_basis, deadline, traceparent)
   SELECT id, workspace, "user", version, name, params, labels, priority, cardinality(files), %(waiting)s, 1,
-     '', '', '', '', key, digest, resubmitted_from, estimate_usd, estimate_basis, deadline
+     '', '', '', '', key, digest, resubmitted_from, estimate_usd, estimate_basis, deadline, traceparent
   FROM new WHERE (SELECT count(*) FROM given WHERE given.job = new.id) = cardinality(files)
   ON CONFLICT (workspace_id, idempotency_key) DO NOTHING
   RETURNING id, workspace_id, created_at
@@ -92,6 +92,7 @@ class Entry:
             "estimate_usd": _text(job.estimate_usd),
             "estimate_basis": job.estimate_basis,
             "deadline": _text(job.deadline),
+            "traceparent": job.traceparent,
             "files": [str(file) for file in self.files],
             "step_ids": [str(new_id()) for _ in self.steps],
             "step_names": [name for name, _ in self.steps],

@@ -130,6 +130,9 @@ class Job(models.Model):
     # The run whose end its submitter was told by mail. A retry adds one to `run`, so its end is told again.
     told_run = models.PositiveIntegerField(default=0, db_default=0)
 
+    # Where in whose trace it was asked for, as W3C writes it; empty: nothing is kept of it.
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="", editable=False)
+
     # Of one that was made by this very call: its files in their order, which nobody has to read again.
     files_given: Sequence[File] | None = None
 

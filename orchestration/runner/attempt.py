@@ -11,7 +11,7 @@ from .order import CONTAINER, Order, PlatformFault
 from .process import NotStarted, OomScore, Start, resolve, start
 from .protocol import Again, Backoff, Fenced, Platform, Refused, Silent
 from .quick import dumps
-from .report import Reporter, send_log
+from .report import Phase, Reporter, send_log
 from .standing import Canceled, Standing
 from .tree import PR_SET_DUMPABLE, Tree, prctl
 from .watch import Watch
@@ -41,6 +41,7 @@ class Attempt:
         self._result: Result | None = None
         self._log: Log | None = None
         self._reporter: Reporter | None = None
+        self._phases: list[dict[str, Any]] | None = None
 
     def run(self) -> int:
         """Returns the runner's exit code; the exit file has been written."""
@@ -88,10 +89,12 @@ class Attempt:
         self._standing.on_alive = reporter.start_when_due
         self._standing.alive()
         bwrap = self._walls(order)
-        self._fetch(order, may_link=bwrap is not None)
+        with self._phase("inputs"):
+            self._fetch(order, may_link=bwrap is not None)
         tree = Tree(order.attempt_id)
         try:
-            ended, lines = self._execute(order, tree, bwrap)
+            with self._phase("command"):
+                ended, lines = self._execute(order, tree, bwrap)
         except NotStarted as wrong:
             return Result("failed", "USER_CODE", str(wrong))
         finally:
@@ -101,13 +104,19 @@ class Attempt:
             raise self._standing.over
         result = ends.judge(ended, lines.error, log.last_line())
         if result.outcome == "succeeded":
-            self._hand_over(order, result)
+            with self._phase("outputs"):
+                self._hand_over(order, result)
         return result
+
+    def _phase(self, name: str) -> Phase:
+        return Phase(name, self._phases)
 
     def _ask(self) -> Order:
         body = {"runner": PROTOCOL, "host": os.uname().nodename, "pid": os.getpid()}
         order = Order(self._platform.call("start", body, self._pause_before_start))
         self._platform.patience_s = order.patience_s
+        if order.traceparent and self._phases is None:
+            self._phases = []
         if order.cancel:
             self._standing.cancel = self._standing.canceled = True
         return order
@@ -207,6 +216,8 @@ class Attempt:
             "HOME": folders.scratch,
             "TMPDIR": folders.scratch,
         }
+        if order.traceparent:
+            env["TRACEPARENT"] = order.traceparent
         if order.code is not None:
             env["PYTHONPATH"] = folders.code
         return env
@@ -246,7 +257,8 @@ class Attempt:
             self._reporter.stop()
         if self._log is not None:
             self._flush(self._log)
-        self._platform.call("finish", result.body(), standing.pause)
+        told = {"phases": self._phases} if self._phases else {}
+        self._platform.call("finish", {**result.body(), **told}, standing.pause)
 
     def _flush(self, log: Log) -> None:
         backoff = Backoff(self._platform.patience_s)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 INDEX = "index.json"
 LONGEST_PATH = 4096
+LONGEST_TRACEPARENT = 55
 SHARED = ("home", "root", "var", "tmp", "etc", "proc", "sys", "dev", "run")
 """Folders of everybody's, never shown to a step as a whole."""
 CONTAINER = "container"
@@ -69,7 +70,9 @@ class Order:
         self.heartbeat_s = _number(order, "heartbeat_s")
         self.patience_s = _number(order, "patience_s")
         self.cancel = order.get("cancel") is True
-        # Not in the first protocol: folders at the top that the step may write to, and programs that it may see.
+        # Not in the first protocol: where the command lies in the job's trace, if somebody keeps one.
+        self.traceparent = _traceparent(order.get("traceparent", ""))
+        # Nor this: folders at the top that the step may write to, and programs that it may see.
         self.places = [_top(name) for name in order.get("places", [])]
         self.layers = [_folder(path) for path in order.get("layers", [])]
         if self.isolation not in ("auto", "none", "bubblewrap", CONTAINER):
@@ -94,6 +97,12 @@ def _folder(path: Any) -> str:
     if not isinstance(path, str) or not path.startswith("/") or inner_path(path[1:]) in SHARED:
         raise PlatformFault(f"The work order has the layer {str(path)[:200]!r}, which is no folder of programs.")
     return path
+
+
+def _traceparent(value: Any) -> str:
+    if not isinstance(value, str) or not (value == "" or (value.isascii() and len(value) == LONGEST_TRACEPARENT)):
+        raise PlatformFault("The work order has no usable `traceparent`.")
+    return value
 
 
 def _of(order: dict[str, Any], key: str, kind: type[Any]) -> Any:

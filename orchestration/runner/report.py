@@ -12,6 +12,7 @@ from .protocol import Again, Backoff, Fenced, LogOffset, Refused, Silent
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
+    from typing import Any
 
     from .log import Log
     from .protocol import Platform
@@ -32,6 +33,22 @@ def send_log(platform: Platform, log: Log) -> None:
         end = elsewhere.end
     if not isinstance(end, int) or not log.accepted(end):
         raise Again("log: the platform's copy does not grow")
+
+
+class Phase:
+    """Notes when it began and ended, where somebody keeps a trace; `told` None: nobody does."""
+
+    def __init__(self, name: str, told: list[dict[str, Any]] | None) -> None:
+        self._name = name
+        self._told = told
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.time()
+
+    def __exit__(self, *_: object) -> None:
+        if self._told is not None:
+            self._told.append({"name": self._name, "began": self._began, "ended": time.time()})
 
 
 class Reporter:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models.functions import Now
 
+from orchestration import tracing
 from orchestration.errors import Conflict, IdempotencyKeyReused, JobFinished, OrchestrationError
 from orchestration.execution import advance as advancing
 from orchestration.execution.advance import ASKED, advance
@@ -114,12 +115,13 @@ def submission(
     """As `submit`, for whoever writes jobs: what is to be written comes out, and whether it was goes in."""
     workspace = find_workspace(user=user, slug=request.workspace, role=Role.SUBMITTER)
     try:
-        wanted = checked(user, workspace, request, version)
-        job = _new_job(user, workspace, request, wanted)
-        job.idempotency_key, job.request_digest = key or None, request.digest() if key else ""
-        job.resubmitted_from_id = resubmitted_from.pk if resubmitted_from else None
-        point("submit.before")
-        yield from _entered(job, wanted)
+        with tracing.span("submit"):
+            wanted = checked(user, workspace, request, version)
+            job = _new_job(user, workspace, request, wanted)
+            job.idempotency_key, job.request_digest = key or None, request.digest() if key else ""
+            job.resubmitted_from_id = resubmitted_from.pk if resubmitted_from else None
+            point("submit.before")
+            yield from _entered(job, wanted)
     except OrchestrationError:
         # Its key may have made it before: then nothing that has changed since, such as a file, is a reason to refuse.
         if key and (found := _replay(workspace, key, request)):
@@ -155,6 +157,7 @@ def _new_job(user: User, workspace: Workspace, request: Request, wanted: Checked
         "priority": request.priority,
         "deadline": wanted.deadline,
         "input_count": len(wanted.files),
+        "traceparent": tracing.here(),
     }
     job = unsaved(Job, _blank_job() | own)
     job.workspace, job.created_by, job.pipeline_version = workspace, user, wanted.version

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -15,11 +16,12 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
-from orchestration import dsse
+from orchestration import dsse, tracing
 from orchestration.crate import crate_of
 from orchestration.errors import JobNotFinished, NotFound, SigningKeyRevoked
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.models import Job, Manifest, SigningKey
+from orchestration.models.traced import job_place
 from orchestration.services.results import CRATE, MANIFEST
 from orchestration.services.statements import statement_of
 from orchestration.states import JOB_FINISHED
@@ -73,7 +75,9 @@ def _sign_ended(job: Job) -> None:
 
 
 def _sign(job: Job) -> Manifest:
-    return _record(job, _key_that_counts())
+    place = job_place(job)
+    with tracing.span("sign the manifest", under=place) if place else nullcontext():
+        return _record(job, _key_that_counts())
 
 
 @transaction.atomic(durable=True)

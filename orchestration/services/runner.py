@@ -192,6 +192,7 @@ def finish(*, holder: Holder, outcome: str, outputs: list[dict[str, Any]], **sai
         retry=bool(said.get("retry")),
         outputs=tuple(Output(number=number, **output) for number, output in enumerate(outputs)),
         usage=said.get("usage") or {},
+        phases=tuple((one["name"], one["began"], one["ended"]) for one in said.get("phases") or ()),
     )
     point("finish.before")
     if not record(report) and not _is_repeat(holder, ends):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.db import IntegrityError, connection, transaction
 
+from orchestration import tracing
 from orchestration.errors import Conflict, IdempotencyKeyReused, NotAllTaken, OrchestrationError
 from orchestration.ids import new_id
 from orchestration.models import Event, Job, JobInput, StepRun
@@ -88,6 +89,14 @@ def resubmit_many(*, user: User, jobs: Mapping[str, Job]) -> list[Outcome]:
 
 
 def _submit(user: User, orders: Sequence[Order], *, is_atomic: bool = False) -> list[Outcome]:
+    with tracing.span("submit", jobs=len(orders)):
+        outcomes = _committed(user, orders, is_atomic=is_atomic)
+    point("submit_many.committed")
+    nudge_dispatch()
+    return [outcome for outcome in outcomes if not isinstance(outcome, _New)]
+
+
+def _committed(user: User, orders: Sequence[Order], *, is_atomic: bool) -> list[Taken | OrchestrationError | _New]:
     batch = _Batch(user, orders)
     outcomes = batch.checked()
     try:
@@ -99,9 +108,7 @@ def _submit(user: User, orders: Sequence[Order], *, is_atomic: bool = False) -> 
         batch = _Batch(user, orders)
         outcomes = batch.checked()
         _enter(batch, outcomes, is_atomic=is_atomic)
-    point("submit_many.committed")
-    nudge_dispatch()
-    return [outcome for outcome in outcomes if not isinstance(outcome, _New)]
+    return outcomes
 
 
 def _key_at(key: str, index: int) -> str:
@@ -126,6 +133,7 @@ class _Batch:
         self._files: dict[UUID, dict[UUID, File]] = {}
         self._made: dict[tuple[UUID, str], Job] = {}
         self._estimates: dict[tuple[UUID, int], Estimate | None] = {}
+        self.traceparent = tracing.here()
 
     @cached_property
     def now(self) -> datetime:
@@ -301,6 +309,7 @@ def _job(batch: _Batch, new: _New) -> Job:
         "estimate_usd": expected.usd if expected else None,
         "estimate_basis": expected.basis if expected else "",
         "resubmitted_from_id": order.like.pk if order.like else None,
+        "traceparent": batch.traceparent,
     }
     job = unsaved(Job, batch.blank_job | own)
     job.workspace, job.created_by, job.pipeline_version = new.workspace, batch.user, wanted.version

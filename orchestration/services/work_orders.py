@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from orchestration.engines.leasing import piece_of_holder
 from orchestration.models import Attempt, File, Item, JobInput
+from orchestration.models.traced import command_place
 from orchestration.services.pipelines import STORAGE as CODE
 from orchestration.services.pipelines import bundle_key
 from orchestration.services.tasks.order import task_order
@@ -59,6 +60,7 @@ def work_order(attempt: Attempt) -> dict[str, Any]:
         "heartbeat_s": HEARTBEAT_S,
         "patience_s": PATIENCE_S,
         "cancel": attempt.job.cancel_requested_at is not None,
+        "traceparent": str(command_place(attempt) or ""),
         **(task_order(attempt.job) if version.pipeline.is_internal else {}),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.requests import ClientDisconnect
@@ -16,7 +17,12 @@ from project.stack.answers import refusal
 from project.telemetry.http import IN_PROGRESS, SEEN, UNANSWERED, answered
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from opentelemetry.trace import Span
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from project.telemetry.traces import Otel
 
 log = logging.getLogger("project.request")
 HEADER: Final = b"x-request-id"
@@ -65,8 +71,9 @@ def _without_query(record: logging.LogRecord) -> bool:
 
 
 class RequestLog:
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, traces: Otel | None = None) -> None:
         self._app = app
+        self._traced = traces.request if traces else _untraced
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -75,9 +82,12 @@ class RequestLog:
         exchange = _Exchange(scope, send)
         bound = current_request.set(exchange.request_id.decode())
         try:
-            await self._serve(scope, receive, exchange)
+            with self._traced(scope, exchange.request_id.decode()) as span:
+                try:
+                    await self._serve(scope, receive, exchange)
+                finally:
+                    exchange.note(span)
         finally:
-            exchange.note()
             current_request.reset(bound)
 
     async def _serve(self, scope: Scope, receive: Receive, exchange: _Exchange) -> None:
@@ -92,6 +102,10 @@ class RequestLog:
             if not exchange.status and scope["type"] == "http":
                 detail = "Something went wrong on our side. It has been noted with the id in X-Request-Id."
                 await refusal(scope, 500, detail)(scope, receive, exchange.send)
+
+
+def _untraced(_scope: Scope, _request_id: str) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 class _Exchange:
@@ -133,11 +147,11 @@ class _Exchange:
             UNANSWERED.dec()
         self._is_counted = False
 
-    def note(self) -> None:
+    def note(self, span: Span | None) -> None:
         """No query string: it may hold what nobody should read in a log."""
         IN_PROGRESS.dec()
         self._begins()
-        answered(self._scope, status=self.status, seconds=self._answered)
+        answered(self._scope, status=self.status, seconds=self._answered, span=span)
         client = self._scope.get("client")
         said = {
             "method": self._scope.get("method", "WEBSOCKET"),

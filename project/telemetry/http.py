@@ -10,6 +10,7 @@ from prometheus_client import Counter, Gauge, Histogram
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from opentelemetry.trace import Span
     from starlette.routing import BaseRoute
     from starlette.types import Scope
 
@@ -36,7 +37,7 @@ UNANSWERED: Final = Gauge("esteira_http_requests_unanswered", "Requests whose an
 """How busy a process is: a live connection or a long download would say that of one that is idle."""
 
 
-def answered(scope: Scope, *, status: int, seconds: float | None) -> None:
+def answered(scope: Scope, *, status: int, seconds: float | None, span: Span | None = None) -> None:
     """`seconds` None: nobody was answered."""
     method = scope.get("method", "WEBSOCKET")
     method = method if method in METHODS else "OTHER"
@@ -44,6 +45,9 @@ def answered(scope: Scope, *, status: int, seconds: float | None) -> None:
     REQUESTS.labels(method, route, str(status)).inc()
     if seconds is not None and scope["type"] == "http":
         SECONDS.labels(method, route).observe(seconds)
+    if span is not None:
+        span.update_name(f"{method} {route}")
+        span.set_attributes({"http.route": route, "http.response.status_code": status})
 
 
 def learn_routes(routes: Sequence[BaseRoute]) -> None:

@@ -44,7 +44,8 @@ def test_database_that_is_well(address: Change, look: Look) -> None:
     found = look("database")
     assert {finding.level for finding in found.values()} == {OK}, found
     assert [*found] == [
-        "name", "port", "sign-in", "encryption", "writing", "latency", "migrations", "rights", "connections", "clock",
+        "name", "port", "sign-in", "encryption", "writing", "latency", "pool", "migrations", "rights", "connections",
+        "clock",
     ]  # fmt: skip
 
 

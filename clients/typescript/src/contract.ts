@@ -2402,6 +2402,11 @@ export interface components {
              */
             outputs?: components["schemas"]["OutputIn"][];
             /**
+             * Phases
+             * @default []
+             */
+            phases?: components["schemas"]["PhaseIn"][];
+            /**
              * Retry
              * @default false
              */
@@ -3460,6 +3465,21 @@ export interface components {
         PartsOut: {
             /** Parts */
             parts: components["schemas"]["PutOut"][];
+        };
+        /**
+         * PhaseIn
+         * @description When it began and ended, in seconds since 1970.
+         */
+        PhaseIn: {
+            /** Began */
+            began: number;
+            /** Ended */
+            ended: number;
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "inputs" | "command" | "outputs";
         };
         /** PipelineOut */
         PipelineOut: {

@@ -15,7 +15,7 @@ import select
 import signal
 import socket
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -23,10 +23,12 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from django.db import OperationalError, close_old_connections
 
+from orchestration import tracing
 from orchestration.engines.base import AttemptReport
 from orchestration.engines.leasing import lost_report
 from orchestration.engines.local import leases, processes
 from orchestration.engines.local.adapter import limits
+from orchestration.models.traced import attempt_place
 from orchestration.points import point
 from orchestration.states import AttemptState, FailureKind
 from orchestration.wake import ENGINE_CHANNEL
@@ -224,7 +226,11 @@ class Supervisor:
         work = processes.work_folder(self._work, attempt.pk, attempt.fence)
         token = self._platform.issue_token(attempt.pk, attempt.fence)
         try:
-            child = processes.start(runner=self._platform.runner, server=self._platform.server, work=work, token=token)
+            place = attempt_place(attempt)
+            with tracing.span("start of the runner", under=place) if place else nullcontext():
+                child = processes.start(
+                    runner=self._platform.runner, server=self._platform.server, work=work, token=token
+                )
         except OSError as exc:
             # No room for a folder or a process: it may be there later.
             log.warning("runner not started", extra={"attempt_id": str(attempt.pk), "error": str(exc)})
