@@ -32,7 +32,7 @@ class Apart(Children):
         super().__init__(folder, env, say)
         self._shared = dict(env)
         database, store = env["DATABASE_URL"], int(env["ESTEIRA_S3_ENDPOINT"].rpartition(":")[2])
-        self.links = {f"{name} to postgres": Link(_socket_of(database)) for name in PROCESSES}
+        self.links = {f"{name} to postgres": Link(socket_of(database)) for name in PROCESSES}
         self.links |= {f"{name} to s3": Link(store) for name in ON_BUCKETS}
         for link in self.links.values():
             link.start()
@@ -40,7 +40,7 @@ class Apart(Children):
     @override
     def _spawn(self, child: Child) -> None:
         database = self.links[f"{child.name} to postgres"]
-        own = {"DATABASE_URL": _at_port(self._shared["DATABASE_URL"], database.port)}
+        own = {"DATABASE_URL": at_port(self._shared["DATABASE_URL"], database.port)}
         if store := self.links.get(f"{child.name} to s3"):
             own["ESTEIRA_S3_ENDPOINT"] = store.url
         self.env = self._shared | own
@@ -53,12 +53,12 @@ class Apart(Children):
             link.stop()
 
 
-def _socket_of(database_url: str) -> str:
+def socket_of(database_url: str) -> str:
     parts = conninfo_to_dict(database_url)
     return f"{parts['host']}/.s.PGSQL.{parts['port']}"
 
 
-def _at_port(database_url: str, port: int) -> str:
+def at_port(database_url: str, port: int) -> str:
     parts = conninfo_to_dict(database_url)
     user, password, name = parts["user"], parts["password"], parts["dbname"]
     return f"postgresql://{user}:{password}@127.0.0.1:{port}/{name}?require_auth=scram-sha-256"

@@ -17,6 +17,7 @@ class Link:
         self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
+        self._knocks: list[socket.socket] = []
         self._lock = threading.Lock()
         self._flows = threading.Event()
         self._flows.set()
@@ -56,6 +57,32 @@ class Link:
             self._break_all()
         self._is_cut = False
         self._flows.set()
+
+    def block(self) -> None:
+        """As a firewall that drops packets: what is open stands still, and who knocks hears nothing."""
+        self.freeze()
+        self._listen_anew(backlog=0)
+        # Its queue is full: the kernel drops what else comes.
+        for _ in range(3):
+            knock = socket.socket()
+            knock.setblocking(False)
+            knock.connect_ex(self._listener.getsockname())
+            self._knocks.append(knock)
+
+    def unblock(self) -> None:
+        for knock in self._knocks:
+            knock.close()
+        self._knocks.clear()
+        self._listen_anew()
+        self.start()
+        self.restore(broken=True)
+
+    def _listen_anew(self, *, backlog: int | None = None) -> None:
+        here = self._listener.getsockname()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # closed alone, it would go on for whoever waits in it
+        self._listener.close()
+        self._listener = socket.create_server(here, backlog=backlog)
 
     def passing(self, block: bytes, *, inwards: bool) -> None:
         """Told of all that passes."""
