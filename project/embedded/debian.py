@@ -68,6 +68,12 @@ PROMTOOL = Program(
 )
 ZSH = Program(title="zsh", commands=("zsh",), package="zsh", needed_for="the tests of its tab key")
 FISH = Program(title="fish", commands=("fish",), package="fish", needed_for="the tests of its tab key")
+CADDY = Program(
+    title="Caddy",
+    commands=("caddy",),
+    package="caddy",
+    needed_for="the tests of the proxy in front of one server",
+)
 PROGRAMS = {
     "chromium": CHROMIUM,
     "bubblewrap": BUBBLEWRAP,
@@ -75,6 +81,7 @@ PROGRAMS = {
     "promtool": PROMTOOL,
     "zsh": ZSH,
     "fish": FISH,
+    "caddy": CADDY,
 }
 
 

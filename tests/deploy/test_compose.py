@@ -8,14 +8,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
 from tests.deploy.composed import FOLDER, ROOT, Server, server, services, settings, variables
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COMPOSE: Final = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
 SERVICES: Final = services()
@@ -141,7 +138,7 @@ def test_scripts_are_without_findings() -> None:
 
 
 @pytest.fixture
-def ours(tmp_path: Path) -> Iterator[Server]:
+def ours(tmp_path: Path) -> Server:
     made = server(tmp_path)
     done = made.run("setup.sh", "esteira.example.org", "you@example.org")
     assert done.returncode == 0, done.stderr
