@@ -199,6 +199,8 @@ def test_old_backups_go_with_the_files_that_only_they_had_but_never_the_last(box
     assert box.run("backup.sh", "forget", KEEP_DAYS="2").returncode == 0, "room is to be had without another backup"
     (last,) = box.dumps()
     age(box, last, 400)
+    assert box.run("backup.sh", "forget").returncode == 0
+    assert box.dumps() == {last}
     assert box.run("backup.sh", "check").returncode == 1
     assert box.run("backup.sh", "now", KEEP_DAYS="0").returncode != 0
 
