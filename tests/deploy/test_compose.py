@@ -117,6 +117,11 @@ def test_engine_may_put_walls_around_steps_and_little_else() -> None:
     assert not refused & {"clone", "clone3", "unshare", "mount", "umount2", "pivot_root", "setns"}
 
 
+@pytest.mark.parametrize("script", sorted(ROOT.glob("deploy/images/system.sh")))
+def test_image_has_the_walls_that_the_engine_insists_on(script: Path) -> None:
+    assert re.search(r"^[^#]*install[^#]*\bbubblewrap\b", script.read_text(), re.MULTILINE)
+
+
 def test_backups_can_read_the_files_and_change_none() -> None:
     assert "data:/data:ro" in SERVICES["backup"]["volumes"]
     assert SERVICES["backup"]["user"] == SERVICES["web"]["user"]
