@@ -29,7 +29,7 @@ run: setup ## Start the platform on this machine and open the door
 	@exec $(BIN)/python manage.py up $(ARGS)
 
 test: setup ## Run every test, with the database and browser they need
-	@$(BOOTSTRAP) ensure --optional chromium bubblewrap clamd promtool postgres zsh fish
+	@$(BOOTSTRAP) ensure --optional chromium bubblewrap clamd promtool postgres zsh fish caddy
 	@$(BIN)/python -m tests.deploy.kubectl
 	@echo "Running the tests …"
 	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

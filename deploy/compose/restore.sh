@@ -6,10 +6,10 @@ cd "$(dirname "$0")"
 case ${1:-} in
     '')
         echo "restore.sh NAME|latest. These are there:" >&2
-        ./compose.sh run --rm backup list >&2
+        ./compose.sh run --rm --no-deps backup list >&2
         exit 2
         ;;
-    --list) exec ./compose.sh run --rm backup list ;;
+    --list) exec ./compose.sh run --rm --no-deps backup list ;;
     --drop) exec ./compose.sh run --rm restore drop "$2" ;;
 esac
 ./compose.sh stop proxy web worker beat engine backup

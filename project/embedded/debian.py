@@ -88,6 +88,12 @@ DEBOOTSTRAP = Program(
     package="debootstrap",
     needed_for="the tests of the images",
 )
+CADDY = Program(
+    title="Caddy",
+    commands=("caddy",),
+    package="caddy",
+    needed_for="the tests of the proxy in front of one server",
+)
 PROGRAMS = {
     "chromium": CHROMIUM,
     "bubblewrap": BUBBLEWRAP,
@@ -98,6 +104,7 @@ PROGRAMS = {
     "fish": FISH,
     "buildah": BUILDAH,
     "debootstrap": DEBOOTSTRAP,
+    "caddy": CADDY,
 }
 
 

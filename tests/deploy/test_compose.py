@@ -8,14 +8,11 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import pytest
 
 from tests.deploy.composed import FOLDER, ROOT, Server, server, services, settings, variables
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COMPOSE: Final = (FOLDER / "compose.yaml").read_text(encoding="utf-8")
 SERVICES: Final = services()
@@ -120,6 +117,11 @@ def test_engine_may_put_walls_around_steps_and_little_else() -> None:
     assert not refused & {"clone", "clone3", "unshare", "mount", "umount2", "pivot_root", "setns"}
 
 
+@pytest.mark.parametrize("script", sorted(ROOT.glob("deploy/images/system.sh")))
+def test_image_has_the_walls_that_the_engine_insists_on(script: Path) -> None:
+    assert re.search(r"^[^#]*install[^#]*\bbubblewrap\b", script.read_text(), re.MULTILINE)
+
+
 def test_backups_can_read_the_files_and_change_none() -> None:
     assert "data:/data:ro" in SERVICES["backup"]["volumes"]
     assert SERVICES["backup"]["user"] == SERVICES["web"]["user"]
@@ -141,7 +143,7 @@ def test_scripts_are_without_findings() -> None:
 
 
 @pytest.fixture
-def ours(tmp_path: Path) -> Iterator[Server]:
+def ours(tmp_path: Path) -> Server:
     made = server(tmp_path)
     done = made.run("setup.sh", "esteira.example.org", "you@example.org")
     assert done.returncode == 0, done.stderr

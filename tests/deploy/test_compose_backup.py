@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -99,15 +100,16 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     top = tmp_path_factory.mktemp("box")
     (top / "password").write_text("it's a password\n")
     with throwaway() as server:
-        known = {**conninfo_to_dict(server.url), "user": "postgres", "password": server._password("postgres")}
-        with psycopg.connect(make_conninfo(**{**known, "dbname": "postgres"}), autocommit=True) as master:
+        known: dict[str, Any] = dict(conninfo_to_dict(server.url))
+        known |= {"user": "postgres", "password": server._password("postgres")}
+        with psycopg.connect(make_conninfo(**known | {"dbname": "postgres"}), autocommit=True) as master:
             master.execute("ALTER DATABASE esteira RENAME TO others")
             master.execute("ALTER ROLE esteira RENAME TO others")
         # The port is that of the socket's name.
-        env = {"PATH": f"{own_programs()}:/usr/bin:/bin", "PGHOST": str(known["host"]), "PGPASSWORD": known["password"]}
+        env = {"PATH": f"{own_programs()}:/usr/bin:/bin", "PGHOST": known["host"], "PGPASSWORD": known["password"]}
         env |= {"PGPORT": str(known.get("port", 5432)), "DATABASE_PASSWORD_FILE": str(top / "password")}
         subprocess.run(["bash", str(FOLDER / "inside/role.sh")], env=env, check=True)
-        url = make_conninfo(**{**known, "user": "esteira", "dbname": "esteira", "password": "it's a password"})
+        url = make_conninfo(**known | {"user": "esteira", "dbname": "esteira", "password": "it's a password"})
         box = Box(top, url, "it's a password")
         prepared = box.manage("prepare")
         assert prepared.returncode == 0, prepared.stderr
@@ -191,9 +193,25 @@ def test_old_backups_go_with_the_files_that_only_they_had_but_never_the_last(box
     assert box.dumps() == {last}
     assert {path.stem for path in (box.backups / "lists").iterdir()} == {last}
     assert "results/gone" not in box.copies()
+    renamed(box, last, "2020-01-03T000000Z")
+    box.backup()
+    age(box, "2020-01-03T000000Z", 3)
+    assert box.run("backup.sh", "forget", KEEP_DAYS="2").returncode == 0, "room is to be had without another backup"
+    (last,) = box.dumps()
     age(box, last, 400)
+    assert box.run("backup.sh", "forget").returncode == 0
+    assert box.dumps() == {last}
     assert box.run("backup.sh", "check").returncode == 1
     assert box.run("backup.sh", "now", KEEP_DAYS="0").returncode != 0
+
+
+def test_one_backup_at_a_time_and_none_is_forgotten_while_one_is_made(box: Box) -> None:
+    box.backup()
+    with (box.backups / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for word in ("now", "forget"):
+            refused = box.run("backup.sh", word)
+            assert (refused.returncode, "already" in refused.stderr) == (1, True)
 
 
 def test_backup_that_fails_counts_for_nothing(box: Box) -> None:

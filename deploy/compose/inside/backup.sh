@@ -1,5 +1,5 @@
 #!/bin/bash
-# backup.sh now | schedule | check | list: the database and the files, kept KEEP_DAYS days.
+# backup.sh now | schedule | check | list | forget: the database and the files, kept KEEP_DAYS days.
 #
 # dumps/NAME.dump is the database, lists/NAME.list the files that belong to it, files/ has each file once. A backup counts from
 # the moment its dump is there, which is last.
@@ -10,12 +10,16 @@ keep_days=${KEEP_DAYS:-14}
 at=${AT:-02:30}
 [[ $keep_days =~ ^[0-9]+$ && $keep_days -gt 0 ]] || fail "BACKUP_KEEP_DAYS is '$keep_days'; allowed: a number of days above 0."
 
-now() {
-    local name
-    name=$(date +%Y-%m-%dT%H%M%SZ)
+# What was copied a moment ago stands in no list yet: nobody may forget it meanwhile.
+alone() {
     mkdir -p "$backups/dumps" "$backups/lists" "$backups/files"
     exec 9>"$backups/lock"
     flock --nonblock 9 || fail "A backup is being made already."
+}
+
+now() {
+    local name
+    name=$(date +%Y-%m-%dT%H%M%SZ)
     rm -rf "$backups/coming"
     mkdir "$backups/coming"
 
@@ -79,11 +83,18 @@ pause() {
 }
 
 case ${1:-} in
-    now) now ;;
+    now)
+        alone
+        now
+        ;;
+    forget)
+        alone
+        forget
+        ;;
     schedule) schedule ;;
     check)
         [[ -n $(find "$backups/dumps" -name '*.dump' -mmin -1560 -print -quit) ]] || fail "No backup was made in the last 26 hours."
         ;;
     list) find "$backups/dumps" -name '*.dump' -printf '%f\t%s bytes\n' | sed 's/\.dump//' | sort ;;
-    *) fail "backup.sh now | schedule | check | list" ;;
+    *) fail "backup.sh now | schedule | check | list | forget" ;;
 esac
