@@ -77,11 +77,11 @@ def now_in(here: Workspace) -> dict[str, Any]:
         "failed": list(failed.order_by("-id")[:MOST_FAILED]),
         "waiting": _reasons(jobs),
         "counts": jobs.filter(state__in=JOB_UNFINISHED).aggregate(
-            running=Count("*", filter=Q(state__in=AT_WORK)), waiting=Count("*", filter=Q(state__in=IN_LINE))
+            running=Count("state", filter=Q(state__in=AT_WORK)), waiting=Count("state", filter=Q(state__in=IN_LINE))
         ),
         "ended": ended.aggregate(
-            failed=Count("*", filter=Q(state__in=JOB_FAILED)),
-            succeeded=Count("*", filter=Q(state=JobState.SUCCEEDED)),
+            failed=Count("state", filter=Q(state__in=JOB_FAILED)),
+            succeeded=Count("state", filter=Q(state=JobState.SUCCEEDED)),
         ),
         "has_jobs": bool(running) or jobs.exists(),
     }
