@@ -55,6 +55,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     domain.EventsGone: 410,
     domain.TooManyOpenUploads: 429,
     domain.TooManyPasswords: 429,
+    domain.TooManyLive: 429,
     domain.LengthRequired: 411,
     domain.WrongLength: 400,
     domain.PartDamaged: 400,

@@ -16,14 +16,16 @@ from psycopg_pool import PoolTimeout
 from starlette.responses import Response
 
 from api_app.database import Busy, in_db
-from api_app.errors import NotAuthenticated
+from api_app.errors import NotAuthenticated, answer
 from api_app.feeds import news_of
 from api_app.readers import ReaderTooSlow
-from orchestration.errors import OrchestrationError
+from orchestration.errors import OrchestrationError, TooManyLive
 from orchestration.follow import hub
+from orchestration.places import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
+    from uuid import UUID
 
     from starlette.types import Receive, Scope, Send
 
@@ -156,8 +158,8 @@ async def disconnected(receive: Receive) -> None:
 class LiveEvents(Response):
     """A feed as Server-Sent Events."""
 
-    def __init__(self, feed: Feed, *, after: int, may_watch: Callable[[], object]) -> None:
-        self._feed, self._after, self._may_watch = feed, after, may_watch
+    def __init__(self, feed: Feed, *, user_id: UUID, after: int, may_watch: Callable[[], object]) -> None:
+        self._feed, self._user_id, self._after, self._may_watch = feed, user_id, after, may_watch
         self.background = None
         self.status_code = 200
         self.body = b""
@@ -167,7 +169,14 @@ class LiveEvents(Response):
             (b"x-accel-buffering", b"no"),
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with place_of(self._user_id):
+                await self._tell(receive, send)
+        except TooManyLive as exc:
+            await answer(exc)(scope, receive, send)
+
+    async def _tell(self, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await Stream(self._feed, ServerSent(send), last=self._after, may_watch=self._may_watch).run(receive)
         await send({"type": "http.response.body", "body": b""})

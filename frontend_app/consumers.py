@@ -22,8 +22,10 @@ from frontend_app.live.rights import Person, grounds_of
 from frontend_app.live.room import POLICY_VIOLATION, Room, Seat, enter, leave
 from frontend_app.live.shown import HomeShown, JobShown
 from frontend_app.views.jobs import run_asked
+from orchestration.errors import TooManyLive
 from orchestration.follow import hub
 from orchestration.models import Job, User, Workspace
+from orchestration.places import leave_place, take_place
 from orchestration.services.second_factor import must_set_up
 from orchestration.states import Role
 
@@ -43,6 +45,8 @@ TOLD: Final = '{"told": true}'
 class Watcher(AsyncWebsocketConsumer):
     """One page's socket. Below it, a class says what is watched and who may."""
 
+    _has_place = False
+
     def watched_by(self, user: User) -> str | Shown | None:
         """The group to listen to, or what is shown; None when `user` may not, or may no longer."""
         raise NotImplementedError
@@ -52,7 +56,7 @@ class Watcher(AsyncWebsocketConsumer):
         self._changed, self._told = asyncio.Event(), asyncio.Event()
         self._groups: set[str] = set()
         watched = await self._permitted()
-        if watched is None or not await self._begin(watched):
+        if watched is None or not self._takes_a_place() or not await self._begin(watched):
             await self.close()  # before accept: the handshake is refused with 403
             return
         self._groups.add(f"person.{self._person}")
@@ -64,6 +68,9 @@ class Watcher(AsyncWebsocketConsumer):
     async def disconnect(self, code: int) -> None:  # noqa: ARG002  channels' signature
         for task in self._tasks:
             task.cancel()
+        if self._has_place:
+            self._has_place = False
+            leave_place(self._person)
         for group in self._groups:
             await self.channel_layer.group_discard(group, self.channel_name)
 
@@ -75,6 +82,14 @@ class Watcher(AsyncWebsocketConsumer):
 
     async def told(self, message: dict[str, Any]) -> None:  # noqa: ARG002  the same
         self._told.set()
+
+    def _takes_a_place(self) -> bool:
+        try:
+            take_place(self._person)
+        except TooManyLive:
+            return False
+        self._has_place = True
+        return True
 
     async def _begin(self, watched: str | Shown) -> bool:
         self._groups.add(str(watched))

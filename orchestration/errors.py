@@ -43,6 +43,12 @@ class EventsGone(OrchestrationError):
     code = "events_gone"
 
 
+class TooManyLive(OrchestrationError):
+    """You have too many live connections open. Close some, and try again."""
+
+    code = "too_many_live"
+
+
 class JobFinished(Conflict):
     """The job has already finished."""
 

@@ -21,9 +21,10 @@ from api_app.live_socket import watch
 from api_app.paging import Limit
 from api_app.schemas import EventOut, Listing, LiveTicketOut
 from api_app.waiting import Wait, until_news
-from orchestration.errors import EventsGone
+from orchestration.errors import EventsGone, TooManyLive
 from orchestration.follow import hub
 from orchestration.models import ApiToken, Event, User
+from orchestration.places import place_of
 from orchestration.services.access import find_job, find_workspace
 from orchestration.services.live_tickets import LASTS_S, issue_live_ticket, use_live_ticket
 from orchestration.services.tokens import find_valid
@@ -129,10 +130,12 @@ def _workspace_feed(slug: str, user: User) -> Feed:
 async def _stream(request: Request, feed_of: Callable[[User], Feed], after: int | None) -> Response:
     given, scope = credential(request), scope_of(request)
 
-    def find_feed() -> Feed:
-        return feed_of(identify(given, scope).user)
+    def find_feed() -> tuple[UUID, Feed]:
+        user = identify(given, scope).user
+        return user.pk, feed_of(user)
 
-    return LiveEvents(await in_db(find_feed), after=_start(after), may_watch=find_feed)
+    user_id, feed = await in_db(find_feed)
+    return LiveEvents(feed, user_id=user_id, after=_start(after), may_watch=find_feed)
 
 
 async def _watch(socket: WebSocket, feed_of: Callable[[User], Feed], after: int | None) -> None:
@@ -145,7 +148,11 @@ async def _watch(socket: WebSocket, feed_of: Callable[[User], Feed], after: int 
     def may_watch() -> Feed:
         return feed_of(admit(find_valid(token_id=token.pk), SCOPE).user)
 
-    await watch(socket, feed, after=_start(after), may_watch=may_watch)
+    try:
+        with place_of(token.user_id):
+            await watch(socket, feed, after=_start(after), may_watch=may_watch)
+    except TooManyLive as exc:
+        await socket.send_denial_response(answer(exc))
 
 
 def _opened(socket: WebSocket, feed_of: Callable[[User], Feed]) -> tuple[ApiToken, Feed]:

@@ -77,11 +77,11 @@ def now_in(here: Workspace) -> dict[str, Any]:
         "failed": list(failed.order_by("-id")[:MOST_FAILED]),
         "waiting": _reasons(jobs),
         "counts": jobs.filter(state__in=JOB_UNFINISHED).aggregate(
-            running=Count("pk", filter=Q(state__in=AT_WORK)), waiting=Count("pk", filter=Q(state__in=IN_LINE))
+            running=Count("state", filter=Q(state__in=AT_WORK)), waiting=Count("state", filter=Q(state__in=IN_LINE))
         ),
         "ended": ended.aggregate(
-            failed=Count("pk", filter=Q(state__in=JOB_FAILED)),
-            succeeded=Count("pk", filter=Q(state=JobState.SUCCEEDED)),
+            failed=Count("state", filter=Q(state__in=JOB_FAILED)),
+            succeeded=Count("state", filter=Q(state=JobState.SUCCEEDED)),
         ),
         "has_jobs": bool(running) or jobs.exists(),
     }
@@ -89,7 +89,7 @@ def now_in(here: Workspace) -> dict[str, Any]:
 
 def _reasons(jobs: QuerySet[Job]) -> list[tuple[str, str, int]]:
     """Why jobs wait, in words and in the filter's, and how many; what most of them wait for first."""
-    rows = jobs.filter(state__in=IN_LINE).order_by().values_list("waiting_reason").annotate(n=Count("pk"))
+    rows = jobs.filter(state__in=IN_LINE).order_by().values_list("waiting_reason").annotate(n=Count("*"))
     said = {reason: str(WAITING[WaitingReason(reason)]) for reason, _ in rows if reason}
     return [
         (said.get(reason, _("A place is about to be free.")), reason, n) for reason, n in sorted(rows, key=_by_number)
@@ -102,15 +102,18 @@ def _by_number(row: tuple[str, int]) -> int:
 
 def _next_steps(request: Request, here: Workspace) -> list[tuple[str, str, str, bool]]:
     """What is left to be tried by somebody new: title, words, name of the page, done. Empty when all is done."""
+    if not here.lets(request.user, Role.SUBMITTER):
+        return []
     mine = Job.objects.filter(workspace=here, created_by=request.user)
+    has_run = mine.exists()
     steps = [
-        (_("Look at a pipeline"), _("What it takes, its parameters, what it leaves."), "pipeline-list", mine.exists()),
-        (_("Run the first job"), _("Drop a file, choose a pipeline, submit."), "job-new", mine.exists()),
+        (_("Look at a pipeline"), _("What it takes, its parameters, what it leaves."), "pipeline-list", has_run),
+        (_("Run the first job"), _("Drop a file, choose a pipeline, submit."), "job-new", has_run),
         (
             _("Open a result"),
             _("A report to read, and files to keep."),
             "job-list",
-            mine.filter(state="SUCCEEDED").exists(),
+            has_run and mine.filter(state="SUCCEEDED").exists(),
         ),
         (
             _("Do it from a program"),
@@ -119,6 +122,4 @@ def _next_steps(request: Request, here: Workspace) -> list[tuple[str, str, str, 
             ApiToken.objects.filter(user=request.user).exists(),
         ),
     ]
-    if not here.lets(request.user, Role.SUBMITTER):
-        return []
     return [] if all(done for *_, done in steps) else steps

@@ -169,6 +169,9 @@ class Job(models.Model):
             ),
             models.Index(fields=["workspace", "state"], condition=Q(state__in=JOB_UNFINISHED), name="job_unfinished"),
             models.Index(fields=["workspace", "-id"], name="job_by_workspace"),
+            # Of few, such as those that timed out or are somebody's own, the newest are found without reading all.
+            models.Index(fields=["workspace", "state", "-id"], name="job_by_state"),
+            models.Index(fields=["workspace", "created_by", "-id"], name="job_by_creator"),
             models.Index(fields=["pipeline_version", "-id"], name="job_by_pipeline"),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="job_by_end"),
             models.Index(

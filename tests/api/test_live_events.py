@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from api_app import feeds, live, waiting
 from api_app.database import in_db
+from orchestration import places
 from orchestration.execution.old_calls import forget_calls
 from orchestration.follow import hub
 from orchestration.models import ApiToken, Job, LiveTicket
@@ -329,6 +330,22 @@ def test_socket_says_that_the_service_restarts(door: Door, ana: Visitor, lab: Wo
 
 
 # Answers that wait
+
+
+def test_one_user_holds_only_so_many_streams_and_sockets(
+    door: Door, ana: Visitor, bruno: Visitor, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "MOST_OF_ONE", 2)
+
+    async def hold() -> list[int]:
+        async with Socket(door, LAB, ana.token) as socket, Watching(door, ana.token, LAB) as stream:
+            said = [socket.status, stream.answer.status]
+            async with Watching(door, ana.token, LAB) as third:
+                said.append(third.answer.status)
+            said += [(await _status(door, LAB, ana.token))[0], (await _status(door, LAB, bruno.token))[0]]
+        return [*said, (await _status(door, LAB, ana.token))[0]]
+
+    assert door.run(hold()) == [101, 200, 429, 429, 101, 101]
 
 
 async def _get(door: Door, who: Visitor, path: str) -> Any:

@@ -118,7 +118,7 @@ def _write(platform: Platform, jobs: int) -> UUID:
         last: UUID | None = None
         copy = f"COPY orchestration_job ({', '.join(COLUMNS)}) FROM STDIN"
         with connection.cursor() as cursor, cursor.copy(copy) as lines:
-            for row in _jobs(jobs, version, user, places):
+            for row in job_lines(jobs, version, user, places):
                 lines.write_row(row)
                 last = row[0] if row[9] == "FAILED" else last
         connection.execute(TALLY)
@@ -130,7 +130,7 @@ def _write(platform: Platform, jobs: int) -> UUID:
     return last
 
 
-def _jobs(jobs: int, version: UUID, user: UUID, places: list[UUID]) -> Iterator[tuple[Any, ...]]:
+def job_lines(jobs: int, version: UUID, user: UUID, places: list[UUID]) -> Iterator[tuple[Any, ...]]:
     states = [state for state, number in FEW.items() for _ in range(number)]
     states += ["SUCCEEDED"] * (10_000 - len(states))
     now = datetime.now(UTC)
@@ -144,6 +144,6 @@ def _jobs(jobs: int, version: UUID, user: UUID, places: list[UUID]) -> Iterator[
         begun = None if waits else created + timedelta(seconds=5)
         ended = created + timedelta(minutes=1) if has_ended else None
         yield (
-            new_id(), places[at * at % WORKSPACES], user, version, f"job {at}", "{}", "{}", 0,
+            new_id(), places[at * at % len(places)], user, version, f"job {at}", "{}", "{}", 0,
             1, state, 1, reason, "", kind, "", "", created, begun, begun, ended, 1,
         )  # fmt: skip

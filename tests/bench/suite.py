@@ -21,6 +21,7 @@ from tests.bench.admin import DEFAULT_JOBS, admin_rows
 from tests.bench.dispatching import dispatch_rows
 from tests.bench.load import Load, cpu_s, halted, percentile, post_all
 from tests.bench.many import batch_rows, bulk_rows
+from tests.bench.pages import page_rows
 from tests.bench.rows import Row
 from tests.bench.uploads import upload_rows
 from tests.bench.watchers import watcher_rows
@@ -53,7 +54,7 @@ def run(*, quick: bool, only: str = "", jobs: int = DEFAULT_JOBS) -> int:
     with running(unlimited, settings=safe) as platform:
         platform.publish(NOOP)
         file = platform.upload("a.txt", b"hello")["id"]
-        measures = MEASURES | {"admin": partial(admin_rows, jobs=jobs)}
+        measures = MEASURES | {"admin": partial(admin_rows, jobs=jobs), "pages": partial(page_rows, jobs=jobs)}
         for measure in [measures[only]] if only else measures.values():
             found = measure(platform, file, scale)
             _show(found)
@@ -241,5 +242,6 @@ MEASURES: Final[dict[str, Callable[[Platform, str, int], list[Row]]]] = {
     "uploads": upload_rows,
     "dispatch": dispatch_rows,
     # The last: nothing else is to be measured among its rows.
+    "pages": page_rows,
     "admin": admin_rows,
 }

@@ -77,9 +77,7 @@ def watcher_rows(platform: Platform, file: str, scale: int) -> list[Row]:
     workspace = platform.sql("SELECT workspace_id FROM orchestration_job WHERE id = %s", job)[0][0]
     while not platform.sql("SELECT 1 FROM orchestration_attempt WHERE job_id = %s AND state = 'RUNNING'", job):
         time.sleep(0.1)
-    said = platform.manage("shell", "-v", "0", "-c", PEOPLE.format(workspace=workspace, number=watchers))
-    name, *sessions = said.split()
-    cookies = [f"{name}={key}" for key in sessions]
+    cookies = sessions_of(platform, str(workspace), watchers)
     sent = asyncio.run(_watch(platform, job, cookies, events))
     fetched = asyncio.run(_fetch(platform, job, cookies[:FETCHERS]))
     platform.call("POST", f"/jobs/{job}/cancel")
@@ -92,6 +90,13 @@ def watcher_rows(platform: Platform, file: str, scale: int) -> list[Row]:
         Row("  where each fetches it instead", f"{by_fetch:.1f} CPU-ms", "", True),
         Row("  ratio", f"{by_fetch / each:.0f} ×", "", True),
     ]
+
+
+def sessions_of(platform: Platform, workspace: str, number: int) -> list[str]:
+    """The Cookie headers of so many members of a workspace."""
+    said = platform.manage("shell", "-v", "0", "-c", PEOPLE.format(workspace=workspace, number=number))
+    name, *sessions = said.split()
+    return [f"{name}={key}" for key in sessions]
 
 
 async def _watch(platform: Platform, job: str, cookies: list[str], events: int) -> Told:
