@@ -1,9 +1,13 @@
 """Celery app and beat schedule. Every message is a nudge that may be lost: each task also comes by the clock."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_shutting_down
 from django.conf import settings
+
+from orchestration import going
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 # Worker and beat would load all pages to check them, and then not look at what the checks say.
@@ -46,3 +50,8 @@ app.conf.beat_schedule = {
 app.autodiscover_tasks(["orchestration"])
 app.autodiscover_tasks(["orchestration.services"], related_name="bulk_task")
 app.autodiscover_tasks(["orchestration.services"], related_name="manifest_task")
+
+
+@worker_shutting_down.connect
+def _give_back(**_: Any) -> None:
+    going.tell()
