@@ -11,6 +11,7 @@ from psycopg_pool import PoolTimeout
 
 from orchestration.findings import ERROR, Fault
 from project.doctor.database import migrated
+from project.stack.draining import is_draining
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -45,6 +46,8 @@ def live(_request: HttpRequest) -> JsonResponse:
 
 @login_not_required
 def ready(_request: HttpRequest) -> JsonResponse:
+    if is_draining():
+        return JsonResponse({"status": "draining"}, status=503)
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
