@@ -4,9 +4,10 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 
+from orchestration import going
 from project import pulse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
@@ -57,3 +58,8 @@ def keep_pulse(sender: Any, **_: Any) -> None:
     """From when the worker takes messages for the first time."""
     pulse.beat()
     sender.timer.call_repeatedly(pulse.EVERY_S, pulse.beat)
+
+
+@worker_shutting_down.connect
+def _give_back(**_: Any) -> None:
+    going.tell()

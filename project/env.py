@@ -1,6 +1,7 @@
 """Typed readers of the environment. A bad value stops the process with a sentence.
 
-Every reader also accepts NAME_FILE: the path of a file that holds the value, for mounted secrets.
+What the environment does not say may be in a file: the one that NAME_FILE names, or NAME in the folder of mounted
+secrets, ESTEIRA_SECRETS_DIR.
 """
 
 import os
@@ -23,6 +24,7 @@ DATABASE_FORM: Final = (
     "postgresql://user:password@host/name, where % / @ : # ? and spaces in the password are written as in URLs"
     " (%25 for %, %2F for /, %40 for @)"
 )
+SECRETS_DIR: Final = "ESTEIRA_SECRETS_DIR"
 PROXY_URL: Final = "the address of an egress proxy, as http://host:port; empty for none"
 ASKED: Final[dict[str, str]] = {}
 """Every name that was asked for, with its default."""
@@ -39,16 +41,43 @@ class BadSetting(SystemExit):
 
 def text(name: str, default: str = "") -> str:
     ASKED[name] = default
-    if file := os.environ.get(f"{name}_FILE"):
-        try:
-            return Path(file).read_text(encoding="utf-8").strip()
-        except OSError as exc:
-            raise BadSetting(f"{name}_FILE", file, f"the path of a readable file ({exc.strerror})") from exc
-    return os.environ.get(name, default)
+    given, file = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    if file and given:
+        raise BadSetting(f"{name}_FILE", file, f"one of {name} and {name}_FILE, not both: take one away")
+    if file:
+        if said := _content(f"{name}_FILE", Path(file)):
+            return said
+        raise BadSetting(f"{name}_FILE", file, "a file that is not empty: put the value into it")
+    if given is not None:
+        return given
+    mounted = _mounted(name)
+    return default if mounted is None else mounted
 
 
 def is_given(name: str) -> bool:
-    return bool(os.environ.get(f"{name}_FILE")) or name in os.environ
+    return bool(text(name))
+
+
+def _mounted(name: str) -> str | None:
+    folder = os.environ.get(SECRETS_DIR)
+    if not folder:
+        return None
+    file = Path(folder, name)
+    # A folder that is missing is a mount that failed, which every secret in it would hide.
+    if not Path(folder).is_dir():
+        raise BadSetting(
+            SECRETS_DIR, folder, "a folder that exists, with a file for each secret, named as its variable"
+        )
+    return _content(SECRETS_DIR, file) if file.exists() else None
+
+
+def _content(name: str, file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise BadSetting(name, str(file), f"the path of a readable file ({exc.strerror})") from exc
+    except UnicodeDecodeError as exc:
+        raise BadSetting(name, str(file), "the path of a file of text in UTF-8") from exc
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -76,8 +105,26 @@ def choice(name: str, default: str, *, allowed: tuple[str, ...]) -> str:
 
 
 def words(name: str, default: str) -> list[str]:
-    """A comma-separated list, without empty entries."""
-    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+    """A list, separated by commas or, in a file, by lines; without empty entries."""
+    return [word.strip() for word in re.split(r"[,\n]", text(name, default)) if word.strip()]
+
+
+def keys(name: str, least: int) -> list[str]:
+    """As `words`, of secrets that are `least` long. None is shown."""
+    read = words(name, "")
+    if any(len(key) < least for key in read):
+        raise BadSetting(name, "***", f"keys of at least {least} characters each, separated by commas or lines")
+    return read
+
+
+def origins(name: str) -> list[str]:
+    """Origins, such as https://esteira.example.org, without a path."""
+    read = words(name, "")
+    for word in read:
+        parts = urlsplit(word)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or word != f"{parts.scheme}://{parts.netloc}":
+            raise BadSetting(name, word, "origins such as https://esteira.example.org, separated by commas, no path")
+    return read
 
 
 def ports(name: str, default: str) -> list[int]:
@@ -89,13 +136,13 @@ def ports(name: str, default: str) -> list[int]:
     raise BadSetting(name, ",".join(read), "port numbers, separated by commas")
 
 
-def networks(name: str) -> list[IPv4Network | IPv6Network]:
-    """A comma-separated list of networks, such as 10.0.0.0/8."""
+def networks(name: str, *, strict: bool = True) -> list[IPv4Network | IPv6Network]:
+    """A comma-separated list of networks, such as 10.0.0.0/8. Not strict: 10.0.0.7/8 is the network that it is in."""
 
     def read() -> Iterator[IPv4Network | IPv6Network]:
         for word in words(name, ""):
             try:
-                yield ip_network(word)
+                yield ip_network(word, strict=strict)
             except ValueError as exc:
                 raise BadSetting(name, word, f"networks such as 10.0.0.0/8, separated by commas ({exc})") from exc
 

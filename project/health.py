@@ -9,6 +9,7 @@ from django.http import JsonResponse
 
 from orchestration.findings import ERROR, tried
 from project.doctor.database import READY
+from project.stack.draining import is_draining
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -43,6 +44,8 @@ def live(_request: HttpRequest) -> JsonResponse:
 
 @login_not_required
 def ready(_request: HttpRequest) -> JsonResponse:
+    if is_draining():
+        return JsonResponse({"status": "draining"}, status=503)
     if bad := readiness.fault():
         return JsonResponse({"status": "unavailable", "database": bad}, status=503)
     return JsonResponse({"status": "ok", "database": "ok"})

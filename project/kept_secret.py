@@ -42,10 +42,10 @@ def signing_key(home: Path) -> str:
     if given and not _is_ed25519(given):
         # Said at start: else the first job that ends would be the first to complain.
         raise env.BadSetting("ESTEIRA_SIGNING_KEY", "***", "what `openssl genpkey -algorithm ed25519` writes")
-    return given or made_once(home / "signing_key", _new())
+    return given or made_once(home / "signing_key", new_signing_key())
 
 
-def _new() -> str:
+def new_signing_key() -> str:
     return f"{_BEGIN}\n{base64.b64encode(_ED25519 + secrets.token_bytes(_SEED_BYTES)).decode()}\n{_END}\n"
 
 

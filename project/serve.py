@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import os
 import resource
 import socket
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -16,12 +18,14 @@ import uvicorn
 
 from project.receive.heads import BoundedHttp
 from project.receive.selftest import chosen
+from project.stack import draining
 
 BACKLOG: Final = 2_048
 # More than the stack serves at once: whoever comes above that hears it from the stack, in our form.
 MAX_CONNECTIONS: Final = 6_000
 KEEP_ALIVE_S: Final = 125  # longer than our load balancer's 120 s, or it would meet closed connections
-GRACE_S: Final = 4
+SETTLE_S: Final = 0.2
+"""From the last connection that is taken to the end of those that ask nothing: a request follows its connection."""
 SOCKET_MESSAGE_BYTES: Final = 64 << 10
 MOST_FILES: Final = 65_536
 """File descriptors: the usual 1,024 would be fewer than the connections that the stack serves."""
@@ -30,6 +34,10 @@ SWITCH_S: Final = 0.001
 
 
 class Server(uvicorn.Server):
+    """SIGTERM loses no request: what comes is answered with `Connection: close` until nobody comes any more."""
+
+    drain_s = 0
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         # What was loaded stays; without this every full collection walks all of it again.
@@ -37,14 +45,54 @@ class Server(uvicorn.Server):
         gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Whoever watches events would otherwise hold the process up for the whole of its grace.
         from api_app.live import stop_streams  # noqa: PLC0415  settings are ready only now
 
+        draining.begin()
+        for connection in self.server_state.connections:
+            if isinstance(connection, BoundedHttp):
+                connection.last_answer()
+        await self._serve_on()
+        await self._take_who_waits(sockets or [])
+        # Whoever watches events would otherwise hold the process up for the whole of its grace.
         stop_streams()
         await super().shutdown(sockets)
 
+    async def _serve_on(self) -> None:
+        """While /health/ready says 503: whoever spreads requests has so long to notice."""
+        until = time.monotonic() + self.drain_s
+        while not self.force_exit and time.monotonic() < until:
+            await self.on_tick(0)  # the answers' date
+            await asyncio.sleep(min(1, max(0, until - time.monotonic())))
 
-def configuration(app: str | Any = "project.asgi:application") -> uvicorn.Config:
+    async def _take_who_waits(self, sockets: list[socket.socket]) -> None:
+        """Connections that the kernel has made and nobody has taken would be reset with the listening socket."""
+        waiting = [one.dup() for one in sockets]
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(0)
+        for listener in waiting:
+            with listener:
+                await self._take_all(listener)
+        await asyncio.sleep(SETTLE_S)
+
+    async def _take_all(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        listener.setblocking(False)
+        taken = []
+        with suppress(BlockingIOError):
+            while True:
+                taken.append(listener.accept()[0])
+        listener.close()
+        for line in taken:
+            await loop.connect_accepted_socket(self._protocol, line)
+
+    def _protocol(self) -> BoundedHttp:
+        made: type[Any] = self.config.http_protocol_class
+        protocol: BoundedHttp = made(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
+        return protocol
+
+
+def configuration(app: str | Any = "project.asgi:application", *, grace_s: int = 4) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -61,21 +109,22 @@ def configuration(app: str | Any = "project.asgi:application") -> uvicorn.Config
         limit_concurrency=MAX_CONNECTIONS,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
+        timeout_graceful_shutdown=grace_s,
     )
 
 
-def serve(host: str, port: int, receive: str) -> None:
-    """Until SIGTERM or SIGINT; then at most GRACE_S for what is under way."""
+def serve(host: str, port: int, receive: str, *, drain_s: int, grace_s: int) -> None:
+    """Until SIGTERM or SIGINT; then `drain_s` more, and at most `grace_s` for what is under way after that."""
     listener = listen(host, port)
     _allow_files()
-    config = configuration()
+    config = configuration(grace_s=grace_s)
     config.load()  # sets logging up, among all else
     config.http_protocol_class = chosen(receive)
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()  # what was loaded lives as long as the process: no collection needs to look at it
     server = Server(config)
+    server.drain_s = drain_s
     server.run(sockets=[listener])
     if not server.started:
         sys.exit(uvicorn.config.STARTUP_FAILURE)
@@ -139,7 +188,13 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     from project import settings  # noqa: PLC0415  a bad setting ends the process here, with a sentence
 
-    serve(settings.ESTEIRA_HOST, settings.ESTEIRA_PORT, settings.RECEIVE)
+    serve(
+        settings.ESTEIRA_HOST,
+        settings.ESTEIRA_PORT,
+        settings.RECEIVE,
+        drain_s=settings.DRAIN_S,
+        grace_s=settings.GRACE_S,
+    )
 
 
 if __name__ == "__main__":

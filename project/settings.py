@@ -9,7 +9,7 @@ from typing import Any
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from api_app.client.home import default_home
-from project import aws_cell, content_origin, env, object_storage, tes, traces_setting
+from project import aws_cell, content_origin, env, object_storage, production, setting_names, tes, traces_setting
 from project.db_check import check
 from project.embedded.location import embedded_database_url
 from project.kept_secret import made_once, signing_key
@@ -17,17 +17,25 @@ from project.price_table import price_table
 from project.sign_in import *  # noqa: F403  what it lists in __all__
 from project.sign_in import ALLAUTH_SIGN_IN_APPS
 
+setting_names.refuse_mistyped(os.environ)
 BASE_DIR = Path(__file__).resolve().parent.parent
+LEAST_KEY = 32
+"""Characters: below them a key can be guessed."""
+# Beyond one's own machine: then nothing is made up that has to be given, and nothing is left open.
+PRODUCTION = env.flag("ESTEIRA_PRODUCTION", default=False)
 ESTEIRA_HOME = env.folder("ESTEIRA_HOME", default_home())
 ESTEIRA_HOST = env.text("ESTEIRA_HOST", "127.0.0.1")
 ESTEIRA_PORT = env.integer("ESTEIRA_PORT", 8000, least=1, most=65_535)
+# After SIGTERM the web process goes on for DRAIN_S, not ready any longer; then what is under way has GRACE_S.
+DRAIN_S = env.integer("ESTEIRA_DRAIN_S", 0, least=0, most=600)
+GRACE_S = env.integer("ESTEIRA_GRACE_S", 4, least=1, most=600)
 
 
 def _secret_key() -> str:
     """From the environment, else one that is made once and kept beside the data."""
     if given := env.text("ESTEIRA_SECRET_KEY"):
-        if len(given) < 32:  # noqa: PLR2004  below 32 characters a key can be guessed
-            raise env.BadSetting("ESTEIRA_SECRET_KEY", "***", "at least 32 characters")
+        if len(given) < LEAST_KEY:
+            raise env.BadSetting("ESTEIRA_SECRET_KEY", "***", f"at least {LEAST_KEY} characters")
         return given
     return made_once(ESTEIRA_HOME / "secret_key", secrets.token_urlsafe(64))
 
@@ -66,16 +74,16 @@ def _database(url: str) -> dict[str, Any]:
 SECRET_KEY = _secret_key()
 # Signs the manifests of jobs; every process that signs must have the same one.
 SIGNING_KEY = signing_key(ESTEIRA_HOME)
-SECRET_KEY_FALLBACKS = env.words("ESTEIRA_SECRET_KEY_FALLBACKS", "")
+SECRET_KEY_FALLBACKS = env.keys("ESTEIRA_SECRET_KEY_FALLBACKS", LEAST_KEY)
 DEBUG = env.flag("ESTEIRA_DEBUG", default=False)
 ALLOWED_HOSTS = env.words("ESTEIRA_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 if "*" in ALLOWED_HOSTS:
     raise env.BadSetting("ESTEIRA_ALLOWED_HOSTS", "*", "a comma-separated list of host names, without *")
-TRUSTED_PROXIES = env.words("ESTEIRA_TRUSTED_PROXIES", "")
+TRUSTED_PROXIES = [str(one) for one in env.networks("ESTEIRA_TRUSTED_PROXIES", strict=False)]
 # From elsewhere the admin is not there; none: it is for everybody who may sign in to it.
 ADMIN_NETWORKS = env.networks("ESTEIRA_ADMIN_NETWORKS")
 ADMIN_IDLE_S = 60 * env.integer("ESTEIRA_ADMIN_IDLE_MINUTES", 60, least=1, most=1_440)
-CSRF_TRUSTED_ORIGINS = env.words("ESTEIRA_TRUSTED_ORIGINS", "")
+CSRF_TRUSTED_ORIGINS = env.origins("ESTEIRA_TRUSTED_ORIGINS")
 
 DB_POOL_SIZE = env.integer("ESTEIRA_DB_POOL_SIZE", 16, least=4, most=200)
 DB_LOCK_TIMEOUT_MS = env.integer("ESTEIRA_DB_LOCK_TIMEOUT_MS", 10_000, least=100, most=600_000)
@@ -149,6 +157,12 @@ AUTH_PASSWORD_VALIDATORS = [
 # Cookies are Secure wherever the public address is https; on the laptop's http://127.0.0.1 they cannot be.
 HTTPS = env.flag("ESTEIRA_HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+# Sent by the stack (project/stack/headers.py), over https alone.
+SECURE_HSTS_SECONDS = 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+# Probes ask a process past the proxy that has the certificate.
+SECURE_SSL_REDIRECT = PRODUCTION
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
 # Two clones on one machine share the host name, and cookies know no ports: the port is in the name.
 _COOKIE_PREFIX = "__Host-" if HTTPS else f"esteira{ESTEIRA_PORT}-"
 SESSION_COOKIE_NAME = f"{_COOKIE_PREFIX}session"
@@ -242,9 +256,15 @@ HAND_OVERS_AT_ONCE = env.integer("ESTEIRA_HAND_OVERS_AT_ONCE", min(8, DB_POOL_SI
 AWS_CELL: dict[str, str] = aws_cell.read(PUBLIC_URL) if ENGINE == "aws" else {}
 PRICES = price_table(ENGINE)
 
-# Without a mail server there is no mailer, nobody is told anything, and that is no reason to warn at every start.
 MAILERS: dict[str, Any] = {}
-SILENCED_SYSTEM_CHECKS = ["mail.W001"]
+SILENCED_SYSTEM_CHECKS = [
+    # Without a mail server there is no mailer, nobody is told anything, and that is no reason to warn at every start.
+    "mail.W001",
+    # The stack sends X-Frame-Options with every answer, of the API and of static files too.
+    "security.W002",
+    # A browser's list of hosts for https alone is for the owner of the domain to enter, and hard to leave.
+    "security.W021",
+]
 if _mail_server := env.mail_server("ESTEIRA_MAIL_URL"):
     MAILERS = {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": _mail_server}}
     DEFAULT_FROM_EMAIL = env.mailbox("ESTEIRA_MAIL_FROM")
@@ -315,3 +335,16 @@ LOGGING: dict[str, Any] = {
         **{name: {"level": "WARNING"} for name in ("httpx", "httpcore", "urllib3", "botocore", "boto3")},
     },
 }
+
+if PRODUCTION:
+    production.check(
+        database_url=DATABASE_URL,
+        public_url=PUBLIC_URL,
+        content_origin=CONTENT_ORIGIN,
+        allowed_hosts=ALLOWED_HOSTS,
+        origins=CSRF_TRUSTED_ORIGINS,
+        proxies=TRUSTED_PROXIES,
+        secret_keys=[SECRET_KEY, *SECRET_KEY_FALLBACKS],
+        debug=DEBUG,
+        https=HTTPS,
+    )

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Q
 from django.db.models.functions import Now
 
-from orchestration import crc64
+from orchestration import crc64, going
 from orchestration.errors import ScannerUnavailable, StorageGone, StorageRejected, StorageUnavailable
 from orchestration.execution.dedup import share_content
 from orchestration.execution.file_notices import tell_of_file
@@ -54,6 +54,10 @@ class LeaseLost(Exception):
     """Another worker has the file now."""
 
 
+class Ending(Exception):
+    """This process was told to end: somebody else is to have the file."""
+
+
 @dataclass(slots=True)
 class Claim:
     file: File
@@ -61,6 +65,8 @@ class Claim:
     renewed: float = field(default_factory=time.monotonic)
 
     def renew(self) -> None:
+        if going.is_told():
+            raise Ending
         if time.monotonic() - self.renewed < RENEW_S:
             return
         mine = Examination.objects.filter(pk=self.file.pk, claim=self.id)
@@ -80,7 +86,7 @@ class Finding:
 def examine_due() -> int:
     """Until nothing is due or the time is over; the number of files that have an answer now."""
     until, done = time.monotonic() + BUDGET_S, 0
-    while time.monotonic() < until:
+    while time.monotonic() < until and not going.is_told():
         claim = _claim()
         if claim is None:
             break
@@ -110,7 +116,8 @@ def _examine(claim: Claim) -> bool:
     point("examine.claimed")
     try:
         finding = _look(claim)
-    except LeaseLost:
+    except (LeaseLost, Ending):
+        _give_back(claim)
         return False
     except (FileNotFoundError, StorageGone):
         return _record(claim, ScanState.QUARANTINED, "Its bytes are missing from the storage.")
@@ -179,6 +186,13 @@ def _record(claim: Claim, to: ScanState, detail: str, **known: Any) -> bool:
     if to == ScanState.QUARANTINED:
         log.warning("file quarantined", extra={"file_id": str(claim.file.pk), "detail": detail})
     return True
+
+
+@transaction.atomic(durable=True)
+def _give_back(claim: Claim) -> None:
+    """Unless another worker has it."""
+    if Examination.objects.filter(pk=claim.file.pk, claim=claim.id).update(claim=None, leased_until=None):
+        claim.file.move_scan(ScanState.RECEIVED)
 
 
 def _put_off(claim: Claim, reason: str) -> None:

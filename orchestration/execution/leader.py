@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from django.db.models.functions import Now
 
+from orchestration import going
 from orchestration.models import Leadership
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Leader:
         self._mine = Leadership.objects.filter(duty=duty, holder=holder)
 
     def stay(self) -> bool:
-        """To be repeated well within LASTS. False: somebody else has taken over."""
-        return bool(self._mine.update(until=Now() + LASTS))
+        """To be repeated well within LASTS. False: somebody else has taken over, or is to, as this process ends."""
+        return not going.is_told() and bool(self._mine.update(until=Now() + LASTS))
 
     def leave(self) -> bool:
         """False, and still leader, where somebody came meanwhile and was sent away: look once more for what he saw."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 from typing import TYPE_CHECKING, Final
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from project.stack.draining import is_draining
+
 if TYPE_CHECKING:
     from asyncio import TimerHandle, Transport
+
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 HEAD_S: Final = 15.0
 HEAD_BYTES: Final = 128 << 10
@@ -60,10 +65,36 @@ class BoundedHttp(HttpToolsProtocol):
         self._was_only_head = False
         self._head_done()
         super().on_headers_complete()
+        if is_draining():
+            self.last_answer()
 
     def on_message_complete(self) -> None:
         self._in_head, self._head_bytes, self._was_only_head = True, 0, False
         super().on_message_complete()
+
+    def last_answer(self) -> None:
+        """What is under way says `Connection: close`: the caller's next request goes to another process."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None:
+            cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Uvicorn would close a connection on which the next request has begun to arrive, and lose it."""
+        if not self._is_asked():
+            super().shutdown()
+
+    def _is_asked(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        is_idle = cycle is None or cycle.response_complete
+        return is_idle and not self.transport.is_closing() and (self._head_bytes > 0 or self._has_more())
+
+    def _has_more(self) -> bool:
+        # The transport's own stand-in for the socket cannot look.
+        with socket.socket(fileno=os.dup(self.transport.get_extra_info("socket").fileno())) as line:
+            try:
+                return bool(line.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+            except OSError:
+                return False
 
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_S, self._head_is_late)

@@ -38,7 +38,7 @@ CSP: Final = b"content-security-policy"
 CACHE: Final = b"cache-control"
 FRAMES: Final = b"x-frame-options"
 RESOURCES: Final = b"cross-origin-resource-policy"
-HSTS: Final = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+HSTS: Final = (b"strict-transport-security", b"max-age=%d; includeSubDomains" % settings.SECURE_HSTS_SECONDS)
 ALWAYS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),

@@ -170,7 +170,7 @@ def test_keys_are_there_for_anybody_also_those_that_sign_no_more(
     path.write_bytes(ana("GET", f"/jobs/{job.pk}/results.zip").content)
     (old,) = door.send("GET", "/api/v1/signing-keys").json()["keys"]
     assert (old["retired_at"], old["kty"], old["crv"]) == (None, "OKP", "Ed25519")
-    settings.SIGNING_KEY = kept_secret._new()
+    settings.SIGNING_KEY = kept_secret.new_signing_key()
     new, again = door.send("GET", "/api/v1/signing-keys").json()["keys"]
     assert (again["kid"], new["retired_at"]) == (old["kid"], None)
     assert again["retired_at"]
@@ -196,7 +196,7 @@ def test_revoked_key_that_is_still_set_signs_nothing_more(
         names = archive.namelist()
     assert names
     assert "esteira-manifest.json" not in names
-    settings.SIGNING_KEY = kept_secret._new()
+    settings.SIGNING_KEY = kept_secret.new_signing_key()
     assert ana("GET", f"/jobs/{job.pk}/manifest").status_code == 200
 
 

@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Final
 
+from project.kept_secret import new_signing_key
 from tests.infra import facts, linters, mutations
 from tests.infra.blocks import ENVIRONMENTS, ROOT, TERRAFORM, folders
 from tests.infra.terraform import Terraform, copied
@@ -68,7 +70,8 @@ def _starts(environment: str, told: dict[str, str]) -> list[str]:
     others = {
         "DATABASE_URL": "postgresql://esteira_app:x@db/esteira?sslmode=verify-full",
         "ESTEIRA_BATCH_IMAGE": IMAGE,
-        "ESTEIRA_SECRET_KEY": "0" * 64,
+        "ESTEIRA_SECRET_KEY": token_urlsafe(64),
+        "ESTEIRA_SIGNING_KEY": new_signing_key(),
         "PATH": os.environ["PATH"],
     }
     done = subprocess.run(

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from celery.signals import worker_shutting_down
 from django.utils import timezone
 
+import project.celery  # noqa: F401  what the worker is told is heard there
+from orchestration import going
 from orchestration.errors import EngineRejected
 from orchestration.execution.dispatch import dispatch
 from orchestration.execution.leader import LASTS, leading
@@ -148,3 +151,26 @@ def test_of_many_that_come_at_once_one_leads() -> None:
 
     at_once(*[come] * 8)
     assert max(most) == 1
+
+
+def test_who_is_told_to_end_leaves_at_once(paced: PacedEngine, owner: User, lab: Workspace) -> None:
+    queued(owner, lab, 2)
+    with leading(DUTY) as ending:
+        assert ending
+        assert ending.stay()
+        going.tell()
+        try:
+            assert not ending.stay()
+        finally:
+            going.tell(to_end=False)
+    dispatch(pause=paced.clock.sleep)
+    assert handed_over() == 2, "another need not wait until its place runs out"
+
+
+def test_worker_that_is_told_to_end_says_so_to_its_tasks() -> None:
+    assert not going.is_told()
+    try:
+        worker_shutting_down.send(sender="worker", sig="SIGTERM", how="Warm", exitcode=0)
+        assert going.is_told()
+    finally:
+        going.tell(to_end=False)

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from orchestration import crc64
+from orchestration import crc64, going
 from orchestration.execution import examine
 from orchestration.execution.arrival import arrived
 from orchestration.execution.dispatch import dispatch
@@ -227,3 +227,19 @@ def test_jobs_that_wait_for_checks_cost_one_look_however_many(owner: User, lab: 
     for _ in range(4):
         submitted(owner, files=(came(lab, owner),))
     assert looks() == of_one
+
+
+def test_worker_that_is_told_to_end_gives_the_file_back_at_once(
+    owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = came(lab, owner)
+    monkeypatch.setattr(examine, "point", lambda name: going.tell() if name == "examine.claimed" else None)
+    try:
+        assert examine_due() == 0
+    finally:
+        going.tell(to_end=False)
+    left = Examination.objects.get(pk=file.pk)
+    assert (left.claim, left.leased_until, left.tries) == (None, None, 0)
+    assert seen(file).scan_state == ScanState.RECEIVED
+    assert examine_due() == 1, "another has not to wait for the lease"
+    assert seen(file).scan_state == ScanState.CLEAN

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from project import env
 from project.children import BEAT, WEB, WEB_ENV, WORKER, Children
 from project.embedded.errors import EmbeddedPostgresError
 from project.embedded.postgres import EmbeddedPostgres
@@ -64,7 +65,7 @@ class Command(BaseCommand):
     def _run(self, children: Children, postgres: EmbeddedPostgres | None, *, no_sample: bool) -> None:
         said = self._prepare()
         self._check_storage()
-        children.start("web", WEB, stop_s=8, defaults=WEB_ENV)
+        children.start("web", WEB, stop_s=settings.DRAIN_S + settings.GRACE_S + 4, defaults=WEB_ENV)
         children.start("worker", WORKER, stop_s=8)
         children.start("beat", BEAT, stop_s=4)
         children.start("engine", [*MANAGE, "local_engine"], stop_s=12)
@@ -99,7 +100,7 @@ class Command(BaseCommand):
 
     def _database(self) -> EmbeddedPostgres | None:
         """Our own server, unless the environment names another."""
-        if os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE"):
+        if env.is_given("DATABASE_URL"):
             return None
         return EmbeddedPostgres(settings.ESTEIRA_HOME, say=self._say)
 

@@ -20,6 +20,7 @@ module "app_settings" {
     ESTEIRA_HTTPS                = "true"
     ESTEIRA_MANIFESTS            = "s3://${module.manifests.bucket}/runs"
     ESTEIRA_MAX_RETENTION_DAYS   = "3660"
+    ESTEIRA_PRODUCTION           = "true"
     ESTEIRA_PUBLIC_URL           = module.edge.public_url
     ESTEIRA_RUNNER_URL           = module.edge.runner_url
     ESTEIRA_S3_BUCKET_RESULTS    = module.results.bucket
