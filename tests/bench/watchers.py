@@ -32,7 +32,7 @@ def bench_user(platform: Platform) -> tuple[str, str]:
 def sign_in(platform: Platform) -> str:
     """The Cookie header of a signed-in browser, through the real sign-in page."""
     user, password = bench_user(platform)
-    with httpx.Client(base_url=platform.url, follow_redirects=True, trust_env=False) as browser:
+    with httpx.Client(base_url=platform.url, follow_redirects=True, trust_env=False, timeout=60) as browser:
         page = browser.get("/login/")
         field = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         assert field, page.text
