@@ -241,5 +241,6 @@ def test_worker_that_is_told_to_end_gives_the_file_back_at_once(
     left = Examination.objects.get(pk=file.pk)
     assert (left.claim, left.leased_until, left.tries) == (None, None, 0)
     assert seen(file).scan_state == ScanState.RECEIVED
+    monkeypatch.undo()
     assert examine_due() == 1, "another has not to wait for the lease"
     assert seen(file).scan_state == ScanState.CLEAN
