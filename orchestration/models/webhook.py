@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Self
 from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_LETTERS: Final = 2_000
 """Of an address."""
+DROPPED_AT_ONCE: Final = 5_000
 SLOW_MS: Final = 1_000
 """A receiver that thinks for longer holds a sender that others wait for."""
 
@@ -91,15 +92,20 @@ class WebhookEndpoint(models.Model):
         return not self.failures and self.took_ms < SLOW_MS
 
     def switch_off(self, why: str = "") -> bool:
-        """What waits is dropped, and can be replayed. False: it was off already."""
+        """What waits is dropped after the commit, and can be replayed. False: it was off already."""
         changed = WebhookEndpoint.objects.filter(pk=self.pk, enabled_at__isnull=False).update(
             enabled_at=None, disabled_why=why[:500], told_at=None
         )
-        self.drop_waiting()
+        transaction.on_commit(self.drop_waiting)
         return bool(changed)
 
     def drop_waiting(self) -> None:
-        self.deliveries.waiting().update(state=DeliveryState.DROPPED, finished_at=Now())
+        """Some at a time: a million in one statement would hold whoever records a try of one of them for minutes.
+
+        Killed on the way it leaves the rest, which nobody sends: it is off.
+        """
+        while ids := list(self.deliveries.waiting().values_list("pk", flat=True)[:DROPPED_AT_ONCE]):
+            self.deliveries.waiting().filter(pk__in=ids).update(state=DeliveryState.DROPPED, finished_at=Now())
 
 
 class WebhookSecret(models.Model):

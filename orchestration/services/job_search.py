@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from django.db.models import Q
 from django.utils import timezone
 
-from orchestration.ids import uuid_or_none
+from orchestration.ids import first_id, uuid_or_none
 from orchestration.search import Term, parse, wrong
-from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, FailureKind, JobState, WaitingReason
+from orchestration.states import JOB_FAILED, JOB_FINISHED, JOB_UNFINISHED, FailureKind, JobState, WaitingReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,6 +32,8 @@ _COMPARED: Final = re.compile(r"(?P<operator>[<>]=?)?(?P<value>.+)", re.DOTALL)
 _AWAY: Final = re.compile(r"(?P<sign>[+-])(?P<number>[0-9]{1,4})(?P<unit>[smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+CLOCKS_ARE_OFF: Final = timedelta(days=1)
+"""At most: ids are made by the clock of a process, times by that of the database."""
 WHEN: Final = (
     "a day like 2026-11-29, a time like 2026-11-29T08:00Z, -7d for seven days ago, or +2h for in two hours"
     " (s, m, h, d, w)"
@@ -111,6 +113,13 @@ def _time(field: str) -> Callable[[Term, str, User], Q]:
     return condition
 
 
+def _created(term: Term, value: str, user: User) -> Q:
+    """Ids are in the order of creation, and have the index that the time has not."""
+    found = _time("created_at")(term, value, user)
+    begins = [at for name, at in found.children if name in {"created_at__gte", "created_at__gt"}]  # type: ignore[misc]
+    return found & Q(pk__gte=first_id(begins[0] - CLOCKS_ARE_OFF)) if begins else found
+
+
 def _moment(term: Term, value: str) -> tuple[datetime, datetime]:
     """When it begins and when it is over, in UTC: the same for a moment, a day apart for a day."""
     if away := _AWAY.fullmatch(value):
@@ -140,8 +149,10 @@ def _one_of(term: Term, value: str, known: Iterable[str], *more: str) -> str:
     return found
 
 
-def _known(field: str, known: Iterable[str]) -> Callable[[Term, str, User], Q]:
-    return lambda term, value, _user: Q(**{field: _one_of(term, value, known)})
+def _known(field: str, known: Iterable[str], *, only_in: Iterable[str]) -> Callable[[Term, str, User], Q]:
+    """`only_in`: the states in which it is said of a job at all. They have an index, and the field has none."""
+    states = sorted(only_in)
+    return lambda term, value, _user: Q(**{field: _one_of(term, value, known), "state__in": states})
 
 
 def _plain(field: str) -> Callable[[Term, str, User], Q]:
@@ -156,10 +167,10 @@ _KEYS: Final[dict[str, Callable[[Term, str, User], Q]]] = {
     "owner": _owner,
     "workspace": _plain("workspace__slug"),
     "name": _plain("name__icontains"),
-    "failure": _known("failure_kind", FailureKind),
-    "waiting": _known("waiting_reason", WaitingReason),
+    "failure": _known("failure_kind", FailureKind, only_in=JOB_FAILED),
+    "waiting": _known("waiting_reason", WaitingReason, only_in=JOB_UNFINISHED),
     "priority": _priority,
-    "created": _time("created_at"),
+    "created": _created,
     "started": _time("started_at"),
     "finished": _time("finished_at"),
     "deadline": _time("deadline"),

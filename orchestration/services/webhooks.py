@@ -86,13 +86,15 @@ def edit_webhook(*, user: User, endpoint: WebhookEndpoint, changes: dict[str, An
         values["description"] = changes["description"].strip()
     if "url" in changes:
         values |= {"url": read_url(changes["url"]).url, **_FRESH}
+    if changes.get("enabled") is True and not endpoint.is_enabled:
+        endpoint.drop_waiting()  # what somebody who was killed had left
     try:
         with transaction.atomic(durable=True):
             locked = WebhookEndpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
             if values.get("url") == locked.url:
                 values = {name: value for name, value in values.items() if name not in _FRESH}
             if changes.get("enabled") is True and not locked.is_enabled:
-                locked.drop_waiting()  # what somebody who was killed had left
+                locked.drop_waiting()  # and what came since
                 values |= {"enabled_at": Now(), "disabled_why": "", "told_at": None, **_FRESH}
             if values:
                 WebhookEndpoint.objects.filter(pk=locked.pk).update(**values)

@@ -130,6 +130,20 @@ def test_mistake_says_what_there_is(owner: User, text: str, said: str) -> None:
     assert said in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("waiting:scan", '"orchestration_job"."state" IN ('),
+        ("failure:resources", '"orchestration_job"."state" IN ('),
+        ("created:>-1h", '"orchestration_job"."id" >= '),
+        ("created:2026-11-01..2026-11-02", '"orchestration_job"."id" >= '),
+    ],
+)
+def test_what_has_no_index_is_asked_of_one_that_there_is(owner: User, text: str, asked: str) -> None:
+    """Else the whole table is read to find the few, or that there are none."""
+    assert asked in str(find_jobs(Job.objects.all(), text, user=owner).query)
+
+
 def test_job_is_found_by_its_id_and_nobody_elses_is(owner: User, stranger: User, jobs: None) -> None:
     job = Job.objects.get(name="night")
     assert found(owner, str(job.pk)) == ["night"]

@@ -14,7 +14,7 @@ from orchestration.errors import Conflict
 from orchestration.execution import webhook_intake
 from orchestration.execution.old_calls import forget_calls
 from orchestration.execution.webhook_round import send_due
-from orchestration.models import Job, WebhookDelivery, WebhookEndpoint
+from orchestration.models import Job, WebhookDelivery, WebhookEndpoint, webhook
 from orchestration.services import webhook_deliveries
 from orchestration.services.reruns import retry
 from orchestration.services.webhooks import create_webhook, edit_webhook
@@ -25,6 +25,8 @@ from tests.orchestration.play import run_all
 from tests.receiver import Received, Receiver, pass_time, receiver, whole_job
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestration.models import User
 
 __all__ = ["receiver"]
@@ -175,12 +177,19 @@ def test_test_is_sent_once_and_is_no_event_of_a_job(receiver: Receiver, hook: We
 
 
 def test_switched_off_it_drops_what_waits_and_hears_nothing(
-    receiver: Receiver, hook: WebhookEndpoint, manager: User, owner: User
+    receiver: Receiver,
+    hook: WebhookEndpoint,
+    manager: User,
+    owner: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Callable[..., Any],
 ) -> None:
+    monkeypatch.setattr(webhook, "DROPPED_AT_ONCE", 3)
     receiver.will_answer(503)
     whole_job(owner)
     send_due()
-    edit_webhook(user=manager, endpoint=hook, changes={"enabled": False})
+    with django_capture_on_commit_callbacks(execute=True):
+        edit_webhook(user=manager, endpoint=hook, changes={"enabled": False})
     pass_time(timedelta(hours=1))
     whole_job(owner)
     send_due()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
@@ -18,6 +18,8 @@ from tests.orchestration.post_office import addressed
 from tests.receiver import Receiver, pass_time, receiver, whole_job
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestration.models import User
     from tests.orchestration.post_office import PostOffice
 
@@ -102,11 +104,17 @@ def test_every_2xx_is_success(receiver: Receiver, hook: WebhookEndpoint, owner: 
     assert the_delivery().state == "delivered"
 
 
-def test_gone_switches_the_webhook_off_at_once(receiver: Receiver, hook: WebhookEndpoint, owner: User) -> None:
+def test_gone_switches_the_webhook_off_at_once(
+    receiver: Receiver,
+    hook: WebhookEndpoint,
+    owner: User,
+    django_capture_on_commit_callbacks: Callable[..., Any],
+) -> None:
     receiver.will_answer(410)
     whole_job(owner)
     whole_job(owner)
-    send_due()
+    with django_capture_on_commit_callbacks(execute=True):
+        send_due()
     hook.refresh_from_db()
     assert (hook.is_enabled, hook.disabled_why) == (False, "The receiver answered 410 Gone: it wants nothing more.")
     assert sorted(WebhookDelivery.objects.values_list("state", flat=True)) == ["dropped", "failed"]
