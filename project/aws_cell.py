@@ -27,7 +27,7 @@ def read(public_url: str) -> dict[str, str]:
         "queue": _queue("ESTEIRA_BATCH_QUEUE", machine),
         "gpu_queue": _queue("ESTEIRA_BATCH_GPU_QUEUE", machine) if env.text("ESTEIRA_BATCH_GPU_QUEUE") else "",
         "spot_queue": _queue("ESTEIRA_BATCH_SPOT_QUEUE", machine) if env.text("ESTEIRA_BATCH_SPOT_QUEUE") else "",
-        "image": _fit("ESTEIRA_BATCH_IMAGE", _IMAGE, "the platform's image with its digest, NAME@sha256:…"),
+        "image": _fit("ESTEIRA_BATCH_IMAGE", _IMAGE, "the image of steps with its digest, NAME@sha256:…"),
         "log_group": _fit("ESTEIRA_BATCH_LOG_GROUP", _GROUP, "the name of a CloudWatch log group that exists"),
         "execution_role": _fit("ESTEIRA_BATCH_EXECUTION_ROLE", _ROLE, "the ARN of a role; empty for none", default=""),
         "manifests": _fit("ESTEIRA_MANIFESTS", _FOLDER, "s3://bucket/folder, where lists of items are put"),

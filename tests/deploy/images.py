@@ -39,6 +39,9 @@ class Store:
         self.folder = Path(tempfile.mkdtemp(prefix="esteira-images-", dir=temporary_root()))
         self._options = ["--root", str(self.folder / "store"), "--runroot", str(self.folder / "run")]
         self._mounted: list[str] = []
+        # Somebody may commit while the tests run.
+        when = ["git", "log", "-1", "--format=%ct"]
+        self._epoch = subprocess.run(when, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
     def buildah(self, *words: str) -> str:
         done = subprocess.run(
@@ -72,6 +75,7 @@ class Store:
             "BASE": BASE,
             "UV": UV,
             "IMAGE_TAG": tag,
+            "SOURCE_DATE_EPOCH": self._epoch,
             "UV_CONFIG_FILE": str(self._packages_from()),
             "SSL_CERT_FILE": str(CERTIFICATES),
         }

@@ -45,6 +45,7 @@ MOST_PULLED = 250 * MB
 BUILD_TOOLS = re.compile(r"/(gcc|g\+\+|cc1|cc|c\+\+|ld|as|make|pip3?|uv|uvx|apt|apt-get|git|curl|wget)(-?[0-9.]*)$")
 SAMPLE = ROOT / "docs" / "samples" / "penguins.csv"
 VOLUME = "/var/lib/esteira"
+SOCKETS = f"{WORK}/postgresql"
 SECRET_KEY = "only-for-tests-" + "1" * 32
 PATIENCE_S = 300
 BUILT = pytest.mark.timeout(3_600)
@@ -283,7 +284,7 @@ class Containers:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._env = {
-            "DATABASE_URL": database_url,
+            "DATABASE_URL": database_url.replace(str(sockets), SOCKETS),
             "ESTEIRA_PORT": str(self.port),
             "ESTEIRA_PUBLIC_URL": self.url,
             "ESTEIRA_SECRET_KEY": SECRET_KEY,
@@ -293,7 +294,7 @@ class Containers:
 
     def command(self, *words: str, env: Mapping[str, str] | None = None) -> list[str]:
         """With an environment of its own a container has nothing of the others' but the database."""
-        binds = {self._sockets: str(self._sockets)} | ({} if env else {self.home: VOLUME})
+        binds = {self._sockets: SOCKETS} | ({} if env else {self.home: VOLUME})
         return self._image.command(words, env=self._env | dict(env or {}), volumes=binds)
 
     def start(self, name: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:

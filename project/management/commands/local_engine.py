@@ -19,7 +19,9 @@ class Command(BaseCommand):
     requires_system_checks = (Tags.files,)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        here = f"http://{settings.ESTEIRA_HOST}:{settings.ESTEIRA_PORT}"
+        # "All addresses" is none that a server answers to.
+        host = "127.0.0.1" if settings.ESTEIRA_HOST in {"0.0.0.0", "::", "[::]"} else settings.ESTEIRA_HOST  # noqa: S104
+        here = f"http://{host}:{settings.ESTEIRA_PORT}"
         parser.add_argument("--server", default=here, help="where runners reach the platform (default: %(default)s)")
 
     def handle(self, *, server: str, **_: Any) -> None:
