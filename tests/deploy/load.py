@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from api_app.client import Client
-from tests.bench.watchers import sign_in
+from tests.live.bench_user import sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
