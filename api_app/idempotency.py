@@ -58,7 +58,9 @@ class Idempotency:
             return  # nobody is there to be answered, and nothing was done
         # Without its address: whoever repeats a call may have another one by then.
         owner = _hash("|".join(credential(request)[:3]))
-        asked = f"{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}\n".encode()
+        # With another wish it would be another answer.
+        wish = request.headers.get("prefer", "")
+        asked = f"{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}\n{wish}\n".encode()
         try:
             kept = await in_db(begin_call, owner, key, hashlib.sha256(asked + body).hexdigest())
         except tuple(STATUS) as exc:

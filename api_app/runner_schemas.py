@@ -102,8 +102,8 @@ class PhaseIn(BaseModel):
     """When it began and ended, in seconds since 1970."""
 
     name: Literal["inputs", "command", "outputs"]
-    began: Annotated[Number, Field(ge=0, le=MOST)]
-    ended: Annotated[Number, Field(ge=0, le=MOST)]
+    began: Annotated[float, Field(ge=0, le=MOST), AS_NUMBER]
+    ended: Annotated[float, Field(ge=0, le=MOST), AS_NUMBER]
 
 
 class FinishIn(BaseModel):

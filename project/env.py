@@ -25,6 +25,8 @@ DATABASE_FORM: Final = (
     " (%25 for %, %2F for /, %40 for @)"
 )
 SECRETS_DIR: Final = "ESTEIRA_SECRETS_DIR"
+NO_MAIL: Final = "none"
+"""For a file that has to be there."""
 PROXY_URL: Final = "the address of an egress proxy, as http://host:port; empty for none"
 ASKED: Final[dict[str, str]] = {}
 """Every name that was asked for, with its default."""
@@ -190,7 +192,7 @@ def database(name: str, url: str) -> dict[str, Any]:
 
 def mail_server(name: str) -> dict[str, Any] | None:
     """Where mail is handed in, as options of Django's SMTP backend; None: nowhere. STARTTLS unless told otherwise."""
-    if not (read := text(name)):
+    if (read := text(name)) in {"", NO_MAIL}:
         return None
     refused = BadSetting(name, "***", MAIL_URL)  # the address holds a password
     try:

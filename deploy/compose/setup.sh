@@ -26,7 +26,7 @@ openssl rand -hex 32 | made database_password
 printf 'postgresql://esteira:%s@postgres/esteira\n' "$(cat secrets/database_password)" | made database_url
 openssl rand -base64 48 | tr -d '\n' | made secret_key
 openssl genpkey -algorithm ed25519 | made signing_key
-made mail_url </dev/null
+echo none | made mail_url
 
 backups=$(sed -n 's/^BACKUP_DIR=//p' .env)
 [ -d "$backups" ] || install -d -m 0700 -o 10001 -g 10001 "$backups"

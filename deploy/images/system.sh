@@ -2,6 +2,12 @@
 # Of the base: what could fetch or install goes, what Python needs at every start is compiled once.
 set -eu
 
+# The walls around each step where the engine runs in a container.
+command -v bwrap >/dev/null || {
+    apt-get update -q
+    apt-get install -q -y --no-install-recommends bubblewrap
+}
+
 stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
 for name in ensurepip idlelib turtledemo tkinter test lib2to3 config-3.13-x86_64-linux-gnu config-3.13-aarch64-linux-gnu; do
     rm -rf "${stdlib:?}/$name"

@@ -53,7 +53,7 @@ class Store:
     def make_base(self) -> None:
         """What stands for the official images, which only a registry has."""
         system = self.folder / "debian"
-        how = ["--variant=minbase", "--include=python3,ca-certificates", SUITE, str(system), MIRROR]
+        how = ["--variant=minbase", "--include=python3,ca-certificates,bubblewrap", SUITE, str(system), MIRROR]
         done = subprocess.run(["debootstrap", *how], capture_output=True, text=True, check=False, timeout=LIMIT_S)
         assert done.returncode == 0, done.stdout[-3_000:]
         shutil.rmtree(system / "var" / "cache" / "apt" / "archives")

@@ -89,8 +89,8 @@ def _config(
         "generation": {"max-examples": examples, "deterministic": True, "database": "none", "no-shrink": True},
         "phases": {name: {"enabled": name in phases} for name in PHASES}
         | {"coverage": {"enabled": "coverage" in phases, "generation": {"mode": coverage}}},
-        # The document says nothing of how large a body may be: 413 is a refusal too.
-        "checks": {"negative_data_rejection": {"expected-statuses": [*REFUSALS, "413"]}},
+        # The document says nothing of how large a body and how long an address may be: 413 and 414 are refusals too.
+        "checks": {"negative_data_rejection": {"expected-statuses": [*REFUSALS, "413", "414"]}},
         "suppress-health-check": ["all"],
         "cache": {"enabled": False},
         **({"auth": {"openapi": {name: {"bearer": token} for name, token in tokens.items()}}} if tokens else {}),
