@@ -5,6 +5,7 @@
 # been read for 30 days moves to the cheaper class and comes back when it is. AWS Backup keeps it for 35 days.
 
 resource "aws_efs_file_system" "this" {
+  # checkov:skip=CKV2_AWS_18:AWS Backup keeps it by the folder's own backup policy, below, which the check does not know.
   creation_token   = var.name
   encrypted        = true
   kms_key_id       = var.kms_key_arn
