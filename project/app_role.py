@@ -47,10 +47,13 @@ def rights_on(table: str) -> tuple[str, ...]:
 
 
 @transaction.atomic
-def grant(role: str, password: str | None) -> list[str]:
-    """What was given before goes; the tables are returned. Any number of calls, after each migration, do no harm."""
+def grant(role: str, password: str | None, *, only_if_new: bool = False) -> list[str]:
+    """What was given before goes; the tables are returned. Any number of calls, after each migration, do no harm.
+
+    `only_if_new`: a role that is there keeps its password.
+    """
     with connection.cursor() as cursor:
-        _make(cursor, role, password)
+        _make(cursor, role, password, only_if_new=only_if_new)
         _refuse_stronger(cursor, role)
         cursor.execute(TABLES)
         tables = [name for (name,) in cursor.fetchall()]
@@ -75,7 +78,7 @@ def _run(cursor: CursorWrapper, statement: str, **names: sql.Composable) -> None
     cursor.execute(sql.SQL(statement).format(**names))
 
 
-def _make(cursor: CursorWrapper, role: str, password: str | None) -> None:
+def _make(cursor: CursorWrapper, role: str, password: str | None, *, only_if_new: bool) -> None:
     cursor.execute("SELECT current_user, EXISTS (SELECT FROM pg_roles WHERE rolname = %s)", [role])
     us, is_there = cursor.fetchone()
     if us == role:
@@ -83,9 +86,9 @@ def _make(cursor: CursorWrapper, role: str, password: str | None) -> None:
     name = sql.Identifier(role)
     if not is_there:
         if password is None:
-            raise RoleRefused(f"There is no role {role}. It is made where a password is given: --password-file.")
+            raise RoleRefused(f"There is no role {role}. It is made where a password is given.")
         _run(cursor, "CREATE ROLE {role} LOGIN", role=name)
-    if password is not None:
+    if password is not None and not (is_there and only_if_new):
         # Only the verifier travels: a log of statements would keep a password.
         verifier = cursor.connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256")
         _run(cursor, "ALTER ROLE {role} PASSWORD {verifier}", role=name, verifier=sql.Literal(verifier.decode()))

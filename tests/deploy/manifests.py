@@ -72,6 +72,12 @@ class Pod:
         (found,) = self.spec["containers"]
         return dict(found)
 
+    @property
+    def secrets(self) -> list[str]:
+        """Those that are mounted as its settings."""
+        sources = [one["projected"]["sources"] for one in self.spec["volumes"] if "projected" in one]
+        return [source["secret"]["name"] for found in sources for source in found]
+
     def path_of(self, volume: str) -> str:
         return str(next(one["mountPath"] for one in self.container["volumeMounts"] if one["name"] == volume))
 

@@ -19,6 +19,7 @@ both: Final = pytest.mark.parametrize("environment", ENVIRONMENTS)
 ACCOUNTS: Final = {"web", "worker", "consumer", "operator", "beat", "exporter", "migrate"}
 ROLE: Final = "eks.amazonaws.com/role-arn"
 NOBODYS: Final = "192.0.2."
+OWNER: Final = "database-owner"
 # Beside the settings and the broker's four, one that follows the events (web) or none.
 CONNECTIONS: Final = 16 + 4 + 1
 
@@ -122,6 +123,9 @@ def test_placeholders_are_outputs_of_terraform() -> None:
     made = set(contract.outputs("prod"))
     for name in outputs("prod"):
         assert any(name == output or name.startswith(f"{output}_") for output in made), name
+    page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    (picked,) = re.findall(r"grep -E '(\S+)' > .*outputs\.env", page)
+    assert all(re.match(picked, f"{name}=") for name in outputs("prod")), "docs/deploy.md says how they are copied"
 
 
 @both
@@ -171,18 +175,25 @@ def test_controllers_are_the_accounts_that_their_roles_trust(environment: str) -
 def test_secrets_come_from_where_terraform_put_them(environment: str) -> None:
     name = outputs(environment)["cluster_name"]
     found = {made["metadata"]["name"]: made["spec"] for made in of_kind(environment, "ExternalSecret").values()}
-    assert set(found) == {"settings", "keys", "database", "mail"}
+    assert set(found) == {"settings", "keys", "database", "database-owner", "mail"}
     for spec in found.values():
         assert spec["refreshInterval"] == "15m"
         assert spec["target"]["creationPolicy"] == "Owner"
     for made in of_kind(environment, "ExternalSecret").values():
         assert made["apiVersion"] == "external-secrets.io/v1"
     assert found["settings"]["dataFrom"][0]["find"]["path"] == f"/{name}/settings"
-    asked = {data["remoteRef"]["key"] for spec in found.values() for data in spec.get("data", [])}
+    asked = {
+        data["remoteRef"]["key"]
+        for secret, spec in found.items()
+        if secret != "database-owner"
+        for data in spec.get("data", [])
+    }
     # The one of the smoke test is read by who deploys, and by nothing that runs here.
     assert asked == {f"{name}/{secret}" for secret in contract.secrets(environment) if secret != "smoke-token"}
     assert found["database"]["dataFrom"][0]["extract"]["key"] == f"{name}/database"
-    assert "sslmode=verify-full" in found["database"]["target"]["template"]["data"]["DATABASE_URL"]
+    urls = {found[secret]["target"]["template"]["data"]["DATABASE_URL"] for secret in ("database", "database-owner")}
+    assert len(urls) == 1
+    assert "sslmode=verify-full" in urls.pop()
     previous = next(data for data in found["keys"]["data"] if data["secretKey"] == "previous")
     assert previous["remoteRef"] == {"key": f"{name}/secret-key", "version": "AWSPREVIOUS"}
     stores = {
@@ -198,11 +209,41 @@ def test_secrets_come_from_where_terraform_put_them(environment: str) -> None:
 
 @both
 def test_secrets_that_are_mounted_are_those_that_are_made(environment: str) -> None:
-    made = {secret["metadata"]["name"] for secret in of_kind(environment, "ExternalSecret").values()} - {"settings"}
+    made = set(of_kind(environment, "ExternalSecret")) - {"settings"}
     for pod in pods(environment):
         (volume,) = [one for one in pod.spec["volumes"] if one["name"] == "secrets"]
-        assert {source["secret"]["name"] for source in volume["projected"]["sources"]} == made
+        of_another = "database" if pod.name == "migrate" else OWNER
+        assert set(pod.secrets) == made - {of_another}
         assert volume["projected"]["defaultMode"] == 0o440
+
+
+@both
+def test_only_the_migration_signs_in_as_the_owner_of_the_tables(environment: str) -> None:
+    assert [pod.name for pod in pods(environment) if OWNER in str(pod.spec)] == ["migrate"]
+    secrets = of_kind(environment, "ExternalSecret")
+    kept = outputs(environment)["database_owner_secret_arn"]
+    assert [name for name, made in secrets.items() if kept in str(made)] == [OWNER]
+    from_where = {
+        data["secretKey"]: (data["remoteRef"]["key"], data["remoteRef"]["property"])
+        for data in secrets[OWNER]["spec"]["data"]
+    }
+    apps = f"{outputs(environment)['cluster_name']}/database"
+    assert from_where == {
+        "username": (kept, "username"), "password": (kept, "password"),
+        "host": (apps, "host"), "dbname": (apps, "dbname"), "first": (apps, "password"),
+    }  # fmt: skip
+
+
+@both
+def test_migration_grants_to_the_user_of_terraforms_secret(environment: str) -> None:
+    (pod,) = [pod for pod in pods(environment) if pod.name == "migrate"]
+    said = dict(word.split("=", 1) for word in pod.container["command"] if "=" in word)
+    text = (TERRAFORM / "modules/database/rotation.tf").read_text(encoding="utf-8")
+    user = re.search(r'username += "(\w+)"', text)
+    assert user
+    assert said == {"--grant": user[1], "--first-password-file": f"{pod.path_of('secrets')}/first-password"}
+    template = of_kind(environment, "ExternalSecret")[OWNER]["spec"]["target"]["template"]["data"]
+    assert template["first-password"] == "{{ .first }}"
 
 
 # -- how many ---------------------------------------------------------------------------------------------------------
@@ -351,8 +392,7 @@ def test_migration_comes_before_the_release_and_after_what_it_needs(environment:
     assert _wave(settings) < _wave(job)
     standing = {(made["kind"], made["metadata"]["name"]) for made in manifests.ground(environment)}
     assert ("ServiceAccount", "migrate") in standing
-    (secrets,) = [volume["projected"]["sources"] for volume in pod.spec["volumes"] if "projected" in volume]
-    assert all(("ExternalSecret", source["secret"]["name"]) in standing for source in secrets)
+    assert all(("ExternalSecret", name) in standing for name in pod.secrets)
     for volume in pod.spec["volumes"]:
         claim = volume.get("persistentVolumeClaim", {}).get("claimName")
         assert claim is None or ("PersistentVolumeClaim", claim) in standing

@@ -96,7 +96,7 @@ def started(pod: Pod, environment: str, folder: Path, expression: str) -> str:
     mounted = folder / "secrets"
     mounted.mkdir()
     (folder / "ca.pem").touch()
-    for name, value in _secrets(environment, folder).items():
+    for name, value in _secrets(environment, pod, folder).items():
         (mounted / name).write_text(value, encoding="utf-8")
     given = environ(environment, pod)
     assert given["ESTEIRA_SECRETS_DIR"] == pod.path_of("secrets")
@@ -110,20 +110,21 @@ def started(pod: Pod, environment: str, folder: Path, expression: str) -> str:
     return done.stdout.strip()
 
 
-def _secrets(environment: str, folder: Path) -> dict[str, str]:
+def _secrets(environment: str, pod: Pod, folder: Path) -> dict[str, str]:
     """By file, as External Secrets writes them from what somebody put into Secrets Manager."""
     put = {
         "{{ .secret }}": "0123456789abcdef" * 4,
         "{{ .signing }}": _signing_key(),
         '{{ index . "previous" }}': "",
-        "{{ .username }}": "esteira_app",
+        "{{ .username }}": "esteira_master" if pod.name == "migrate" else "esteira_app",
         '{{ .password | urlquery | replace "+" "%20" }}': "a%2Fb%40c",
+        "{{ .first }}": "a/b@c",
         "{{ .host }}": "db.example.org",
         "{{ .dbname }}": "esteira",
         "/etc/esteira/database-ca/ca.pem": str(folder / "ca.pem"),
     }
     made = {"ESTEIRA_MAIL_URL": "smtp://user:password@mail.example.org/"}
-    for secret in of_kind(environment, "ExternalSecret").values():
+    for secret in map(of_kind(environment, "ExternalSecret").__getitem__, pod.secrets):
         for name, template in secret["spec"]["target"].get("template", {}).get("data", {}).items():
             for placeholder, value in put.items():
                 template = template.replace(placeholder, value)  # noqa: PLW2901
@@ -157,8 +158,20 @@ def test_platform_starts_on_what_its_pods_are_told(environment: str, tmp_path: P
     for pod in pods(environment):
         unread = {name for name in environ(environment, pod) if name.startswith("ESTEIRA_")} - read
         assert unread == set(), pod.name
-    told = {*environ(environment, web), *_secrets(environment, tmp_path)}
+    told = {*environ(environment, web), *_secrets(environment, web, tmp_path)}
     assert set(contract.OTHERS) <= told
+
+
+USER: Final = "from django.conf import settings as s; print(s.DATABASES['default']['USER'])"
+
+
+@both
+@pytest.mark.parametrize(("name", "user"), [("web", "esteira_app"), ("migrate", "esteira_master")])
+def test_migration_alone_is_another_user_of_the_database(
+    environment: str, name: str, user: str, tmp_path: Path
+) -> None:
+    pod = next(pod for pod in pods(environment) if pod.name == name)
+    assert started(pod, environment, tmp_path, USER) == user
 
 
 def _read_by_the_platform() -> set[str]:

@@ -33,7 +33,8 @@ _OUTPUTS: Final = """\
 
 # Settings that a process on AWS needs and Terraform does not give, with who does.
 OTHERS: Final = {
-    "DATABASE_URL": "External Secrets, from `NAME/database`: user, password, host, dbname; sslmode=verify-full",
+    "DATABASE_URL": "External Secrets, from `NAME/database`: user, password, host, dbname; sslmode=verify-full."
+    " The migration's has user and password from `database_owner_secret_arn`",
     "ESTEIRA_BATCH_IMAGE": "the release: the image of steps, by its digest",
     "ESTEIRA_MAIL_URL": "External Secrets, from the secret `NAME/mail-url`",
     "ESTEIRA_SECRET_KEY": "External Secrets, from the secret `NAME/secret-key`",

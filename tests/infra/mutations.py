@@ -61,6 +61,7 @@ MUTATIONS: Final = (
     Mutation("edge", "main.tf", 'minimum_protocol_version = "TLSv1.2_2021"', 'minimum_protocol_version = "TLSv1"'),
     Mutation("edge", "logs.tf", 'name = "cookie"', 'name = "accept"'),
     Mutation("workload_roles", "main.tf", 'variable = "${var.oidc_issuer}:sub"', 'variable = "${var.oidc_issuer}:amr"'),
+    Mutation("workload_roles", "controllers.tf", "resources = [var.database_owner_secret_arn]", 'resources = ["arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!*"]'),
     Mutation("ci", "main.tf", 'variable = "${local.issuer}:sub"', 'variable = "${local.issuer}:actor"'),
     Mutation("ci", "main.tf", "environment:${var.environment}-release", "environment:${var.environment}"),
     Mutation("ci", "main.tf", '  permissions_boundary = each.key == "apply" ? aws_iam_policy.boundary.arn : null\n'),

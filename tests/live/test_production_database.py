@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
@@ -43,8 +44,7 @@ def platform(server: TlsPostgres) -> Platform:
         password = server.home / "new"
         password.write_text(PASSWORD.format(APP))
         with Manager(env | {"DATABASE_URL": server.address(MIGRATES)}) as manager:
-            manager("prepare")
-            manager("grant_role", APP, "--password-file", str(password))
+            manager("prepare", "--grant", APP, "--first-password-file", str(password))
 
     return KEPT.one("on tls", lambda: running(server=nullcontext(server), prepare=prepare))
 
@@ -105,6 +105,23 @@ def test_what_is_granted_twice_is_the_same_and_what_was_too_much_goes(platform: 
             said = manager("grant_role", APP)
         assert re.fullmatch(rf"{APP} reads and writes \d+ tables, of which it only adds to 2.\n", said)
         assert set(owner.execute(rights, [APP]).fetchall()) == before
+
+
+def test_release_gives_the_role_what_it_needs_and_leaves_its_password(
+    platform: Platform, server: TlsPostgres, tmp_path: Path
+) -> None:
+    another = tmp_path / "another"
+    another.write_text("of whoever has the turn")
+    with psycopg.connect(server.address(MIGRATES), autocommit=True) as owner:
+        owner.execute(f"REVOKE ALL ON orchestration_job FROM {APP}".encode())
+        owner.execute(f"GRANT UPDATE ON orchestration_auditseal TO {APP}".encode())
+    with Manager(platform.children.env | {"DATABASE_URL": server.address(MIGRATES)}) as manager:
+        said = manager("prepare", "--no-accounts", "--grant", APP, "--first-password-file", str(another))
+    assert json.loads(said) == {}, "what it says of the role is on the other stream"
+    with psycopg.connect(platform.database_url) as connection:
+        connection.execute("SELECT FROM orchestration_job LIMIT 1")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("UPDATE orchestration_auditseal SET digest = ''")
 
 
 def test_password_is_in_no_log(platform: Platform, server: TlsPostgres) -> None:

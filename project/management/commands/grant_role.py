@@ -20,15 +20,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("role", metavar="NAME")
-        parser.add_argument(
+        password = parser.add_mutually_exclusive_group()
+        password.add_argument(
             "--password-file",
             metavar="FILE",
             help="sets its password to what is in FILE, - for standard input, and makes the role unless it is there",
         )
+        password.add_argument(
+            "--first-password-file", metavar="FILE", help="the same, but a role that is there keeps its password"
+        )
 
-    def handle(self, *, role: str, password_file: str | None, **_: Any) -> None:
+    def handle(self, *, role: str, password_file: str | None, first_password_file: str | None, **_: Any) -> None:
+        file = password_file or first_password_file
         try:
-            tables = grant(role, _read(password_file) if password_file else None)
+            tables = grant(role, _read(file) if file else None, only_if_new=password_file is None)
         except RoleRefused as exc:
             raise CommandError(str(exc)) from exc
         except DatabaseError as exc:

@@ -3,13 +3,14 @@
 import json
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import Tags
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from orchestration.models import ApiToken, Job, Membership, User, Workspace
@@ -29,8 +30,20 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-accounts", action="store_true", help="no first administrator, whose password would stand in a log"
         )
+        parser.add_argument(
+            "--grant", metavar="ROLE", help="after the migrations, as grant_role: for the platform that runs as ROLE"
+        )
+        parser.add_argument(
+            "--first-password-file",
+            metavar="FILE",
+            help="makes ROLE with the password in FILE; one that is there keeps its own",
+        )
 
-    def handle(self, *, no_accounts: bool = False, **_: Any) -> None:
+    def handle(
+        self, *, no_accounts: bool = False, grant: str | None, first_password_file: str | None, **_: Any
+    ) -> None:
+        if first_password_file and not grant:
+            raise CommandError("--first-password-file says whose password it is with --grant ROLE.")
         with connection.cursor() as cursor:
             # A second replica waits for as long as the first one needs, and a migration may take its time.
             cursor.execute("SET lock_timeout = 0; SET statement_timeout = 0")
@@ -38,6 +51,9 @@ class Command(BaseCommand):
             cursor.execute("SELECT set_config('lock_timeout', %s, false)", [str(settings.DB_LOCK_TIMEOUT_MS)])
             try:
                 call_command("migrate", interactive=False, verbosity=0)
+                if grant:
+                    # What it says is for people; standard output is read by `up`.
+                    call_command("grant_role", grant, first_password_file=first_password_file, stdout=sys.stderr)
                 publish_built_ins()
                 said = {} if no_accounts else self._accounts()
             finally:

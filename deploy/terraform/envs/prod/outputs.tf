@@ -30,6 +30,11 @@ output "database_secret_arn" {
   value       = module.database.secret_arn
 }
 
+output "database_owner_secret_arn" {
+  description = "The master's secret, which the migration's DATABASE_URL is made of."
+  value       = module.database.owner_secret_arn
+}
+
 output "settings" {
   description = "Parameter of each setting."
   value       = module.app_settings.parameters

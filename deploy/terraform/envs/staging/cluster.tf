@@ -25,11 +25,12 @@ module "cluster" {
 module "workload_roles" {
   source = "../../modules/workload_roles"
 
-  cluster_name      = local.name
-  oidc_provider_arn = module.cluster.oidc_provider_arn
-  oidc_issuer       = module.cluster.oidc_issuer
-  target_group_arn  = module.edge.target_group_arn
-  secrets_key_arn   = module.keys.arns["secrets"]
+  cluster_name              = local.name
+  oidc_provider_arn         = module.cluster.oidc_provider_arn
+  oidc_issuer               = module.cluster.oidc_issuer
+  target_group_arn          = module.edge.target_group_arn
+  secrets_key_arn           = module.keys.arns["secrets"]
+  database_owner_secret_arn = module.database.owner_secret_arn
 
   names = {
     prefix           = local.name

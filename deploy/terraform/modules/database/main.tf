@@ -1,14 +1,14 @@
 # Aurora PostgreSQL, Serverless v2: a writer and, in production, a reader in another zone that takes over by itself.
 #
-# **Who signs in.** The master's password is made, kept and rotated by RDS; no process of ours has it. The platform signs
-# in as `esteira_app` with a password in Secrets Manager that is rotated every 30 days by AWS's own function, which
-# changes between two users, so that the password in use goes on working until the next turn. People sign in by IAM
-# (`rds-db:connect`), for which no password exists. The platform does not use IAM itself: its broker's connections live
-# longer than a token.
+# **Who signs in.** The master owns the tables; its password is made, kept and rotated by RDS, and migrations alone are
+# given it. The platform signs in as `esteira_app`, which changes no table, with a password in Secrets Manager that is
+# rotated every 30 days by AWS's own function, which changes between two users, so that the password in use goes on
+# working until the next turn; the twin `esteira_app_clone` is a member of the first, with its rights. People sign in by
+# IAM (`rds-db:connect`), for which no password exists. The platform does not use IAM itself: its broker's connections
+# live longer than a token.
 #
-# **The first time** `esteira_app` does not exist yet: docs/deploy.md says how it is made. What its twin
-# `esteira_app_clone` creates would belong to the twin, and the other could not alter it: after the first rotation say
-# `ALTER ROLE esteira_app_clone SET role esteira_app` once.
+# **The first time** `esteira_app` does not exist yet: the first migration makes it, with the password of Terraform's,
+# which is in this file. Two turns take it away (docs/deploy.md).
 
 locals {
   port = 5432

@@ -70,6 +70,13 @@ data "aws_iam_policy_document" "secrets" {
     resources = ["arn:aws:secretsmanager:${local.region}:${local.account}:secret:${var.names.prefix}/*"]
   }
 
+  # RDS names it otherwise.
+  statement {
+    sid       = "ReadTheSecretOfMigrations"
+    actions   = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"]
+    resources = [var.database_owner_secret_arn]
+  }
+
   statement {
     sid       = "ReadOurSettings"
     actions   = ["ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath"]

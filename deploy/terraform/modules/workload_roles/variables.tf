@@ -51,3 +51,8 @@ variable "secrets_key_arn" {
   description = "Key of the secrets."
   type        = string
 }
+
+variable "database_owner_secret_arn" {
+  description = "Secret of the role that owns the tables, which RDS named."
+  type        = string
+}

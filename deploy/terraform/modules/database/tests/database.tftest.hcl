@@ -69,6 +69,11 @@ run "people_and_processes_sign_in_safely" {
   }
 
   assert {
+    condition     = output.owner_secret_arn == aws_rds_cluster.this.master_user_secret[0].secret_arn
+    error_message = "Migrations must sign in as the master."
+  }
+
+  assert {
     condition     = aws_secretsmanager_secret_rotation.app.rotation_rules[0].automatically_after_days == 30 && aws_secretsmanager_secret_rotation.master.rotation_rules[0].automatically_after_days == 7
     error_message = "Both passwords must turn by themselves."
   }

@@ -10,6 +10,8 @@ variables {
   target_group_arn  = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/a/b"
   secrets_key_arn   = "arn:aws:kms:us-east-1:123456789012:key/c"
 
+  database_owner_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!cluster-a-b"
+
   names = {
     prefix           = "esteira-test"
     state_machine    = "esteira-test"
@@ -79,6 +81,18 @@ run "controllers_keep_to_this_environment" {
   assert {
     condition     = alltrue([for said in data.aws_iam_policy_document.secrets.statement : !contains(said.resources, "*")])
     error_message = "Secrets of other environments must not be read."
+  }
+
+  assert {
+    condition = toset(flatten([for said in data.aws_iam_policy_document.secrets.statement : said.resources if contains(said.actions, "secretsmanager:GetSecretValue")])) == toset([
+      "arn:aws:secretsmanager:us-east-1:123456789012:secret:esteira-test/*", var.database_owner_secret_arn,
+    ])
+    error_message = "Of RDS's own secrets, the one of this database must be read, and no other."
+  }
+
+  assert {
+    condition     = !anytrue([for document in data.aws_iam_policy_document.process : anytrue([for said in document.statement : anytrue([for action in said.actions : startswith(action, "secretsmanager:")])])])
+    error_message = "No process of ours reads secrets by itself."
   }
 }
 
