@@ -43,7 +43,7 @@ OF_MODELS: Final = {
 @pytest.fixture(autouse=True)
 def _long(campaign: str) -> None:
     if campaign != "full":
-        pytest.skip("with --campaign=full")
+        pytest.skip("make deploy-check asks scanners: --campaign=full")
 
 
 @pytest.fixture(scope="module")

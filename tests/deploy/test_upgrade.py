@@ -28,7 +28,7 @@ def git(*words: str) -> str:
 def older(tmp_path: Path, campaign: str) -> Path:
     """The tree of the last commit before the newest migration came."""
     if campaign != "full":
-        pytest.skip("two releases are started: --campaign=full")
+        pytest.skip("make deploy-check starts two releases: --campaign=full")
     newest = max(file.name for file in (ROOT / MIGRATIONS).glob("[0-9]*.py"))
     came = git("log", "--first-parent", "-m", "--diff-filter=A", "--format=%H", "--", f"{MIGRATIONS}/{newest}")
     before = git("rev-parse", "--verify", "--quiet", f"{came.split()[-1]}^1") if came else ""
