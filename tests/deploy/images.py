@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "deploy" / "images"
 SUITE: Final = "trixie"
-MIRROR: Final = "http://deb.debian.org/debian"
 BASE: Final = "localhost/debian-python:test"
 UV: Final = "localhost/uv:test"
 CERTIFICATES: Final = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -53,7 +52,7 @@ class Store:
     def make_base(self) -> None:
         """What stands for the official images, which only a registry has."""
         system = self.folder / "debian"
-        how = ["--variant=minbase", "--include=python3,ca-certificates,bubblewrap", SUITE, str(system), MIRROR]
+        how = ["--variant=minbase", "--include=python3,ca-certificates,bubblewrap", SUITE, str(system)]
         done = subprocess.run(["debootstrap", *how], capture_output=True, text=True, check=False, timeout=LIMIT_S)
         assert done.returncode == 0, done.stdout[-3_000:]
         shutil.rmtree(system / "var" / "cache" / "apt" / "archives")
