@@ -13,7 +13,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
 from orchestration.models import ApiToken, Job, Membership, User, Workspace
-from orchestration.services.pipelines import publish_built_ins
+from orchestration.services.pipelines import STORAGE as CODE
+from orchestration.services.pipelines import bring_bundles, publish_built_ins
 from orchestration.services.tokens import MAX_DAYS, authenticate, issue
 from orchestration.states import Role
 
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             try:
                 call_command("migrate", interactive=False, verbosity=0)
                 publish_built_ins()
+                bring_bundles(settings.ESTEIRA_HOME / "storage" / CODE)
                 said = {} if no_accounts else self._accounts()
             finally:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
