@@ -1,6 +1,7 @@
 """The django-storages aliases: folders of this machine, or buckets where ESTEIRA_STORAGE is s3.
 
-Logs grow at their end, which no object does, and code is small and read by every step: both stay on this machine.
+Logs grow at their end, which no object does, and stay on this machine. The code of pipelines lies beside the results:
+steps that run elsewhere fetch it as they fetch their inputs, and it is kept for good.
 """
 
 from __future__ import annotations
@@ -13,7 +14,12 @@ from project import env
 if TYPE_CHECKING:
     from pathlib import Path
 
-IN_BUCKETS: Final = ("uploads", "results")
+IN_BUCKETS: Final = ("uploads", "results", "code")
+_BUCKET_OF: Final = {
+    "uploads": "ESTEIRA_S3_BUCKET_UPLOADS",
+    "results": "ESTEIRA_S3_BUCKET_RESULTS",
+    "code": "ESTEIRA_S3_BUCKET_RESULTS",
+}
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX: Final = re.compile(r"([A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*)?")
 
@@ -46,7 +52,7 @@ def _bucket(alias: str) -> dict[str, Any]:
     return {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {
-            "bucket_name": _bucket_name(f"ESTEIRA_S3_BUCKET_{alias.upper()}"),
+            "bucket_name": _bucket_name(_BUCKET_OF[alias]),
             "location": _prefix(alias),
             "region_name": region,
             "endpoint_url": _endpoint(),
@@ -64,7 +70,7 @@ def _bucket_name(name: str) -> str:
 
 
 def _prefix(alias: str) -> str:
-    """Below which our keys lie. Both aliases may share a bucket, so each has a folder of its own."""
+    """Below which our keys lie. Aliases share a bucket, so each has a folder of its own."""
     read = env.text("ESTEIRA_S3_PREFIX").strip("/")
     if not _PREFIX.fullmatch(read):
         raise env.BadSetting("ESTEIRA_S3_PREFIX", read, "a folder such as esteira or teams/lab; empty for none")

@@ -182,6 +182,10 @@ class Engine(Protocol):
     def pace(self) -> Pace:
         """Known without asking anybody."""
 
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its steps run on machines that see no folder of this one: a file:// address says nothing there."""
+
     def start(self, spec: ExecutionSpec) -> str:
         """The engine's own name for the execution."""
 

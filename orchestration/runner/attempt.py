@@ -123,7 +123,10 @@ class Attempt:
 
     def _renew(self, order: Order) -> None:
         """New URLs for the same files. Asked again, the platform says the same order."""
-        urls = {source.path: source.url for source in self._ask().inputs}
+        again = self._ask()
+        if order.code is not None and again.code is not None:
+            order.code.url = again.code.url
+        urls = {source.path: source.url for source in again.inputs}
         for source in order.inputs:
             source.url = urls.get(source.path, source.url)
 

@@ -165,20 +165,44 @@ def find_version(*, user: User, reference: str) -> PipelineVersion:
 
 
 def store_bundle(source: Source) -> None:
-    if not source.bundle:
-        return
+    if source.bundle:
+        _store(source.bundle_sha256, source.bundle)
+
+
+def bring_bundles(folder: Path) -> int:
+    """Of published code, what lies in `folder` and not where it should; how much that was.
+
+    There it lay before the storage became a bucket. It is left there, for a release before this one.
+    """
+    brought = 0
+    published = PipelineVersion.objects.exclude(bundle_sha256="").order_by()
+    for sha256 in published.values_list("bundle_sha256", flat=True).distinct():
+        file = folder / bundle_key(sha256)
+        if not file.is_file():
+            continue
+        bundle = file.read_bytes()
+        if hashlib.sha256(bundle).hexdigest() != sha256:
+            log.error("code of a pipeline is damaged and was left where it is", extra={"file": str(file)})
+            continue
+        brought += _store(sha256, bundle)
+    return brought
+
+
+def _store(sha256: str, bundle: bytes) -> bool:
+    """Whether it was not there yet."""
     storage = get_storage(STORAGE)
-    key = bundle_key(source.bundle_sha256)
-    if storage.size(key) == len(source.bundle):
-        return
+    key = bundle_key(sha256)
+    if storage.size(key) == len(bundle):
+        return False
     incoming = storage.receive(key)
     try:
-        incoming.write(source.bundle)
+        incoming.write(bundle)
         incoming.commit()
     except FileExistsError:
-        return  # another process published the same bytes just now
+        return False  # another process published the same bytes just now
     finally:
         incoming.discard()
+    return True
 
 
 def _refuse_change(found: PipelineVersion, source: Source) -> None:

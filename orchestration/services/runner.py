@@ -25,6 +25,7 @@ from orchestration.execution.record import record
 from orchestration.models import Attempt, Job
 from orchestration.models.moves import swap_state, write_events
 from orchestration.points import point
+from orchestration.services.addresses import for_runner
 from orchestration.services.logs import STORAGE as LOGS
 from orchestration.services.logs import log_key
 from orchestration.states import ATTEMPT_MOVES, AttemptState, EventKind, FailureKind, JobState
@@ -164,13 +165,16 @@ def output_slots(*, holder: Holder, files: Sequence[tuple[int, str]], first: int
     attempt = _held(holder)
     storage = get_storage(RESULTS)
     try:
-        return [
+        slots = [
             storage.slot(output_key(attempt, number), size=size, sha256=sha256)
             for number, (size, sha256) in enumerate(files, start=first)
         ]
     except StorageRejected as exc:
         # Never is never: the runner need not come back with it.
         raise Invalid(f"An output cannot be stored. {exc}") from exc
+    for slot in slots:
+        for_runner(slot.url, attempt)
+    return slots
 
 
 def finish(*, holder: Holder, outcome: str, outputs: list[dict[str, Any]], **said: Any) -> None:

@@ -12,6 +12,7 @@ from django.db.models import Q
 from orchestration.engines.leasing import piece_of_holder
 from orchestration.models import Attempt, File, Item, JobInput
 from orchestration.models.traced import command_place
+from orchestration.services.addresses import for_runner
 from orchestration.services.pipelines import STORAGE as CODE
 from orchestration.services.pipelines import bundle_key
 from orchestration.services.tasks.order import task_order
@@ -51,7 +52,7 @@ def work_order(attempt: Attempt) -> dict[str, Any]:
         "command": list(step.command),
         "env": dict(step.env),
         "params": attempt.job.params,
-        "code": _code(version),
+        "code": _code(attempt, version),
         "inputs": [*_job_inputs(attempt, step), *_step_inputs(attempt, step, spec, names)],
         "failed_items": _failed_items(attempt, step, names),
         **_place(attempt, step),
@@ -90,11 +91,11 @@ def _limits(step: StepSpec) -> dict[str, int]:
     }
 
 
-def _code(version: PipelineVersion) -> dict[str, Any] | None:
+def _code(attempt: Attempt, version: PipelineVersion) -> dict[str, Any] | None:
     if not version.bundle_sha256:
         return None
     url = get_storage(CODE).read_url(bundle_key(version.bundle_sha256))
-    return {"url": url, "size": version.bundle_size, "sha256": version.bundle_sha256}
+    return {"url": for_runner(url, attempt), "size": version.bundle_size, "sha256": version.bundle_sha256}
 
 
 class _Names:
@@ -113,7 +114,9 @@ class _Names:
         return self._names.get(item)
 
 
-def _entry(file: File, path: str, *, step: str | None, item: int | None, source: str | None) -> dict[str, Any]:
+def _entry(
+    attempt: Attempt, file: File, path: str, *, step: str | None, item: int | None, source: str | None
+) -> dict[str, Any]:
     index = {
         "path": path,
         "name": file.name,
@@ -125,7 +128,7 @@ def _entry(file: File, path: str, *, step: str | None, item: int | None, source:
         "item": item,
         "source": source,
     }
-    url = get_storage(file.storage).read_url(file.key, file.version)
+    url = for_runner(get_storage(file.storage).read_url(file.key, file.version), attempt)
     return {"path": path, "url": url, "size": file.size, "sha256": file.sha256, "index": index}
 
 
@@ -137,7 +140,7 @@ def _job_inputs(attempt: Attempt, step: StepSpec) -> list[dict[str, Any]]:
         rows = rows.filter(position=attempt.item_index)
     files = [row.file for row in rows]
     paths = _distinct(file.name for file in files)
-    return [_entry(f, path, step=None, item=None, source=None) for f, path in zip(files, paths, strict=True)]
+    return [_entry(attempt, f, path, step=None, item=None, source=None) for f, path in zip(files, paths, strict=True)]
 
 
 def _distinct(names: Iterable[str]) -> list[str]:
@@ -168,7 +171,7 @@ def _step_inputs(attempt: Attempt, step: StepSpec, spec: PipelineSpec, names: _N
     for file in files.order_by("step", "item_index", "id"):
         path = f"{file.step}/{file.item_index}/{file.name}"
         source = names.source(file.item_index) if file.step in fans_out else None
-        entries.append(_entry(file, path, step=file.step, item=file.item_index, source=source))
+        entries.append(_entry(attempt, file, path, step=file.step, item=file.item_index, source=source))
     return entries
 
 

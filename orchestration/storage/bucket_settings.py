@@ -119,6 +119,40 @@ def forgets_parts(storage: S3DirectStorage) -> str:
     return f"parts that nobody joins go after {found} days"
 
 
+def never_expires(storage: S3DirectStorage) -> str:
+    """A version of a pipeline may be run again after years, and its code is nowhere else."""
+    try:
+        with translated():
+            rules = storage.place.client.get_bucket_lifecycle_configuration(Bucket=storage.bucket)["Rules"]
+    except StorageRejected:
+        rules = []
+    except StorageUnavailable as exc:
+        raise Fault(f"The lifecycle rules of bucket {storage.bucket} cannot be read: {exc}", WARNING) from exc
+    ends = [
+        rule for rule in rules if rule["Status"] == "Enabled" and _ends(rule) and _touches(rule, storage.place.prefix)
+    ]
+    if ends:
+        names = ", ".join(rule.get("ID") or "one without a name" for rule in ends)
+        raise Fault(
+            f"Bucket {storage.bucket} deletes objects after a time ({names}), the code of pipelines in "
+            f"{storage.place.prefix} too, and then they cannot be run. Give each such rule the prefix of the results."
+        )
+    return "no rule deletes it"
+
+
+def _ends(rule: Any) -> bool:
+    """Whether it takes what is current away. Old versions of code there are none."""
+    expiration = rule.get("Expiration", {})
+    return bool(expiration.get("Days") or expiration.get("Date"))
+
+
+def _touches(rule: Any, prefix: str) -> bool:
+    """Whether any of our keys can be among its own, whatever tags and sizes it asks for besides."""
+    chosen = rule.get("Filter", {})
+    named = str(chosen.get("Prefix") or chosen.get("And", {}).get("Prefix") or rule.get("Prefix") or "")
+    return prefix.startswith(named) or named.startswith(prefix)
+
+
 def _days(rule: Any) -> int:
     return int(rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation", 0))
 

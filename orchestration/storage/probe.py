@@ -72,6 +72,23 @@ def probe_results(storage: S3DirectStorage) -> Iterator[Finding]:
         probe.end()
 
 
+def probe_code(storage: S3DirectStorage) -> Iterator[Finding]:
+    """What this server and runners do where the code of pipelines lies: written once, read for good."""
+    probe = Probe(storage, "")
+    try:
+        yield from tried(
+            (
+                ("reachable", lambda: bucket_settings.reachable(storage)),
+                ("writing", probe.written),
+                ("private", lambda: bucket_settings.private(storage, probe.key)),
+                ("kept for good", lambda: bucket_settings.never_expires(storage)),
+                ("deleting", probe.delete),
+            )
+        )
+    finally:
+        probe.end()
+
+
 class Probe:
     def __init__(self, storage: S3DirectStorage, origin: str) -> None:
         self._storage, self._origin = storage, origin
@@ -154,6 +171,18 @@ class Probe:
         if send("PUT", slot.url, headers=slot.headers, content=DATA).status_code != PRECONDITION_FAILED:
             raise Fault("It writes over an output that it was told to leave alone.")
         return "SHA-256 of outputs is checked, nothing is overwritten"
+
+    def written(self) -> str:
+        """By this server, and read by a runner with nothing but the address."""
+        incoming = self._storage.receive(self.key)
+        try:
+            incoming.write(DATA)
+            incoming.commit()
+        finally:
+            incoming.discard()
+        if _taken(send("GET", self._storage.read_url(self.key))).content != DATA:
+            raise Fault("It gives other bytes than it was given.")
+        return "written here, read by a signed address"
 
     def pages(self) -> str:
         signed = self._signed_whole()

@@ -48,7 +48,7 @@ ALL: Final[Mapping[str, Callable[[Pod], bool]]] = {
     "pulls it once": lambda pod: pod.container["imagePullPolicy"] == "IfNotPresent",
     "has a bounded /tmp": lambda pod: "sizeLimit" in _volumes(pod)["tmp"]["emptyDir"] and pod.path_of("tmp") == "/tmp",  # noqa: S108  where programs look for it
     "has a bounded home": lambda pod: "sizeLimit" in _volumes(pod)["home"]["emptyDir"],
-    "shares logs and code": lambda pod: _volumes(pod)["storage"]["persistentVolumeClaim"] == {"claimName": "storage"},
+    "shares logs": lambda pod: _volumes(pod)["storage"]["persistentVolumeClaim"] == {"claimName": "storage"},
     "reads secrets from files": lambda pod: _mounts_alone(pod, "secrets", "database-ca"),
     "has the memory that it may use": lambda pod: _requests(pod, "memory") == _limits(pod, "memory") > 0,
     "has a share of a processor, and may use more": lambda pod: 0 < _requests(pod, "cpu") < _limits(pod, "cpu") <= 2,

@@ -27,8 +27,10 @@ READ_KEY: Final = ("kms:Decrypt", "${storage_key}")
 WRITE_KEY: Final = ("kms:GenerateDataKey", "${storage_key}")
 
 # The folders of our aliases, whatever lies before them in a bucket.
-_FOLDER: Final = re.compile(r"(?:^|/)(uploads|results|runs)/")
-_ALIAS: Final = {"uploads": "uploads", "results": "results", "runs": "manifests"}
+_FOLDER: Final = re.compile(r"(?:^|/)(uploads|results|code|runs)/")
+_ALIAS: Final = {"uploads": "uploads", "results": "results", "code": "code", "runs": "manifests"}
+_BUCKET: Final = {"code": "results"}
+"""Of an alias that has none of its own."""
 
 
 def objects(key: str) -> str:
@@ -36,14 +38,18 @@ def objects(key: str) -> str:
     if found is None:
         raise AssertionError(f"{key!r} lies in no folder of ours: tests/grants/actions.py knows them")
     alias = _ALIAS[found[1]]
-    return f"arn:aws:s3:::${{{alias}_bucket}}/${{{alias}_folder}}/*"
+    return f"{_bucket_of(alias)}/${{{alias}_folder}}/*"
+
+
+def _bucket_of(alias: str) -> str:
+    return f"arn:aws:s3:::${{{_BUCKET.get(alias, alias)}_bucket}}"
 
 
 def buckets(key: str) -> list[str]:
     """The one where a key or a prefix lies; what is asked of a bucket as a whole is asked of each."""
     found = _FOLDER.search(key)
     aliases = [_ALIAS[found[1]]] if found else ["results", "uploads"]
-    return [f"arn:aws:s3:::${{{alias}_bucket}}" for alias in aliases]
+    return [_bucket_of(alias) for alias in aliases]
 
 
 def _of_object(*actions: str, versioned: str = "", keys: Needed | None = None) -> Callable[[Params], Needed]:

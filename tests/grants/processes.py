@@ -19,6 +19,7 @@ _VENDOR: Final = re.compile(r"/(?:botocore|boto3)/")
 PROCESSES: Final = (
     ("orchestration/storage/probe.py", "check_storage"),
     ("project/management/commands/check_storage.py", "check_storage"),
+    ("project/management/commands/prepare.py", "migrate"),
     ("project/management/commands/doctor.py", "doctor"),
     ("project/doctor/", "doctor"),
     ("project/management/commands/consume_events.py", "consumer"),

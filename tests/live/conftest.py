@@ -43,9 +43,9 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> AwsDouble:
 
 
 @pytest.fixture
-def on_aws(aws: AwsDouble) -> Platform:
-    """With its jobs on the double of AWS."""
-    return KEPT.one("on_aws", lambda: running(aws.settings))
+def on_aws(aws: AwsDouble, s3: S3Double) -> Platform:
+    """With its jobs on the double of AWS, whose machines are told no folder of this one."""
+    return KEPT.one("on_aws", lambda: running(aws.settings | on_s3(s3)))
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,7 @@ def test_step_in_its_own_image_runs_with_the_programs_of_that_image(aws: AwsDoub
     job = platform.wait(job_id, timeout_s=90)
     assert job["state"] == "SUCCEEDED", job
     (said,) = [file for file in job["results"] if file["name"].endswith("said.txt")]
-    assert platform.call("GET", f"/files/{said['id']}/content").text == "LOUD quiet"
+    assert platform.content(said["id"]) == b"LOUD quiet"
 
 
 FAILS_AT_FIRST = (

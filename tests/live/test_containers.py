@@ -134,7 +134,7 @@ def total_of(platform: Platform, job_id: str, *, timeout_s: float = 15) -> int:
     job = platform.wait(job_id, timeout_s=timeout_s)
     assert job["state"] == "SUCCEEDED", job
     (result,) = [file for file in job["results"] if file["name"].endswith("total.txt")]
-    return int(platform.call("GET", f"/files/{result['id']}/content").text)
+    return int(platform.content(result["id"]))
 
 
 def attempts(platform: Platform, job_id: str, item: int = 0) -> list[tuple[int, str, str]]:

@@ -238,7 +238,7 @@ def test_output_whose_answer_was_lost_is_sent_again_and_there_once(
 
 def test_storage_is_found_good_by_the_command(direct: Platform) -> None:
     said = [json.loads(line) for line in direct.manage("check_storage", "--json").splitlines()]
-    assert {line["storage"] for line in said} == {"uploads", "results"}
+    assert {line["storage"] for line in said} == {"uploads", "results", "code"}
     assert [line["name"] for line in said if line["level"] != "ok"] == ["forgotten parts"], "no lifecycle rule is set"
 
 

@@ -42,6 +42,7 @@ class Bucket:
 
 @dataclass
 class PacedEngine:
+    is_elsewhere = False
     """`starts` has, by name, how often an execution was asked for and got; `faults` are raised first, one each."""
 
     in_time_of: Clock | None = None

@@ -158,6 +158,20 @@ def test_input_whose_url_is_over_its_time_is_asked_for_again(platform: Platform,
     assert b"content" in platform.log
 
 
+def test_code_whose_url_is_over_its_time_is_asked_for_again(platform: Platform, launch: Launch) -> None:
+    """At another address, as a new signature makes it; nothing lies at the old one."""
+    content = bundle({"step_code.py": "print('of the code')"})
+    platform.blobs["/blobs/fresh"] = content
+    platform.order["command"] = ["python", "-m", "step_code"]
+    platform.order["code"] = source("code", f"{platform.url}/blobs/fresh", content)
+    stale = platform.order | {"code": source("code", f"{platform.url}/blobs/stale", content)}
+    platform.script["start"], platform.script["GET"] = [(200, stale)], [(403, {})]
+    launch().wait()
+    assert platform.finish["outcome"] == "succeeded", platform.finish
+    assert len(platform.named("start")) == 2
+    assert b"of the code" in platform.log
+
+
 def test_input_that_is_refused_with_a_fresh_url_too_is_the_fault_of_the_platform(
     platform: Platform, launch: Launch
 ) -> None:

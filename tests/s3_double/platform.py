@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestration.storage.s3 import S3DirectStorage
     from tests.s3_double.server import S3Double
 
-ALIASES: Final = ("uploads", "results")
+ALIASES: Final = ("uploads", "results", "code")
 
 
 def environment(s3: S3Double) -> dict[str, str]:

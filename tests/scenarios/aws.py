@@ -94,6 +94,7 @@ def aws_world(folder: Path, server: str) -> Iterator[AwsWorld]:
             server=server,
             manifests=f"s3://{BUCKET}/runs",
             endpoint=double.url,
+            sees_our_folders="yes",
         )
         with override_settings(AWS_CELL=asdict(cell)):
             get_engine.cache_clear()

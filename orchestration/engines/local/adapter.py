@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 class LocalEngine:
     pace: Final = Pace()
+    is_elsewhere: Final = False
 
     def start(self, spec: ExecutionSpec) -> str:
         """Nothing to do yet: the attempts that `advance` writes are what the supervisor takes."""

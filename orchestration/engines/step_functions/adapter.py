@@ -49,6 +49,7 @@ class StepFunctionsEngine:
         self.cell = cell or Cell(**settings.AWS_CELL)
         self.clients = Clients(self.cell)
         self.pace = Pace(allowances(self.cell), at_once=settings.HAND_OVERS_AT_ONCE)
+        self.is_elsewhere = not self.cell.sees_our_folders
         self._definitions = Definitions(self.cell, self.clients)
 
     # -- start -----------------------------------------------------------------------------------------------------

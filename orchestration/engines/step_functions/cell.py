@@ -34,6 +34,8 @@ class Cell:
     endpoint: str = ""
     prefix: str = "esteira"
     name: str = "default"
+    sees_our_folders: str = ""
+    """Not empty: processes on this machine stand in for Amazon's. No setting says so."""
 
     @property
     def region(self) -> str:

@@ -53,7 +53,13 @@ def look(alias: str) -> Iterator[Finding]:
         yield Finding("local", OK, "in a folder of this machine")
         return
     # Imported where it is used: a laptop without object storage has no need of boto3.
-    from orchestration.storage.probe import probe_results, probe_uploads  # noqa: PLC0415
+    from orchestration.storage.probe import probe_code, probe_results, probe_uploads  # noqa: PLC0415
 
     storage = cast("S3DirectStorage", direct)
-    yield from probe_results(storage) if alias == "results" else probe_uploads(storage, settings.PUBLIC_URL)
+    match alias:
+        case "uploads":
+            yield from probe_uploads(storage, settings.PUBLIC_URL)
+        case "results":
+            yield from probe_results(storage)
+        case _:
+            yield from probe_code(storage)

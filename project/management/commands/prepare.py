@@ -14,7 +14,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
 from orchestration.models import ApiToken, Job, Membership, User, Workspace
-from orchestration.services.pipelines import publish_built_ins
+from orchestration.services.pipelines import STORAGE as CODE
+from orchestration.services.pipelines import bring_bundles, publish_built_ins
 from orchestration.services.tokens import MAX_DAYS, authenticate, issue
 from orchestration.states import Role
 
@@ -55,6 +56,7 @@ class Command(BaseCommand):
                     # What it says is for people; standard output is read by `up`.
                     call_command("grant_role", grant, first_password_file=first_password_file, stdout=sys.stderr)
                 publish_built_ins()
+                bring_bundles(settings.ESTEIRA_HOME / "storage" / CODE)
                 said = {} if no_accounts else self._accounts()
             finally:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])

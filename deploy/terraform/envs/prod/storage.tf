@@ -36,6 +36,7 @@ module "results" {
   kms_key_arn    = module.keys.arns["storage"]
   log_bucket     = module.logs.bucket
   retention_days = 1826
+  folder         = "results/" # code/, of pipelines, is kept for good
 
   replica = {
     bucket_arn  = module.results_copy.arn
@@ -50,6 +51,7 @@ module "results_copy" {
   bucket         = "${local.name}-results-copy-${local.account}"
   kms_key_arn    = module.far_keys.arns["storage"]
   retention_days = 1826
+  folder         = "results/" # code/, of pipelines, is kept for good
 }
 
 # Lists of the items of runs: small, and of use only while a run can still be retried.

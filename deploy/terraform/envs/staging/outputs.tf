@@ -16,7 +16,7 @@ output "target_group_arn" {
 }
 
 output "shared_folder" {
-  description = "For the volume of logs and code."
+  description = "For the volume of logs."
   value       = module.shared_folder.volume_handle
 }
 

@@ -28,6 +28,7 @@ module "results" {
   kms_key_arn    = module.keys.arns["storage"]
   log_bucket     = module.logs.bucket
   retention_days = 1826
+  folder         = "results/" # code/, of pipelines, is kept for good
 }
 
 # Lists of the items of runs: small, and of use only while a run can still be retried.

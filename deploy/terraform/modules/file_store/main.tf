@@ -6,6 +6,9 @@
 # platform, since it reads each file by its pinned version; the bytes go `net_days` after that. So no rule of S3
 # destroys what somebody has held or extended, and nothing that was forgotten stays for ever.
 #
+# **What nothing deletes** (`folder`). Beside the results lies the code of pipelines, which is of use as long as a job
+# may be run again: with `folder` the rule is for what lies in that one only, and code is outside of it.
+#
 # **No archive classes.** Files move to Infrequent Access after 30 days and to Glacier Instant Retrieval after 90, which
 # both answer at once. The platform does not restore from Deep Archive, so nothing is put there.
 #
@@ -79,7 +82,10 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   rule {
     id     = "retention"
     status = "Enabled"
-    filter {}
+
+    filter {
+      prefix = var.folder
+    }
 
     dynamic "transition" {
       for_each = { for class, days in { STANDARD_IA = 30, GLACIER_IR = 90 } : class => days if days < var.retention_days && var.tiered }

@@ -29,6 +29,17 @@ variable "retention_days" {
   }
 }
 
+variable "folder" {
+  description = "Where that is so, such as results/; null for the whole bucket. What lies beside it is kept for good."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.folder == null || can(regex("^[a-z/]+/$", coalesce(var.folder, "-")))
+    error_message = "folder must end with a slash: results would be the beginning of other names too."
+  }
+}
+
 variable "net_days" {
   description = "How many days after that the bytes go: longer than any extension that the platform grants."
   type        = number

@@ -1,5 +1,5 @@
-# A folder that all pods share: the logs of steps, which grow by whichever pod is asked, and the code of pipelines. Files of
-# people never lie here; they lie in buckets.
+# A folder that all pods share: the logs of steps, which grow by whichever pod is asked. Files of people and the code of
+# pipelines never lie here; they lie in buckets.
 #
 # EFS in three zones, encrypted at rest and on the way, as one user and below one folder, whoever mounts it. What has not
 # been read for 30 days moves to the cheaper class and comes back when it is. AWS Backup keeps it for 35 days.

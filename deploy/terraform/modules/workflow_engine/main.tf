@@ -17,7 +17,7 @@ locals {
     account = local.account, region = local.region, prefix = var.name, state_machine = var.name
     # The machine's own grants name none of these.
     events_key = "", events_queue = "", manifests_bucket = "", manifests_folder = "", results_bucket = "", results_folder = ""
-    steps_role = "", storage_key = "", uploads_bucket = "", uploads_folder = ""
+    steps_role = "", storage_key = "", uploads_bucket = "", uploads_folder = "", code_folder = ""
   }))["state_machine"]
 }
 

@@ -25,6 +25,7 @@ locals {
     web      = "web"
     worker   = "worker"
     consumer = "consumer"
+    migrate  = "migrate"
     # Commands of whoever operates this; the doctor looks at the storage too.
     check_storage = "operator"
     doctor        = "operator"

@@ -12,6 +12,7 @@ variable "names" {
     manifests_bucket = string
     uploads_folder   = optional(string, "uploads")
     results_folder   = optional(string, "results")
+    code_folder      = optional(string, "code")
     manifests_folder = optional(string, "runs")
   })
 }

@@ -34,7 +34,7 @@ run "the_environment_fits_together" {
   }
 
   assert {
-    condition     = toset(["web", "worker", "consumer", "operator"]) == setintersection(keys(output.role_arns), ["web", "worker", "consumer", "operator"])
+    condition     = toset(["web", "worker", "consumer", "migrate", "operator"]) == setintersection(keys(output.role_arns), ["web", "worker", "consumer", "migrate", "operator"])
     error_message = "Every process must have its role."
   }
 

@@ -116,12 +116,18 @@ run "results_are_kept_for_five_years" {
   variables {
     bucket         = "esteira-test-results"
     retention_days = 1826
+    folder         = "results/"
     cors_origin    = null
   }
 
   assert {
     condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule if rule.id == "retention"]).expiration[0].days == 1826
     error_message = "Results are kept for five years."
+  }
+
+  assert {
+    condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule if rule.id == "retention"]).filter[0].prefix == "results/"
+    error_message = "No rule may delete what lies beside the results: the code of pipelines."
   }
 
   assert {
@@ -162,6 +168,16 @@ run "the_far_copy_is_a_switch" {
     ])
     error_message = "The copy must hold encrypted files too, under its own region's key."
   }
+}
+
+run "a_folder_is_named_whole" {
+  command = plan
+
+  variables {
+    folder = "results"
+  }
+
+  expect_failures = [var.folder]
 }
 
 run "any_page_is_refused" {
