@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 from uuid import UUID
 
 from orchestration.engines.base import Pace, Report
@@ -105,12 +106,8 @@ class Real:
             of.files, tuple(make_file(self.lab, self.owner, f"{n}.csv").pk for n in range(of.files))
         )
         request = jobs.Request(pipeline=version.pipeline.name, inputs=inputs, params={})
-        column: Any = Job._meta.pk
-        column._get_default = lambda: UUID(job_id)  # the names of executions are made of it
-        try:
+        with patch.object(jobs, "new_id", lambda: UUID(job_id)):  # the names of executions are made of it
             jobs.submit(user=self.owner, request=request, idempotency_key=job_id)
-        finally:
-            del column._get_default
 
     def cancel(self, job_id: str) -> None:
         jobs.cancel(user=self.owner, job=Job.objects.get(pk=job_id))
