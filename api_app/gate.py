@@ -32,6 +32,7 @@ RUNNER: Final = "/api/runner/v1/"
 RUNNER_LOG: Final = "/api/runner/v1/log"
 TUS: Final = "/api/v1/tus"
 SIGNING_KEYS: Final = "/api/v1/signing-keys"
+FOR_ANYBODY: Final = frozenset({SIGNING_KEYS, LEAKED})
 OFFSETS: Final = b"application/offset+octet-stream"
 RUNS: Final = "/ga4gh/wes/v1/runs"
 TASKS: Final = "/ga4gh/tes/v1/tasks"
@@ -94,7 +95,7 @@ def _refusal(scope: Scope) -> Response | None:
     headers, path = dict(scope["headers"]), scope["path"]
     if _is_open(scope["method"], path):
         return None
-    if (scope["method"], path) != ("POST", LEAKED):
+    if path not in FOR_ANYBODY:
         given = headers.get(b"authorization", b"").decode("latin-1")
         found = _credential(given, path, scope["method"])
         if found is None:

@@ -182,6 +182,15 @@ def test_method_that_is_not_offered_is_told_so_and_not_taken_for_another_route(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(("path", "allowed"), [("/signing-keys", "GET"), ("/tokens:revoke-leaked", "POST")])
+def test_what_needs_no_token_needs_none_to_hear_that_a_method_is_not_offered(
+    door: Door, path: str, allowed: str
+) -> None:
+    said = door.send("DELETE", f"/api/v1{path}")
+    assert (said.status_code, said.headers["allow"]) == (405, allowed)
+
+
+@pytest.mark.django_db
 def test_method_that_is_not_offered_is_told_so_also_under_a_key_that_is_used_up(
     ana: Visitor, owner: User, lab: Workspace
 ) -> None:
