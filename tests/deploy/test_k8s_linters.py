@@ -40,9 +40,9 @@ OF_MODELS: Final = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _long(campaign: str) -> None:
-    if campaign != "full":
+@pytest.fixture(autouse=True, scope="module")
+def _long(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--campaign") != "full":
         pytest.skip("make deploy-check asks scanners: --campaign=full")
 
 

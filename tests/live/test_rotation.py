@@ -134,9 +134,8 @@ class Two(Held):
     def second(self) -> int:
         port = free_port()
         if not any(child.name == "web2" for child in self._children):
-            child = Child("web2", ["env", f"ESTEIRA_PORT={port}", sys.executable, *WEB], 8)
-            self._children.append(child)
-            self._spawn(child)
+            # Whoever watches the children starts it, and nobody else: two would make two.
+            self._children.append(Child("web2", ["env", f"ESTEIRA_PORT={port}", sys.executable, *WEB], 8))
             self._port = port
         return self._port
 
