@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 MOST_TOGETHER: Final = 16
 MOST_WAITING: Final = 512
+HASTE_S: Final = 0.002
+MOST_TURNS: Final = 4
+"""So many may overlap, each begun when the one before is HASTE_S old: while one waits for the disk another reads."""
 PATIENCE_S: Final = 0.05
-"""Nobody waits for a turn that takes longer."""
+"""Beyond them nobody waits for a turn that takes longer: somebody else's lock may be in its way."""
 
 
 class Turns:
@@ -57,13 +60,16 @@ class Turns:
 
     def _begin(self) -> None:
         turn = self._turn = asyncio.create_task(self._take())
-        late = asyncio.get_running_loop().call_later(PATIENCE_S, self._is_late, turn)
+        late = asyncio.get_running_loop().call_later(HASTE_S, self._is_late, turn)
         turn.add_done_callback(lambda _: late.cancel())
         turn.add_done_callback(self._ended)
 
     def _is_late(self, turn: asyncio.Task[None]) -> None:
         self._late.add(turn)
-        self._next(turn)
+        if len(self._late) < MOST_TURNS:
+            self._next(turn)
+        else:
+            asyncio.get_running_loop().call_later(PATIENCE_S, self._next, turn)
 
     def _ended(self, turn: asyncio.Task[None]) -> None:
         self._late.discard(turn)

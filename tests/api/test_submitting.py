@@ -10,13 +10,19 @@ import pytest
 
 from api_app import submitting
 from api_app.database import Busy
-from api_app.submitting import MOST_TOGETHER, MOST_WAITING, Turns
+from api_app.submitting import MOST_TOGETHER, MOST_TURNS, MOST_WAITING, Turns
 from orchestration.services.group_commit import Call, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from orchestration.services.jobs import Submission
+
+
+@pytest.fixture(autouse=True)
+def no_haste(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each turn is over before the next begins, unless a test says otherwise."""
+    monkeypatch.setattr(submitting, "HASTE_S", 60)
 
 
 def call(result: Any) -> Call:
@@ -77,7 +83,7 @@ async def test_lane_that_is_full_is_said_to_all_of_the_turn_and_the_next_one_wor
 
 @pytest.mark.parametrize("when", [0.001, 0.05])
 async def test_turn_that_takes_long_is_not_waited_for(when: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(submitting, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(submitting, "HASTE_S", 0.01)
     turn = Turn()
     turn.may.clear()
     begun: list[int] = []
@@ -95,6 +101,38 @@ async def test_turn_that_takes_long_is_not_waited_for(when: float, monkeypatch: 
     assert not slow.done()
     turn.may.set()
     assert await slow == "slow"
+
+
+async def test_so_many_turns_overlap_and_more_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitting, "HASTE_S", 0.001)
+    monkeypatch.setattr(submitting, "PATIENCE_S", 60)
+    turn = Turn()
+    turn.may.clear()
+    turns = Turns(turn.run)
+    held = []
+    for _ in range(MOST_TURNS + 2):
+        held.append(asyncio.ensure_future(turns.take(call("held"))))
+        await asyncio.sleep(0.1)
+    assert turn.sizes == [1] * MOST_TURNS
+    turn.may.set()
+    assert await asyncio.gather(*held) == ["held"] * (MOST_TURNS + 2)
+    assert turn.sizes == [1] * MOST_TURNS + [2]
+
+
+async def test_turn_in_whose_way_a_lock_is_holds_nobody_up_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submitting, "HASTE_S", 0.001)
+    monkeypatch.setattr(submitting, "PATIENCE_S", 0.002)
+    monkeypatch.setattr(submitting, "MOST_TURNS", 1)
+    turn = Turn()
+    turn.may.clear()
+    turns = Turns(turn.run)
+    held = [asyncio.ensure_future(turns.take(call("held")))]
+    await asyncio.sleep(0.1)
+    held.append(asyncio.ensure_future(turns.take(call("held"))))
+    await asyncio.sleep(0.1)
+    assert turn.sizes == [1, 1]
+    turn.may.set()
+    await asyncio.gather(*held)
 
 
 async def test_who_left_before_the_turn_is_not_in_it() -> None:
