@@ -103,6 +103,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     noncurrent_version_expiration {
       noncurrent_days = var.net_days
     }
+  }
+
+  rule {
+    id     = "parts"
+    status = "Enabled"
+    filter {}
 
     abort_incomplete_multipart_upload {
       # An upload may take 30 days; its parts must outlive it.

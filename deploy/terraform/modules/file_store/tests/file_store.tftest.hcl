@@ -80,7 +80,7 @@ run "uploads_are_kept_for_a_year_and_their_parts_for_31_days" {
   }
 
   assert {
-    condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule if rule.id == "retention"]).abort_incomplete_multipart_upload[0].days_after_initiation == 31
+    condition     = one([for rule in aws_s3_bucket_lifecycle_configuration.this.rule : rule if rule.id == "parts"]).abort_incomplete_multipart_upload[0].days_after_initiation == 31
     error_message = "Parts of unfinished uploads must go after 31 days: check_storage asks for it."
   }
 
