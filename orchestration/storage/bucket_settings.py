@@ -95,14 +95,7 @@ def shows_etag(answer: httpx.Response, bucket: str) -> str:
 
 def forgets_parts(storage: S3DirectStorage) -> str:
     """A net under our own sweep: parts that nobody joins cost money for ever."""
-    try:
-        with translated():
-            rules = storage.place.client.get_bucket_lifecycle_configuration(Bucket=storage.bucket)["Rules"]
-    except StorageRejected:
-        rules = []
-    except StorageUnavailable as exc:
-        raise Fault(f"The lifecycle rules of bucket {storage.bucket} cannot be read: {exc}", WARNING) from exc
-    days = [_days(rule) for rule in rules if rule["Status"] == "Enabled" and _covers(rule, storage.place.prefix)]
+    days = [_days(rule) for rule in _rules_in_force(storage) if _covers(rule, storage.place.prefix)]
     found = min((day for day in days if day), default=0)
     if not found:
         raise Fault(
@@ -121,16 +114,7 @@ def forgets_parts(storage: S3DirectStorage) -> str:
 
 def never_expires(storage: S3DirectStorage) -> str:
     """A version of a pipeline may be run again after years, and its code is nowhere else."""
-    try:
-        with translated():
-            rules = storage.place.client.get_bucket_lifecycle_configuration(Bucket=storage.bucket)["Rules"]
-    except StorageRejected:
-        rules = []
-    except StorageUnavailable as exc:
-        raise Fault(f"The lifecycle rules of bucket {storage.bucket} cannot be read: {exc}", WARNING) from exc
-    ends = [
-        rule for rule in rules if rule["Status"] == "Enabled" and _ends(rule) and _touches(rule, storage.place.prefix)
-    ]
+    ends = [rule for rule in _rules_in_force(storage) if _ends(rule) and _touches(rule, storage.place.prefix)]
     if ends:
         names = ", ".join(rule.get("ID") or "one without a name" for rule in ends)
         raise Fault(
@@ -151,6 +135,17 @@ def _touches(rule: Any, prefix: str) -> bool:
     chosen = rule.get("Filter", {})
     named = str(chosen.get("Prefix") or chosen.get("And", {}).get("Prefix") or rule.get("Prefix") or "")
     return prefix.startswith(named) or named.startswith(prefix)
+
+
+def _rules_in_force(storage: S3DirectStorage) -> list[Any]:
+    try:
+        with translated():
+            rules = storage.place.client.get_bucket_lifecycle_configuration(Bucket=storage.bucket)["Rules"]
+    except StorageRejected:
+        return []
+    except StorageUnavailable as exc:
+        raise Fault(f"The lifecycle rules of bucket {storage.bucket} cannot be read: {exc}", WARNING) from exc
+    return [rule for rule in rules if rule["Status"] == "Enabled"]
 
 
 def _days(rule: Any) -> int:
