@@ -13,7 +13,7 @@ from tests.live.browsing import MIB, PATIENCE_MS, expect_all_sent, make_file, ne
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import FileChooser, Page
+    from playwright.sync_api import FileChooser, Page, Route
 
     from tests.live.platform import Platform
 
@@ -85,6 +85,29 @@ def test_job_waits_for_a_file_that_failed_and_says_which(page: Page, platform: P
     page.get_by_role("button", name="Send again locked.txt").click()
     page.wait_for_url("**/jobs/*-*/", timeout=PATIENCE_MS)
     assert jobs(platform, "waits-for-file") == [("", 2)]
+
+
+def test_job_submitted_the_moment_its_file_is_there_has_that_file(
+    page: Page, platform: Platform, tmp_path: Path
+) -> None:
+    """The page draws a few times a second; whoever presses the button in between submits what is there, not what is drawn."""
+    (tmp_path / "last.txt").write_text("here")
+    new_job(page, platform, "in-between")
+    page.evaluate(
+        """async () => {
+            const { panel } = await import("/static/frontend_app/upload/main.js");
+            const { changed } = panel.queue;
+            const press = (item) => { if (item.state === "done") document.getElementById("submit").click(); };
+            panel.queue.changed = (item) => { changed(item); press(item); };
+        }"""
+    )
+    held: list[Route] = []
+    page.route("**/uploads:batch", lambda route: held.append(route))  # noqa: PLW0108  it asks for the signature
+    page.set_input_files("#file-input", str(tmp_path / "last.txt"))
+    expect(page.get_by_role("button", name="Start when uploaded")).to_be_enabled()
+    held.pop().continue_()
+    page.wait_for_url("**/jobs/*-*/", timeout=20_000)
+    assert jobs(platform, "in-between") == [("", 1)]
 
 
 def test_form_that_does_not_fit_is_said_before_anything_waits(page: Page, platform: Platform, tmp_path: Path) -> None:

@@ -149,9 +149,13 @@ def nothing_is_left_in_the_buckets(platform: Platform, s3: S3Double) -> None:
     alive = {
         f"esteira/uploads/{key}" for (key,) in platform.sql("SELECT key FROM orchestration_upload WHERE state = 'open'")
     }
+    code = {
+        f"esteira/code/{sha256[:2]}/{sha256}"
+        for (sha256,) in platform.sql("SELECT bundle_sha256 FROM orchestration_pipelineversion")
+    }
     for storage, name in BUCKETS.items():
         bucket = s3.store.bucket(name)
-        stray = [key for key in bucket.versions if (storage, key) not in known and key not in alive]
+        stray = [key for key in bucket.versions if (storage, key) not in known and key not in alive | code]
         assert not stray, f"I2: objects that no row knows: {stray}"
         forgotten = [one.key for one in bucket.multiparts.values() if one.key not in alive]
         assert not forgotten, f"I12: multipart uploads that nobody will end: {forgotten}"

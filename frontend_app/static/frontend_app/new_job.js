@@ -126,14 +126,17 @@ async function choose() {
 
 form.addEventListener("change", (event) => { if (event.target.name === "pipeline") choose(); });
 form.addEventListener("submit", (event) => {
-  if (panel.count().busy) {
-    event.preventDefault();
+  panel.showNow();
+  if (!obstacle() && !panel.counts.busy) {
+    setTimeout(() => { submit.disabled = true; });
+    return;
+  }
+  event.preventDefault();
+  if (panel.counts.busy) {
     isArmed = true;
     show();
     document.getElementById("disarm").focus();
-    return;
   }
-  setTimeout(() => { submit.disabled = true; });
 });
 document.getElementById("disarm").addEventListener("click", () => { disarm(); submit.focus(); });
 window.addEventListener("pageshow", judge); // also when the browser goes back to a kept page

@@ -102,6 +102,13 @@ export class Panel {
     this.#due ??= setTimeout(() => { this.#due = null; this.#draw(); }, SHOW_MS);
   }
 
+  // At once what would be shown in a moment: somebody acts on it.
+  showNow() {
+    clearTimeout(this.#due);
+    this.#due = null;
+    this.#draw();
+  }
+
   count() {
     const counts = { files: 0, open: 0, failed: 0, done: 0, sent: 0, bytes: 0, busy: 0 };
     for (const item of this.queue.items) {
