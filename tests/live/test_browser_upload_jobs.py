@@ -90,7 +90,7 @@ def test_job_waits_for_a_file_that_failed_and_says_which(page: Page, platform: P
 def test_job_submitted_the_moment_its_file_is_there_has_that_file(
     page: Page, platform: Platform, tmp_path: Path
 ) -> None:
-    """The page draws a few times a second; whoever presses the button in between submits what is there, not what is drawn."""
+    """The page draws a few times a second: what is there counts, not what is drawn."""
     (tmp_path / "last.txt").write_text("here")
     new_job(page, platform, "in-between")
     page.evaluate(
