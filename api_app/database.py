@@ -103,13 +103,19 @@ class Together:
             outcomes = await self._run(_each, [work for work, _ in taken])
         except Exception as exc:  # noqa: BLE001  raised where each result is awaited
             outcomes = [(None, exc)] * len(taken)
-        for (_, settled), (result, failed) in zip(taken, outcomes, strict=True):
-            if settled.done():
-                continue
-            if failed is None:
-                settled.set_result(result)
-            else:
-                settled.set_exception(failed)
+        for (_, settled), outcome in zip(taken, outcomes, strict=True):
+            settle(settled, outcome)
+
+
+def settle(waiter: asyncio.Future[Any], outcome: Outcome) -> None:
+    """Unless whoever waited has gone."""
+    if waiter.done():
+        return
+    result, failed = outcome
+    if failed is None:
+        waiter.set_result(result)
+    else:
+        waiter.set_exception(failed)
 
 
 def _each(calls: Sequence[Callable[[], Any]]) -> list[Outcome]:

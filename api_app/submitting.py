@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from api_app.auth import identify, scope_of
-from api_app.database import Busy, in_db
+from api_app.database import Busy, in_db, settle
 from api_app.gate import credential
 from orchestration.services.ahead import ahead_of_submit, learn_kind
 from orchestration.services.group_commit import Call, run_together
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from api_app.database import Outcome
     from api_app.gate import Credential
     from orchestration.models import Job
     from orchestration.services import jobs
@@ -85,18 +86,13 @@ class Turns:
     async def _take(self) -> None:
         taken, self._waiting = self._waiting[:MOST_TOGETHER], self._waiting[MOST_TOGETHER:]
         here = [(call, settled) for call, settled in taken if not settled.done()]
-        failed: Exception | None = None
+        outcome: Outcome = (None, None)
         try:
             await self._run(run_together, [call for call, _ in here])
         except Exception as exc:  # noqa: BLE001  raised where each is awaited
-            failed = exc
+            outcome = (None, exc)
         for _, settled in here:
-            if settled.done():
-                continue
-            if failed is None:
-                settled.set_result(None)
-            else:
-                settled.set_exception(failed)
+            settle(settled, outcome)
 
 
 _turns: Final = Turns(in_db)
