@@ -85,6 +85,30 @@ def test_items_are_walked_with_the_keyboard_and_the_failed_one_is_found(
     assert wrong == []
 
 
+def test_enter_right_after_an_arrow_key_opens_the_log_of_the_cell_that_was_reached(
+    page: Page, platform: Platform, wrong: list[str]
+) -> None:
+    job = fan_out(platform)
+    sign_in(page, platform, job["url"])
+    panel, log = page.locator("#items-panel"), page.locator("#log-panel pre")
+    canvas = panel.locator("canvas")
+    canvas.focus()
+    page.keyboard.press("Home")
+    expect(panel.get_by_role("status")).to_contain_text("0.txt")
+    # Both keys before anything can have been fetched.
+    canvas.evaluate(
+        "node => ['ArrowRight', 'Enter'].forEach((key) => node.dispatchEvent(new KeyboardEvent('keydown', { key })))"
+    )
+    expect(log).to_contain_text("item 1")
+    canvas.evaluate(
+        "node => ['ArrowRight', 'Enter', 'End'].forEach((key) =>"
+        " node.dispatchEvent(new KeyboardEvent('keydown', { key })))"
+    )
+    expect(panel.get_by_role("status")).to_contain_text("4.txt")
+    expect(log).to_contain_text("item 1")  # who has moved on opens none
+    assert wrong == []
+
+
 def test_bar_of_the_timeline_leads_to_its_log(page: Page, platform: Platform, wrong: list[str]) -> None:
     job = fan_out(platform)
     sign_in(page, platform, job["url"])

@@ -40,7 +40,7 @@
     hint.textContent = gettext("Choose a cell, by pointer or arrow keys.");
     said.append(hint);
     box.append(canvas, said);
-    const grid = { step, box, canvas, said, cells: "", only: "", at: -1, turn: 0, size: 18, columns: 1, timer: null };
+    const grid = { step, box, canvas, said, cells: "", only: "", at: -1, told: -1, opens: false, turn: 0, size: 18, columns: 1, timer: null };
     canvas.addEventListener("click", (event) => pick(grid, under(grid, event), 0));
     canvas.addEventListener("pointermove", (event) => {
       const at = under(grid, event);
@@ -121,30 +121,49 @@
       Home: () => step(grid, -1, 1), End: () => step(grid, last, -1),
     };
     if (event.key === "Enter" && grid.at >= 0) {
-      grid.said.querySelector("a[data-log-open]")?.click();
+      open(grid);
     } else if (ways[event.key]) {
       event.preventDefault();
       pick(grid, ways[event.key](), 120);
     }
   }
 
+  // What is told may still be of the cell before: then the log is opened as soon as this one is.
+  function open(grid) {
+    if (grid.told === grid.at) {
+      grid.said.querySelector("a[data-log-open]")?.click();
+      return;
+    }
+    grid.opens = true;
+    clearTimeout(grid.timer);
+    tell(grid);
+  }
+
   function pick(grid, at, wait) {
     if (at < 0) return;
     grid.at = at;
+    grid.opens = false;
     draw(grid);
     clearTimeout(grid.timer);
     grid.timer = setTimeout(tell, wait, grid); // a held arrow key asks once, where it stops
   }
 
   async function tell(grid) {
-    const mine = ++grid.turn;
+    const [mine, at] = [++grid.turn, grid.at];
     try {
-      const answer = await fetch(`${panel.dataset.item}${grid.step}/${grid.at}/`, { credentials: "same-origin" });
+      const answer = await fetch(`${panel.dataset.item}${grid.step}/${at}/`, { credentials: "same-origin" });
       const html = await answer.text();
       if (mine !== grid.turn) return;
-      if (answer.ok && !answer.redirected) grid.said.innerHTML = html;
+      const opens = grid.opens && at === grid.at;
+      grid.opens = false;
+      if (!answer.ok || answer.redirected) return;
+      grid.said.innerHTML = html;
+      grid.told = at;
+      if (opens) open(grid);
     } catch {
-      if (mine === grid.turn) grid.said.textContent = gettext("What this item is could not be fetched. Choose it once more.");
+      if (mine !== grid.turn) return;
+      grid.opens = false;
+      grid.said.textContent = gettext("What this item is could not be fetched. Choose it once more.");
     }
   }
 
