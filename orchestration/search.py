@@ -48,6 +48,12 @@ def parse(text: str) -> list[Term]:
     return terms
 
 
+def quoted(value: str) -> str:
+    """One value as `parse` reads it back."""
+    plain = re.fullmatch(r'[^\s",\\-][^\s",\\]*', value)
+    return value if plain else '"{}"'.format(re.sub(r'(["\\])', r"\\\1", value))
+
+
 def wrong(at: int, what: str) -> Invalid:
     """A mistake at letter `at` of the filter."""
     return Invalid(f"At letter {at} of the filter: {what}", errors=[{"loc": ["query", "q", at], "msg": what}])

@@ -9,9 +9,11 @@ from django.db.models import Case, When
 
 from frontend_app.preview import preview_kind
 from frontend_app.step_graph import graph_of
+from frontend_app.views.job_list import list_address
 from frontend_app.words import language
 from orchestration.models import Attempt, Event, File, Item, Job, JobInput
 from orchestration.models.ready import Ready
+from orchestration.services.job_search import label_filter
 from orchestration.services.pipelines import spec_of
 from orchestration.services.status import attempts_of, in_order, results_of
 from orchestration.states import ATTEMPT_LIVE, UNSUCCESSFUL, AttemptState, EventKind, JobState, ScanState, WorkState
@@ -59,6 +61,7 @@ def live_parts(whole: Whole) -> dict[str, Any]:
         "job": job,
         "status": status,
         "graph": graph_of(spec, status.steps) if len(status.steps) > 1 else None,
+        "labels": [(key, value, _alike(job, key, value)) for key, value in sorted(job.labels.items())],
         "can_cancel": not job.is_finished and not job.is_canceling,
         "can_retry": job.is_finished and job.state != JobState.SUCCEEDED,
         "can_rerun": job.is_finished and bool(failures),
@@ -98,6 +101,12 @@ def source_names(job: Job, places: Iterable[tuple[str, int]]) -> dict[tuple[str,
     inputs = JobInput.objects.filter(job=job, position__in={index for _, index in wanted})
     names = dict(inputs.values_list("position", "file__name"))
     return {(step, index): names[index] for step, index in wanted if index in names}
+
+
+def _alike(job: Job, key: str, value: str) -> str:
+    """The list of the workspace's jobs with that label; "" where no filter can say it."""
+    wanted = label_filter(key, value)
+    return list_address(wanted, job.workspace.slug) if wanted else ""
 
 
 def _results(job: Job, spec: PipelineSpec, files: list[File], names: dict[tuple[str, int], str]) -> dict[str, Any]:

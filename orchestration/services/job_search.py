@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from orchestration.ids import first_id, uuid_or_none
-from orchestration.search import Term, parse, wrong
+from orchestration.search import Term, parse, quoted, wrong
 from orchestration.states import JOB_FAILED, JOB_FINISHED, JOB_UNFINISHED, FailureKind, JobState, WaitingReason
 
 if TYPE_CHECKING:
@@ -82,6 +82,13 @@ def _label(_term: Term, value: str, _user: User) -> Q:
     key, is_given, wanted = value.partition("=")
     has_it = Q(labels__contains={key: wanted}) if is_given else Q(labels__has_key=key)
     return has_it & ~Q(labels={})  # said in so many words, as the index is of these alone
+
+
+def label_filter(key: str, value: str) -> str:
+    """What finds the jobs with this label; "" for one that cannot be written as a term."""
+    if "=" in key:
+        return ""
+    return f"label:{quoted(f'{key}={value}' if value else key)}"
 
 
 def _owner(_term: Term, value: str, user: User) -> Q:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -45,6 +47,27 @@ def test_deadline_is_shown_and_that_it_has_passed(owner: User, lab: Workspace) -
     assert 'deadline <time datetime="2027-01-02T03:04:00Z">2027-01-02 03:04 UTC</time>' in page(owner, job)
     Job.objects.update(cancel_requested_at="2027-01-02T03:04:05Z")
     assert "Its deadline passed" in page(owner, job)
+
+
+def test_labels_lead_to_the_jobs_that_have_them_too(owner: User, lab: Workspace) -> None:
+    labels = {"night": "", "batch": '7 "a", <b>', "odd=key": "x"}
+    job = make_job(owner, lab, name="wanted", labels=labels)
+    make_job(owner, lab, name="another", labels={"batch": "7"})
+    html = page(owner, job)
+    links = re.findall(r'<a class="label break" href="([^"]+)"><bdi>(\w+)</bdi>', html)
+    assert [key for _address, key in links] == ["batch", "night"]
+    assert "<bdi>7 &quot;a&quot;, &lt;b&gt;</bdi>" in html
+    assert '<span class="label break"><bdi>odd=key</bdi>=<bdi>x</bdi>' in html, "no filter can say it"
+    for address, _key in links:
+        found = browser(owner).get(unescape(address)).content.decode()
+        assert ("wanted" in found, "another" in found) == (True, False)
+
+
+def test_labels_and_priority_are_shown_where_there_are_any(owner: User, lab: Workspace) -> None:
+    plain, urgent = make_job(owner, lab), make_job(owner, lab, priority=-3, labels={"night": ""})
+    assert "priority -3" in page(owner, urgent, "live/")
+    assert 'id="job-labels"' in page(owner, urgent, "live/")
+    assert not re.search("job-priority|job-labels", page(owner, plain))
 
 
 @pytest.mark.parametrize(

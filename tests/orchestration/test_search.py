@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.errors import Invalid
-from orchestration.search import Term, parse
+from orchestration.search import Term, parse, quoted
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,14 @@ def test_whatever_stands_in_quotes_is_found_as_it_is(words: list[str]) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(Invalid):
         assert all((term.values and all(term.values)) or not term.key for term in parse(text))
+
+
+@given(st.text(max_size=200))
+def test_value_that_was_quoted_is_read_back_as_it_was(value: str) -> None:
+    assert parse(f"label:{quoted(value)} x") == [Term("label", (value,), 1), Term("", ("x",), len(quoted(value)) + 8)]
+
+
+def test_only_what_would_be_read_otherwise_is_quoted() -> None:
+    assert [quoted(one) for one in ("batch=7", "a b", "-x", 'say "a\\b"')] == [
+        "batch=7", '"a b"', '"-x"', r'"say \"a\\b\""',
+    ]  # fmt: skip
