@@ -3,13 +3,12 @@ from __future__ import annotations
 import logging
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from django.conf import settings
-from django.db.backends.postgresql.operations import DatabaseOperations
 
-from tests.audit.guards import guarded, unguarded
+from tests.emptying import empty_quickly
 from tests.factories import join, make_user, make_workspace
 from tests.groups import group, name_groups
 from tests.read_once import read_once
@@ -28,17 +27,7 @@ def pytest_configure() -> None:
     # In the test's own thread, which alone sees what its transaction has written.
     settings.HAND_OVERS_AT_ONCE = 1
     settings.WEBHOOK_SENDERS = 1
-    _let_tests_empty_the_audit_log()
-
-
-def _let_tests_empty_the_audit_log() -> None:
-    """Between tests that commit, all tables are emptied in one TRUNCATE, which the audit log refuses."""
-    emptying = DatabaseOperations.sql_flush
-
-    def unruled(self: DatabaseOperations, *args: Any, **kwargs: Any) -> list[str]:
-        return [*unguarded(), *emptying(self, *args, **kwargs), *guarded()]
-
-    DatabaseOperations.sql_flush = unruled  # type: ignore[assignment, method-assign]
+    empty_quickly()
 
 
 @dataclass(frozen=True, slots=True)
