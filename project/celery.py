@@ -1,14 +1,21 @@
 """Celery app and beat schedule. Every message is a nudge that may be lost: each task also comes by the clock."""
 
+import logging
 import os
+import sys
+import threading
+import time
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
+from celery.worker import state
 from django.conf import settings
 
 from orchestration import going
 from project import pulse
+
+log = logging.getLogger(__name__)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 # Worker and beat would load all pages to check them, and then not look at what the checks say.
@@ -60,6 +67,24 @@ def keep_pulse(sender: Any, **_: Any) -> None:
     sender.timer.call_repeatedly(pulse.EVERY_S, pulse.beat)
 
 
+@worker_init.connect
+def _bound_the_end(**_: Any) -> None:
+    """A thread that waits from the beginning: in a signal's handler none may be started."""
+    threading.Thread(target=_end_in_time, name="bound of the end", daemon=True).start()
+
+
 @worker_shutting_down.connect
 def _give_back(**_: Any) -> None:
     going.tell()
+
+
+def _end_in_time() -> None:
+    """Celery waits for its tasks for as long as they take, and whoever waits for us then kills without a word.
+
+    Each of them bears it: its message comes again, its lease runs out.
+    """
+    going.wait_until_told()
+    time.sleep(settings.GRACE_S)
+    log.error("worker ends before its tasks", extra={"tasks": sorted(one.name for one in state.active_requests)})
+    sys.stderr.flush()
+    os._exit(os.EX_TEMPFAIL)

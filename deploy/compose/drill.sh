@@ -5,6 +5,7 @@ cd "$(dirname "$0")"
 
 ./compose.sh run --rm restore into "${1:-latest}" esteira_drill
 ended=0
-./compose.sh run --rm manage drill --restored esteira_drill || ended=$?
+# As the owner: nobody else may read what was restored.
+./compose.sh run --rm prepare manage drill --restored esteira_drill || ended=$?
 ./compose.sh run --rm restore drop esteira_drill
 exit $ended

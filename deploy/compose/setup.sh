@@ -22,8 +22,10 @@ made() {
     fi
 }
 openssl rand -hex 32 | made postgres_password
-openssl rand -hex 32 | made database_password
-printf 'postgresql://esteira:%s@postgres/esteira\n' "$(cat secrets/database_password)" | made database_url
+openssl rand -hex 32 | made owner_password
+printf 'postgresql://esteira:%s@postgres/esteira\n' "$(cat secrets/owner_password)" | made owner_url
+openssl rand -hex 32 | made app_password
+printf 'postgresql://esteira_app:%s@postgres/esteira\n' "$(cat secrets/app_password)" | made database_url
 openssl rand -base64 48 | tr -d '\n' | made secret_key
 openssl genpkey -algorithm ed25519 | made signing_key
 echo none | made mail_url

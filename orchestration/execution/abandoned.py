@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from orchestration import going
 from orchestration.execution.finishing import drop_bytes, finish, finish_later, finish_stream, takes_time
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.ids import uuid_or_none
@@ -40,7 +41,7 @@ def expire_uploads() -> int:
         uploads = list(due.select_for_update(skip_locked=True, of=("self",))[:BATCH])
         ids = [upload.pk for upload in uploads]
         Upload.objects.open().filter(pk__in=ids).update(state=UploadState.EXPIRED, touched_at=Now())
-    for upload in uploads:
+    for upload in going.while_not_told(uploads):
         with one_at_a_time(upload.pk):
             drop_bytes(upload)
     if uploads:
@@ -53,7 +54,7 @@ def finish_streams() -> int:
     whole = Upload.objects.open().filter(door=UploadDoor.TUS, concat="", size=F("offset"), size__gt=0)
     silent = whole.filter(touched_at__lt=Now() - SILENT, expires_at__gt=Now())
     uploads = list(silent.select_related("workspace").order_by("expires_at")[:BATCH])
-    for upload in uploads:
+    for upload in going.while_not_told(uploads):
         with one_at_a_time(upload.pk):
             finish_stream(upload)
     return len(uploads)
@@ -62,7 +63,7 @@ def finish_streams() -> int:
 def finish_silent() -> int:
     silent = Upload.objects.filter(state=UploadState.COMPLETING, touched_at__lt=Now() - SILENT)
     uploads = list(silent.select_related("workspace").order_by("touched_at")[:BATCH])
-    for upload in uploads:
+    for upload in going.while_not_told(uploads):
         with one_at_a_time(upload.pk):
             if takes_time(upload):
                 finish_later(upload.pk)
@@ -76,16 +77,16 @@ def sweep_incoming() -> int:
     storage, direct = get_storage(STORAGE), get_direct(STORAGE)
     removed = 0
     if direct is not None:
-        for keys in batched(direct.unfinished(ORPHAN_AGE), BATCH, strict=False):
+        for keys in going.while_not_told(batched(direct.unfinished(ORPHAN_AGE), BATCH, strict=False)):
             alive = set(
                 Upload.objects.alive().filter(key__in=[key for key, _ in keys]).values_list("multipart_id", flat=True)
             )
-            for key, multipart_id in keys:
+            for key, multipart_id in going.while_not_told(keys):
                 if multipart_id not in alive:
                     direct.abort(key, multipart_id)
                     removed += 1
     elif isinstance(storage, LocalStorage):
-        for names in batched(storage.incoming_older_than(ORPHAN_AGE), BATCH, strict=False):
+        for names in going.while_not_told(batched(storage.incoming_older_than(ORPHAN_AGE), BATCH, strict=False)):
             removed += _drop_unknown(storage, names)
     forget_ended()
     return removed
@@ -107,7 +108,7 @@ def forget_ended() -> int:
     """
     old = Upload.objects.ended().filter(touched_at__lt=Now() - FORGET_AFTER)
     uploads = list(old.order_by("touched_at")[:BATCH])
-    for upload in uploads:
+    for upload in going.while_not_told(uploads):
         with one_at_a_time(upload.pk):
             drop_bytes(upload)
             Upload.objects.ended().filter(pk=upload.pk).delete()

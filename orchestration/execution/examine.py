@@ -86,7 +86,7 @@ class Finding:
 def examine_due() -> int:
     """Until nothing is due or the time is over; the number of files that have an answer now."""
     until, done = time.monotonic() + BUDGET_S, 0
-    while time.monotonic() < until and not going.is_told():
+    while going.is_before(until):
         claim = _claim()
         if claim is None:
             break

@@ -22,6 +22,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Left, Now
 from django.utils import translation
 
+from orchestration import going
 from orchestration.execution import notice
 from orchestration.execution.digest import Digest, notices_for, record_mailed, to_mail_now
 from orchestration.execution.isolation import one_at_a_time
@@ -88,7 +89,7 @@ def _round() -> int:
     stop_at = time.monotonic() + ROUND_S
     mailer, sent, end = mailers.default, 0, None
     try:
-        while end != End.DOWN and time.monotonic() < stop_at and (user := _claim()):
+        while end != End.DOWN and going.is_before(stop_at) and (user := _claim()):
             point("mail.claimed")
             with one_at_a_time(user.pk):
                 end = _tell(mailer, user)

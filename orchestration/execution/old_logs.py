@@ -12,6 +12,7 @@ from django.db.models import DurationField, Exists, ExpressionWrapper, F, Intege
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, Now
 
+from orchestration import going
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.models import Attempt, Event, File, Job
 from orchestration.states import LOGS_DELETED, EventKind
@@ -31,7 +32,7 @@ def expire_logs() -> int:
     """Delete the logs of jobs whose outputs are destroyed or, if there were none, would be. Returns how many jobs."""
     jobs = list(_due().order_by("finished_at")[:JOBS])
     done = 0
-    for job in jobs:
+    for job in going.while_not_told(jobs):
         with one_at_a_time(job.pk):
             done += _delete_logs(job)
     if done:

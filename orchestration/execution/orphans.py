@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Final
 
+from orchestration import going
 from orchestration.ids import uuid_or_none
 from orchestration.models import Attempt, File, Upload
 from orchestration.models.upload import STORAGE
@@ -35,13 +36,13 @@ def sweep_storage() -> int:
 def _sweep(alias: str, spared: Callable[[Collection[str]], set[str]]) -> int:
     storage = get_storage(alias)
     removed = 0
-    for keys in batched(storage.keys_older_than(ORPHAN_AGE), BATCH, strict=False):
+    for keys in going.while_not_told(batched(storage.keys_older_than(ORPHAN_AGE), BATCH, strict=False)):
         # In this order: what an attempt leaves becomes files when it ends, and is then found as theirs.
         unknown = set(keys) - spared(keys)
         unknown -= _known(alias, unknown)
-        for key in unknown:
+        for key in going.while_not_told(unknown):
             storage.delete(key)
-        removed += len(unknown)
+            removed += 1
     return removed
 
 

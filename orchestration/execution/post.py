@@ -17,6 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 
+from orchestration import going
 from orchestration.execution import post_text
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.letter import NAME_LENGTH, one_line
@@ -58,7 +59,7 @@ def _round() -> int:
     mailer, done, stop_at = mailers.default, 0, time.monotonic() + ROUND_S
     is_up = True
     try:
-        while is_up and time.monotonic() < stop_at and (letter := _claim()):
+        while is_up and going.is_before(stop_at) and (letter := _claim()):
             point("post.claimed")
             with one_at_a_time(letter.pk):
                 is_up = _send(mailer, letter)

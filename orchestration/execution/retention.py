@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
+from orchestration import going
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.models import Examination, File, FileEvent, JobInput
 from orchestration.points import point
@@ -50,7 +51,7 @@ def purge_files() -> int:
 
 def _all_batches(batch: Callable[[], int], event: str) -> int:
     total = 0
-    for _ in range(ROUNDS):
+    for _ in going.while_not_told(range(ROUNDS)):
         done = batch()
         total += done
         if done < BATCH:
@@ -125,7 +126,7 @@ def _facts(file: File) -> dict[str, Any]:
 def _destroy_some() -> int:
     files = list(File.objects.filter(purged_at__isnull=False).exclude(key="").order_by("purged_at")[:BATCH])
     done = 0
-    for file in files:
+    for file in going.while_not_told(files):
         with one_at_a_time(file.pk):
             done += _destroy(file)
     return done

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from orchestration import going
 from orchestration.errors import StorageGone, StorageRejected, StorageUnavailable
 from orchestration.execution.dedup import one_by_one, whole_twin
 from orchestration.execution.file_notices import tell_of_file
@@ -115,7 +116,7 @@ def scrub() -> int:
 def _round(reading: Reading) -> int:
     until, changed, unread = time.monotonic() + BUDGET_S, 0, list[str]()
     passed_by = refused.keys()
-    while time.monotonic() < until and len(unread) < MOST_UNREAD:
+    while going.is_before(until) and len(unread) < MOST_UNREAD:
         file = _next(passed_by + unread)
         if file is None:
             break

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 
+from orchestration import going
 from orchestration.engines.base import ExecutionSpec
 from orchestration.engines.registry import get_engine
 from orchestration.errors import EngineUnavailable
@@ -49,7 +50,7 @@ def _ask_engine() -> int:
     jobs = list(Job.objects.unfinished().filter(execution__isnull=False).only("pk", "run"))
     random.shuffle(jobs)  # looks are scarce: in time it is everybody's turn
     repairs, looks = 0, LOOKS
-    for group in batched(jobs, BATCH, strict=False):
+    for group in going.while_not_told(batched(jobs, BATCH, strict=False)):
         pieces = held_pieces([job.pk for job in group])
         specs = [
             ExecutionSpec(name=job.execution_name, job_id=job.pk, run=job.run, pieces=pieces[job.pk]) for job in group
@@ -64,7 +65,7 @@ def _ask_engine() -> int:
 
 def _record_all(reports: Iterable[AttemptReport]) -> int:
     recorded = 0
-    for report in reports:
+    for report in going.while_not_told(reports):
         with one_at_a_time(report.attempt_id):
             recorded += record(report)
     return recorded
@@ -81,7 +82,7 @@ def advance_stalled() -> int:
     canceling = Job.objects.unfinished().filter(cancel_requested_at__isnull=False)
     found = standing.values_list("pk").union(canceling.values_list("pk"))
     job_ids = [row[0] for row in found[:1_000]]
-    moved = count_repairs("job_stalled", sum(_advance(job_id) for job_id in job_ids))
+    moved = count_repairs("job_stalled", sum(_advance(job_id) for job_id in going.while_not_told(job_ids)))
     if moved:
         log.info("advanced stalled jobs", extra={"count": moved})
     return moved

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
+from orchestration import going
 from orchestration.execution.event_gaps import decided
 from orchestration.execution.webhook_intake import BATCH
 from orchestration.models import Event, TallyBookmark
@@ -46,7 +47,7 @@ def count() -> int:
         if through == done or not _add(done, through):
             return gone
         gone += through - done
-        if len(ids) < BATCH or time.monotonic() > end:
+        if len(ids) < BATCH or not going.is_before(end):
             return gone
 
 

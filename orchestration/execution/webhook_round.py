@@ -18,6 +18,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
+from orchestration import going
 from orchestration.errors import WebhookSecretLost
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.webhook_intake import take_in
@@ -104,13 +105,13 @@ def send_due() -> bool:
 def _round() -> bool:
     end = time.monotonic() + ROUND_S
     next_intake = 0.0
-    while (left := end - time.monotonic()) > 0:
+    while going.is_before(end):
         begun = time.monotonic()
         if begun >= next_intake:
             take_in()
             # It may have waited for somebody's long transaction. What is due already is sent meanwhile.
             next_intake = time.monotonic() + 2 * (time.monotonic() - begun)
-        if not crew.wait_for_one(min(left, 1.0)):
+        if not crew.wait_for_one(min(end - time.monotonic(), 1.0)):
             continue
         endpoint = _claim(only_calm=crew.only_calm)
         if endpoint is None:
@@ -141,7 +142,7 @@ def _claim(*, only_calm: bool) -> WebhookEndpoint | None:
 def _turn(endpoint: WebhookEndpoint) -> None:
     with one_at_a_time(endpoint.pk):
         end = time.monotonic() + TURN_S
-        while time.monotonic() < end and _next(endpoint.pk, endpoint.taken_by):
+        while going.is_before(end) and _next(endpoint.pk, endpoint.taken_by):
             pass
         # Not in a `finally`: what went wrong here would go wrong again at once, and so waits for the lease's end.
         WebhookEndpoint.objects.filter(pk=endpoint.pk, taken_by=endpoint.taken_by).update(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from orchestration import going
 from orchestration.errors import JobFinished, NotFound, OrchestrationError
 from orchestration.execution.notifying import tell
 from orchestration.models import BulkItem, BulkOperation, Job
@@ -53,7 +54,9 @@ def work_on_bulk() -> bool:
 
 def _work_on_all() -> bool:
     end = time.monotonic() + BUDGET_S
-    for operation in BulkOperation.objects.unfinished().select_related("created_by").order_by("id"):
+    for operation in going.while_not_told(
+        BulkOperation.objects.unfinished().select_related("created_by").order_by("id")
+    ):
         with ThreadPoolExecutor(THREADS, thread_name_prefix="bulk") as pool:
             for done in [pool.submit(_work, operation, end) for _ in range(THREADS)]:
                 done.result()
@@ -91,7 +94,7 @@ def _canceled(operation: BulkOperation) -> bool:
 
 def _work(operation: BulkOperation, end: float) -> None:
     try:
-        while time.monotonic() < end and (taken := operation.take(AT_ONCE)):
+        while going.is_before(end) and (taken := operation.take(AT_ONCE)):
             point("bulk.taken")
             items = list(BulkItem.objects.filter(pk__in=taken).order_by("pk"))
             if _canceled(operation):

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 
-from orchestration import dsse, tracing
+from orchestration import dsse, going, tracing
 from orchestration.crate import crate_of
 from orchestration.errors import JobNotFinished, NotFound, SigningKeyRevoked
 from orchestration.execution.isolation import one_at_a_time
@@ -58,8 +58,10 @@ def sign_due() -> None:
     due = ended.filter(~Exists(signed)).order_by("finished_at")
     due = due.select_related("pipeline_version__pipeline", "workspace", "created_by")
     unsigned: list[UUID] = []
-    while len(unsigned) < MOST_UNSIGNED and (jobs := list(due.exclude(pk__in=unsigned)[:BATCH])):
-        for job in jobs:
+    while (
+        not going.is_told() and len(unsigned) < MOST_UNSIGNED and (jobs := list(due.exclude(pk__in=unsigned)[:BATCH]))
+    ):
+        for job in going.while_not_told(jobs):
             unsigned.append(job.pk)
             with one_at_a_time(job.pk):
                 _sign_ended(job)

@@ -81,6 +81,14 @@ def test_every_secret_is_a_file_that_the_service_is_given() -> None:
         assert re.search(rf"made {secret_name}\b", made), f"setup.sh does not make {secret_name}"
 
 
+def test_only_what_migrates_and_restores_signs_in_as_the_owner_of_the_tables() -> None:
+    given = {name for name, one in SERVICES.items() if set(one.get("secrets", [])) & {"owner_url", "owner_password"}}
+    assert given == {"postgres", "prepare", "backup", "restore"}
+    assert SERVICES["prepare"]["environment"]["DATABASE_URL_FILE"] == "/run/secrets/owner_url"
+    (role,) = SERVICES["prepare"]["command"][2:]
+    assert f"postgresql://{role}:" in (FOLDER / "setup.sh").read_text()
+
+
 def is_secret(name: str) -> bool:
     return bool(re.search(r"PASSWORD|SECRET|SIGNING|DATABASE_URL|MAIL_URL", name))
 
@@ -99,6 +107,12 @@ def test_whatever_has_no_default_stands_in_the_files_that_set_up_writes() -> Non
     for name, default in wanted.items():
         if default and not default.startswith("$"):
             assert said.get(name, default) == default, name
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_what_is_under_way_has_its_grace_before_it_is_killed(name: str) -> None:
+    said = SERVICES[name]
+    assert int(said["environment"]["ESTEIRA_GRACE_S"]) + 10 <= int(said["stop_grace_period"].removesuffix("s"))
 
 
 def test_engine_has_room_for_itself_beside_its_steps() -> None:
@@ -156,10 +170,11 @@ def test_set_up_makes_secrets_once_and_shows_them_to_nobody(ours: Server) -> Non
     assert (secrets.stat().st_mode & 0o777, (ours.folder / ".env").stat().st_mode & 0o777) == (0o700, 0o600)
     made = {path.name: path.read_text() for path in secrets.iterdir()}
     assert all(path.stat().st_mode & 0o777 == 0o444 for path in secrets.iterdir())
-    assert made["database_password"].strip() in made["database_url"]
+    assert made["owner_url"] == f"postgresql://esteira:{made['owner_password'].strip()}@postgres/esteira\n"
+    assert made["database_url"] == f"postgresql://esteira_app:{made['app_password'].strip()}@postgres/esteira\n"
     assert len(made["secret_key"]) >= 32
     assert made["signing_key"].startswith("-----BEGIN PRIVATE KEY-----")
-    assert made["postgres_password"] != made["database_password"]
+    assert len({made["postgres_password"], made["owner_password"], made["app_password"]}) == 3
     assert "DOMAIN=esteira.example.org\n" in (ours.folder / ".env").read_text()
     assert f"PLATFORM_IMAGE=esteira/platform:0.1.0@sha256:{'1' * 64}\n" in ours.lock()
     assert (ours.top / "backups").stat().st_uid == int(SERVICES["backup"]["user"].partition(":")[0])
@@ -254,10 +269,10 @@ def test_restore_stops_whoever_writes_and_starts_them_again(ours: Server) -> Non
 
 
 def test_drill_cleans_up_and_says_what_the_platform_said(ours: Server) -> None:
-    ours.failing("run --rm manage drill")
+    ours.failing("run --rm prepare manage drill")
     assert ours.run("drill.sh").returncode == 1
     assert ours.said() == [
         "run --rm restore into latest esteira_drill",
-        "run --rm manage drill --restored esteira_drill",
+        "run --rm prepare manage drill --restored esteira_drill",
         "run --rm restore drop esteira_drill",
     ]

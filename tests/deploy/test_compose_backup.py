@@ -18,7 +18,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from project.embedded.server_files import own_programs
 from project.embedded.throwaway import throwaway
-from tests.deploy.composed import FOLDER, ROOT
+from tests.deploy.composed import FOLDER, ROOT, services
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ class Box:
 
     top: Path
     url: str
-    password: str
+    app_url: str
     keep_days: str = "14"
 
     @property
@@ -54,7 +54,7 @@ class Box:
             "PGPORT": str(known.get("port", 5432)),
             "PGUSER": "esteira",
             "PGDATABASE": "esteira",
-            "PASSWORD_FILE": str(self.top / "password"),
+            "PASSWORD_FILE": str(self.top / "owner_password"),
             "DATA": str(self.top / "data"),
             "BACKUPS": str(self.backups),
             "KEEP_DAYS": self.keep_days,
@@ -68,8 +68,8 @@ class Box:
         assert done.returncode == 0, done.stderr
         return done.stdout.split()[1].rstrip(":")
 
-    def sql(self, query: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url, autocommit=True) as connection:
+    def sql(self, query: str, url: str = "") -> list[tuple[Any, ...]]:
+        with psycopg.connect(url or self.url, autocommit=True) as connection:
             done = connection.execute(query)
             return done.fetchall() if done.description else []
 
@@ -82,6 +82,10 @@ class Box:
         }
         command = [sys.executable, "-P", "-m", "project", *words]
         return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+
+    def prepare(self) -> None:
+        done = self.manage(*services()["prepare"]["command"])
+        assert done.returncode == 0, done.stderr
 
     def dumps(self) -> set[str]:
         return {path.stem for path in (self.backups / "dumps").iterdir()}
@@ -98,7 +102,8 @@ def tree(folder: Path) -> dict[str, bytes]:
 def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     """As the first start leaves it: role.sh has made the role and the database, and prepare has filled them."""
     top = tmp_path_factory.mktemp("box")
-    (top / "password").write_text("it's a password\n")
+    (top / "owner_password").write_text("it's a password\n")
+    (top / "app_password").write_text("it's another\n")
     with throwaway() as server:
         known: dict[str, Any] = dict(conninfo_to_dict(server.url))
         known |= {"user": "postgres", "password": server._password("postgres")}
@@ -107,12 +112,15 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
             master.execute("ALTER ROLE esteira RENAME TO others")
         # The port is that of the socket's name.
         env = {"PATH": f"{own_programs()}:/usr/bin:/bin", "PGHOST": known["host"], "PGPASSWORD": known["password"]}
-        env |= {"PGPORT": str(known.get("port", 5432)), "DATABASE_PASSWORD_FILE": str(top / "password")}
+        env |= {"PGPORT": str(known.get("port", 5432)), "SECRETS": str(top)}
         subprocess.run(["bash", str(FOLDER / "inside/role.sh")], env=env, check=True)
-        url = make_conninfo(**known | {"user": "esteira", "dbname": "esteira", "password": "it's a password"})
-        box = Box(top, url, "it's a password")
-        prepared = box.manage("prepare")
-        assert prepared.returncode == 0, prepared.stderr
+        known["dbname"] = "esteira"
+        box = Box(
+            top,
+            make_conninfo(**known | {"user": "esteira", "password": "it's a password"}),
+            make_conninfo(**known | {"user": "esteira_app", "password": "it's another"}),
+        )
+        box.prepare()
         yield box
 
 
@@ -146,13 +154,26 @@ def renamed(box: Box, name: str, new: str) -> str:
     return new
 
 
-def test_role_of_the_platform_is_no_superuser_and_owns_its_database(box: Box) -> None:
+def test_owner_of_the_database_is_no_superuser(box: Box) -> None:
     assert box.sql("SELECT rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user") == [
         (False, False, True)
     ]
     assert box.sql(
         "SELECT pg_get_userbyid(datdba), datlocprovider, datlocale FROM pg_database WHERE datname = 'esteira'"
     ) == [("esteira", "b", "C.UTF-8")]
+
+
+def test_platform_reads_and_writes_rows_and_changes_no_table(box: Box) -> None:
+    rights = "SELECT rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+    assert box.sql(rights, box.app_url) == [(False, False, False)]
+    assert box.sql("UPDATE orchestration_workspace SET name = name RETURNING 1", box.app_url)
+    for act in (
+        "CREATE TABLE mine (a int)",
+        "DROP TABLE orchestration_auditentry",
+        "DELETE FROM orchestration_auditentry",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            box.sql(act, box.app_url)
 
 
 def test_backup_has_each_file_once_and_nothing_that_is_still_coming(box: Box) -> None:
@@ -263,10 +284,14 @@ def test_whole_restore_brings_rows_and_files_back_and_keeps_what_was_there(box: 
     kept.unlink()
     log.write_bytes(b"begun and ended")
 
-    done = box.run("restore.sh", "whole", "latest")
+    with psycopg.connect(box.app_url) as forgotten:
+        done = box.run("restore.sh", "whole", "latest")
+        with pytest.raises(psycopg.OperationalError):
+            forgotten.execute("SELECT 1")
 
     assert done.returncode == 0, done.stderr
-    assert box.sql("SELECT slug FROM orchestration_workspace") == [(name,)]
+    box.prepare()
+    assert box.sql("SELECT slug FROM orchestration_workspace", box.app_url) == [(name,)]
     assert kept.read_bytes() == b"kept"
     assert log.read_bytes() == b"begun and ended", "a log that has grown since is not cut"
     (before,) = box.sql("SELECT datname FROM pg_database WHERE datname LIKE 'esteira_before_%'")[0]

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from project import children
 from tests.deploy import kubectl
-from tests.deploy.manifests import ENVIRONMENTS, Pod, environ, literal, of_kind, one, pods, served
+from tests.deploy.manifests import ENVIRONMENTS, Pod, environ, literal, of_kind, pods, served
 from tests.infra import contract
 
 if TYPE_CHECKING:
@@ -212,4 +212,6 @@ def test_end_of_a_web_process_leaves_nobody_waiting(environment: str, tmp_path: 
 
 @both
 def test_tasks_under_way_end_before_their_worker_is_killed(environment: str) -> None:
-    assert one(environment, "Deployment", "worker")["template"]["spec"]["terminationGracePeriodSeconds"] >= 60
+    (worker,) = (pod for pod in pods(environment) if pod.name == "worker")
+    grace = environ(environment, worker)["ESTEIRA_GRACE_S"]
+    assert int(grace) + 10 <= worker.spec["terminationGracePeriodSeconds"]

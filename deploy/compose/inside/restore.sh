@@ -22,6 +22,11 @@ into() {
     [[ $target =~ ^[a-z_]+$ && $target != "$database" ]] || fail "Restore to another database than $database, named with a-z and _."
     dropdb --if-exists --force "$target"
     createdb --template=template0 --encoding=UTF8 --locale-provider=builtin --builtin-locale=C.UTF-8 --locale=C "$target"
+    # As role.sh says of the first one; what the platform may do in it comes with `prepare`.
+    psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname="$target" <<SQL
+REVOKE ALL ON DATABASE "$target" FROM PUBLIC;
+GRANT CONNECT ON DATABASE "$target" TO esteira_app;
+SQL
     pg_restore --no-owner --no-privileges --exit-on-error --jobs=2 --dbname="$target" "$backups/dumps/$name.dump"
     echo "Backup $name is in the database $target."
 }
@@ -46,7 +51,7 @@ whole() {
     before=esteira_before_$(date +%Y%m%d%H%M%S)
     # In one transaction: there is never no database of that name.
     psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --dbname=postgres <<SQL
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$database' AND usename = current_user \g /dev/null
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '$database' AND pg_has_role(usesysid, 'MEMBER') \g /dev/null
 BEGIN;
 ALTER DATABASE "$database" RENAME TO "$before";
 ALTER DATABASE "esteira_restoring" RENAME TO "$database";
