@@ -133,7 +133,7 @@ BAD: Final[list[tuple[dict[str, str | None], list[str]]]] = [
     ({"ESTEIRA_TRUSTED_PROXIES": "0.0.0.0/0"}, ["ESTEIRA_TRUSTED_PROXIES", "everybody could say who they are"]),
     ({"ESTEIRA_TRUSTED_PROXIES": "proxy.local"}, ["ESTEIRA_TRUSTED_PROXIES", "networks such as 10.0.0.0/8"]),
     ({"ESTEIRA_BROKER_URL": "memory://"}, ["ESTEIRA_BROKER_URL", "memory of one process", "Take it away"]),
-    (AWS, ["ESTEIRA_STORAGE is local while ESTEIRA_ENGINE is aws", "Set ESTEIRA_STORAGE=s3", "ESTEIRA_S3_BUCKET_UPLOADS"]),
+    (AWS, ["ESTEIRA_STORAGE is local while ESTEIRA_ENGINE is aws", "Set ESTEIRA_STORAGE=s3"]),
     (AWS | {"ESTEIRA_STORAGE": "local"}, ["ESTEIRA_STORAGE is local while ESTEIRA_ENGINE is aws"]),
     ({"ESTEIRA_PRODUCTION": "yes please"}, ["ESTEIRA_PRODUCTION", "true or false"]),
     ({"ESTEIRA_SECRET_KEY": None, "ESTEIRA_SECRET_KEY_FILE": "/nowhere/key"}, ["ESTEIRA_SECRET_KEY_FILE", "readable"]),
