@@ -21,6 +21,10 @@ _PREFIX: Final = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 def read(public_url: str) -> dict[str, str]:
     """The fields of the engine's cell. Stops the process with a sentence where something is missing."""
+    platform = env.choice("ESTEIRA_BATCH_PLATFORM", "EC2", allowed=("EC2", "FARGATE"))
+    role = _fit("ESTEIRA_BATCH_EXECUTION_ROLE", _ROLE, "the ARN of a role; empty for none", default="")
+    if platform == "FARGATE" and not role:
+        raise env.BadSetting("ESTEIRA_BATCH_EXECUTION_ROLE", role, "the ARN of a role: Fargate has no machine with one")
     machine = _fit("ESTEIRA_STATE_MACHINE", _MACHINE, "arn:aws:states:REGION:ACCOUNT:stateMachine:NAME")
     return {
         "state_machine": machine,
@@ -29,7 +33,8 @@ def read(public_url: str) -> dict[str, str]:
         "spot_queue": _queue("ESTEIRA_BATCH_SPOT_QUEUE", machine) if env.text("ESTEIRA_BATCH_SPOT_QUEUE") else "",
         "image": _fit("ESTEIRA_BATCH_IMAGE", _IMAGE, "the image of steps with its digest, NAME@sha256:…"),
         "log_group": _fit("ESTEIRA_BATCH_LOG_GROUP", _GROUP, "the name of a CloudWatch log group that exists"),
-        "execution_role": _fit("ESTEIRA_BATCH_EXECUTION_ROLE", _ROLE, "the ARN of a role; empty for none", default=""),
+        "execution_role": role,
+        "platform": platform,
         "manifests": _fit("ESTEIRA_MANIFESTS", _FOLDER, "s3://bucket/folder, where lists of items are put"),
         "endpoint": _fit("ESTEIRA_AWS_ENDPOINT", _ADDRESS, "http://host:port; empty for Amazon's own", default=""),
         "server": _fit("ESTEIRA_RUNNER_URL", _ADDRESS, "the address at which steps reach this server", public_url),

@@ -48,6 +48,8 @@ def check(
     secret_keys: list[str],
     debug: bool,
     https: bool,
+    engine: str,
+    uses_buckets: bool,
 ) -> None:
     """Raises NotForProduction."""
     faults = _Faults()
@@ -59,6 +61,11 @@ def check(
     _proxies(faults, proxies)
     broker = env.text("ESTEIRA_BROKER_URL")
     faults.unless(not broker.startswith("memory"), "ESTEIRA_BROKER_URL", "is memory of one process", "Take it away")
+    faults.unless(
+        engine != "aws" or uses_buckets, "ESTEIRA_STORAGE",
+        "is local while ESTEIRA_ENGINE is aws: steps run on machines that see no folder of this one",
+        "Set ESTEIRA_STORAGE=s3, with ESTEIRA_S3_BUCKET_UPLOADS and ESTEIRA_S3_BUCKET_RESULTS",
+    )  # fmt: skip
     if faults.found:
         raise NotForProduction(faults.found)
 

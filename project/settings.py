@@ -347,4 +347,6 @@ if PRODUCTION:
         secret_keys=[SECRET_KEY, *SECRET_KEY_FALLBACKS],
         debug=DEBUG,
         https=HTTPS,
+        engine=ENGINE,
+        uses_buckets=USES_BUCKETS,
     )

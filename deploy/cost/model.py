@@ -62,7 +62,7 @@ def month(said: dict[str, Any], prices: Prices) -> dict[str, float]:
         "steps": _steps(files, said, prices),
         "state machine": _runs(said) * DAYS * transitions(said["steps"]) * prices["state_transition"],
         "files": _stored(said, prices) + files * PARTS * prices["s3_put"] / 1000,
-        "malware scan": _scans(files, said, prices) if said["scans"] else 0.0,
+        "malware scan": scanned(said, prices),
         "events": files * said["steps"] * EVENTS_A_CHILD / _gathered(said) * prices["sqs_million"] / 1e6,
         "network": _network(said, prices),
         "edge": _edge(said, prices),
@@ -104,19 +104,20 @@ def _gathered(said: dict[str, Any]) -> float:
 
 def _stored(said: dict[str, Any], prices: Prices) -> float:
     a_day = said["files_a_day"]
-    results = a_day * said["gb_out"] * _gb_days(RESULTS_KEPT, prices)
+    results = a_day * said["gb_out"] * gb_days(RESULTS_KEPT, prices)
     copy = a_day * said["gb_out"] * RESULTS_KEPT * prices["s3_glacier_instant"] if said["copies_results"] else 0
-    return float(a_day * said["gb_in"] * _gb_days(UPLOADS_KEPT, prices) + results + copy)
+    return float(a_day * said["gb_in"] * gb_days(UPLOADS_KEPT, prices) + results + copy)
 
 
-def _gb_days(kept: int, prices: Prices) -> float:
+def gb_days(kept: int, prices: Prices) -> float:
     """What all GB cost in a month, of which one came each day and none is older than `kept`."""
     ends = [begin for begin, _ in CLASSES[1:]] + [kept]
     return sum((end - begin) * prices[price] for (begin, price), end in zip(CLASSES, ends, strict=True))
 
 
-def _scans(files: float, said: dict[str, Any], prices: Prices) -> float:
-    return float(files * (said["gb_in"] * prices["malware_gb"] + prices["malware_thousand"] / 1000))
+def scanned(said: dict[str, Any], prices: Prices) -> float:
+    one = said["gb_in"] * prices["malware_gb"] + prices["malware_thousand"] / 1000
+    return float(said["files_a_day"] * DAYS * one) if said["scans"] else 0.0
 
 
 def _network(said: dict[str, Any], prices: Prices) -> float:

@@ -85,6 +85,21 @@ def test_every_secret_may_be_a_file_of_a_mounted_folder(tmp_path: Path) -> None:
     assert "mail.example.org" in done.stdout
 
 
+PLACE: Final = "us-east-1:123456789012"
+AWS: Final[dict[str, str | None]] = {
+    "ESTEIRA_ENGINE": "aws",
+    "ESTEIRA_STATE_MACHINE": f"arn:aws:states:{PLACE}:stateMachine:esteira",
+    "ESTEIRA_BATCH_QUEUE": f"arn:aws:batch:{PLACE}:job-queue/esteira-on-demand",
+    "ESTEIRA_BATCH_IMAGE": f"123456789012.dkr.ecr.us-east-1.amazonaws.com/esteira/steps@sha256:{'a' * 64}",
+    "ESTEIRA_BATCH_LOG_GROUP": "/esteira/runners",
+    "ESTEIRA_MANIFESTS": "s3://esteira-manifests/runs",
+}
+BUCKETS: Final = {
+    "ESTEIRA_STORAGE": "s3",
+    "ESTEIRA_S3_REGION": "us-east-1",
+    "ESTEIRA_S3_BUCKET_UPLOADS": "esteira-uploads",
+    "ESTEIRA_S3_BUCKET_RESULTS": "esteira-results",
+}
 # What is set or taken away (None), and what the sentences must say: the name, what is wrong, how to mend it.
 BAD: Final[list[tuple[dict[str, str | None], list[str]]]] = [
     ({"ESTEIRA_SECRET_KEY": None}, ["ESTEIRA_SECRET_KEY is not given", "openssl rand -base64 48"]),
@@ -118,6 +133,8 @@ BAD: Final[list[tuple[dict[str, str | None], list[str]]]] = [
     ({"ESTEIRA_TRUSTED_PROXIES": "0.0.0.0/0"}, ["ESTEIRA_TRUSTED_PROXIES", "everybody could say who they are"]),
     ({"ESTEIRA_TRUSTED_PROXIES": "proxy.local"}, ["ESTEIRA_TRUSTED_PROXIES", "networks such as 10.0.0.0/8"]),
     ({"ESTEIRA_BROKER_URL": "memory://"}, ["ESTEIRA_BROKER_URL", "memory of one process", "Take it away"]),
+    (AWS, ["ESTEIRA_STORAGE is local while ESTEIRA_ENGINE is aws", "Set ESTEIRA_STORAGE=s3"]),
+    (AWS | {"ESTEIRA_STORAGE": "local"}, ["ESTEIRA_STORAGE is local while ESTEIRA_ENGINE is aws"]),
     ({"ESTEIRA_PRODUCTION": "yes please"}, ["ESTEIRA_PRODUCTION", "true or false"]),
     ({"ESTEIRA_SECRET_KEY": None, "ESTEIRA_SECRET_KEY_FILE": "/nowhere/key"}, ["ESTEIRA_SECRET_KEY_FILE", "readable"]),
     ({"ESTEIRA_SECRET_KEY": None, "ESTEIRA_SECRET_KEY_FILE": "/"}, ["ESTEIRA_SECRET_KEY_FILE", "Is a directory"]),
@@ -141,6 +158,17 @@ def test_bad_setup_ends_the_process_with_what_is_wrong_and_how_to_mend_it(
     assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
     assert [part for part in said if part not in done.stderr] == [], done.stderr
     assert "hush" not in done.stderr
+
+
+def test_engine_on_aws_starts_on_buckets(tmp_path: Path) -> None:
+    done = started(tmp_path, **AWS, **BUCKETS)
+    assert done.returncode == 0, done.stderr
+
+
+def test_folders_do_for_whoever_is_not_in_production(tmp_path: Path) -> None:
+    """Warned of, by esteira.W002: stand-ins of AWS on this machine see them."""
+    done = started(tmp_path, **AWS, ESTEIRA_PRODUCTION=None)
+    assert done.returncode == 0, done.stderr
 
 
 def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:

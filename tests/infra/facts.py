@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from deploy.cost.model import Prices, scenario
+from deploy.cost.plan import by_module
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 _PLAN: Final = """\
 # A first plan
 
 Of each environment, as `make infra-check` makes it without credentials and holds this page to it. Nothing is changed or destroyed.
+USD are a month's, by the prices of [deploy/cost](../cost/README.md): what stands there costs that much without a single file, and so much with the files of the environment's scenario.
 """
 BOTH: Final = ("staging", "prod")
 STAGING: Final = ("staging",)
@@ -83,12 +87,24 @@ def summary(plan: Mapping[str, Any]) -> dict[str, int]:
 
 
 def table(plans: Mapping[str, Mapping[str, Any]]) -> str:
+    """For each environment: how many resources, what they cost as they stand, and with its files."""
+    prices = Prices.read()
     made = {name: summary(plan) for name, plan in plans.items()}
+    costs = {name: by_module(resources(plan), scenario(name), prices) for name, plan in plans.items()}
+    told = {
+        name: {module: (count, *costs[name][module]) for module, count in counts.items()}
+        for name, counts in made.items()
+    }
     modules = sorted(set().union(*made.values()))
-    rows = [f"| `{module}` | {' | '.join(str(made[name].get(module, 0)) for name in made)} |" for module in modules]
-    total = f"| **together** | {' | '.join(f'**{sum(one.values())}**' for one in made.values())} |"
-    head = f"| resources to add | {' | '.join(made)} |\n| --- |{' ---: |' * len(made)}"
-    return "\n".join([_PLAN, head, *rows, total, ""])
+    rows = [_row(f"`{module}`", [told[name].get(module, (0, 0.0, 0.0)) for name in told]) for module in modules]
+    sums = [tuple(map(sum, zip(*of.values(), strict=True))) for of in told.values()]
+    heads = [f"{name}: to add | USD as it stands | with its files" for name in told]
+    head = f"| module | {' | '.join(heads)} |\n| --- |{' ---: |' * 3 * len(told)}"
+    return "\n".join([_PLAN, head, *rows, _row("**together**", sums), ""])
+
+
+def _row(title: str, cells: Sequence[tuple[float, ...]]) -> str:
+    return f"| {title} | {' | '.join(f'{number:,.0f}' for cell in cells for number in cell)} |"
 
 
 def settings(plan: Mapping[str, Any]) -> dict[str, str]:

@@ -70,6 +70,12 @@ MUTATIONS: Final = (
     Mutation("backup", "main.tf", "  backup_vault_name   = aws_backup_vault.here.name\n  min_retention_days  = 30\n", "  backup_vault_name   = aws_backup_vault.here.name\n"),
     Mutation("registry", "main.tf", 'image_tag_mutability = "IMMUTABLE"', 'image_tag_mutability = "MUTABLE"'),
     Mutation("app_settings", "main.tf", 'effect    = "Deny"', 'effect    = "Allow"'),
+    Mutation("edge", "signing.tf", 'variable = "aws:SourceAccount"', 'variable = "aws:PrincipalTag/x"'),
+    Mutation("observability", "alarms.tf", 'silence = "breaching", '),
+    Mutation("batch_engine", "variables.tf", 'length(var.gpu_families) == 0 || var.platform == "EC2"', "true"),
+    Mutation("shared_folder", "main.tf", "  encrypted        = true\n"),
+    Mutation("network", "main.tf", "      from_port  = 1024\n      to_port    = 65535\n      cidr_block = \"0.0.0.0/0\"", "      from_port  = 0\n      to_port    = 65535\n      cidr_block = \"0.0.0.0/0\""),
+    Mutation("network", "main.tf", '  traffic_type             = "ALL"\n', '  traffic_type             = "REJECT"\n'),
 )  # fmt: skip
 
 

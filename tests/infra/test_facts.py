@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from deploy.cost.model import Prices, scenario
+from deploy.cost.plan import used
 from tests.infra import facts
 from tests.infra.facts import FACTS, PROD, STAGING, Fact
 
@@ -37,4 +39,16 @@ def test_both_environments_have_facts_of_their_own() -> None:
 def test_summary_counts_by_module() -> None:
     plan = plan_of(**{"module.keys.aws_kms_key.x": {}, "module.keys.aws_kms_alias.x": {}, "aws_x.y": {}})
     assert facts.summary(plan) == {"(root)": 1, "keys": 2}
-    assert "| `keys` | 2 |" in facts.table({"prod": plan})
+
+
+def test_table_says_of_each_module_how_many_and_what_they_cost() -> None:
+    used = {f"module.{name}.aws_x.y": {} for name in used_by_prod()}
+    plan = plan_of(**{"module.keys.aws_kms_key.x": {}, "module.keys.aws_kms_alias.x": {}} | used)
+    shown = facts.table({"prod": plan})
+    assert "| `keys` | 2 | 1 | 1 |" in shown
+    assert f"| `events` | 1 | 0 | {used_by_prod()['events']:,.0f} |" in shown
+    assert f"| **together** | {2 + len(used)} | 1 |" in shown
+
+
+def used_by_prod() -> dict[str, float]:
+    return used(scenario("prod"), Prices.read())

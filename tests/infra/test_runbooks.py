@@ -12,11 +12,11 @@ OBSERVABILITY = TERRAFORM / "modules/observability"
 def rung() -> set[str]:
     alarms = (OBSERVABILITY / "alarms.tf").read_text(encoding="utf-8")
     notices = (OBSERVABILITY / "notices.tf").read_text(encoding="utf-8")
-    named = set(re.findall(r"^\s+([a-z0-9-]+)\s*= \{ namespace", alarms, flags=re.MULTILINE))
+    named = set(re.findall(r"^\s+\"?([a-z0-9-]+)\"?\s*=>? \{ namespace", alarms, flags=re.MULTILINE))
     told = set(re.findall(r"^    ([a-z-]+) = \{$", notices, flags=re.MULTILINE))
     assert len(named) > 20
     assert len(told) > 5
-    return named | told | {"5xx-alb", "5xx-pods", "rule", "rule-lost"}
+    return named | told | {"5xx-alb", "5xx-pods", "rule", "rule-lost", "rule-slowed"}
 
 
 def test_every_alarm_has_its_runbook_and_no_other_is_there() -> None:

@@ -26,6 +26,7 @@ MORE: Final = {
     "ESTEIRA_RUNNER_URL": "https://inside.example",
     "ESTEIRA_BATCH_PREFIX": "esteira-prod",
     "ESTEIRA_BATCH_FAIR_SHARE": "true",
+    "ESTEIRA_BATCH_PLATFORM": "FARGATE",
 }
 
 
@@ -52,7 +53,14 @@ def test_everything_can_be_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(cell.queues) == 3
     assert cell.endpoint == "http://127.0.0.1:5000"
     assert cell.fair_share
+    assert cell.platform == "FARGATE"
     assert (cell.server, cell.prefix) == ("https://inside.example", "esteira-prod")
+
+
+def test_fargate_has_no_machine_whose_role_pulls_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(env.BadSetting, match="ESTEIRA_BATCH_EXECUTION_ROLE"):
+        read(monkeypatch, **GIVEN, ESTEIRA_BATCH_PLATFORM="FARGATE")
+    assert read(monkeypatch, **GIVEN).platform == "EC2"
 
 
 @pytest.mark.parametrize("name", sorted(GIVEN))
@@ -80,6 +88,7 @@ def test_what_is_missing_ends_the_process(monkeypatch: pytest.MonkeyPatch, name:
         ("ESTEIRA_RUNNER_URL", "inside"),
         ("ESTEIRA_BATCH_PREFIX", "Esteira"),
         ("ESTEIRA_BATCH_FAIR_SHARE", "perhaps"),
+        ("ESTEIRA_BATCH_PLATFORM", "fargate"),
         ("ESTEIRA_BATCH_PREFIX", "a" * 21),
     ],
 )

@@ -31,6 +31,8 @@ class Cell:
     """What the machine itself may do to pull an image and to write its log; no step gets it."""
     fair_share: str = ""
     """Not empty: its queues have a scheduling policy, and refuse a job that names no share."""
+    platform: str = "EC2"
+    """Or FARGATE: what its queues start containers on."""
     endpoint: str = ""
     prefix: str = "esteira"
     name: str = "default"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from orchestration.engines.base import LogPlace, Piece, Try
 from orchestration.engines.step_functions.blocked import waiting_for
+from orchestration.engines.step_functions.plan import HOST_GONE, SPOT_GONE
 from orchestration.states import AttemptState, FailureKind
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ _NAME: Final = re.compile(
 )
 # What a reason begins with, in Batch's words and in those of the container's agent.
 _KINDS: Final = (
-    ("Host EC2", FailureKind.INTERRUPTED),
+    (HOST_GONE, FailureKind.INTERRUPTED),
+    (SPOT_GONE, FailureKind.INTERRUPTED),
     ("OutOfMemoryError", FailureKind.RESOURCES),
     (OVERTIME, FailureKind.RESOURCES),
     ("Cannot", FailureKind.PLATFORM),

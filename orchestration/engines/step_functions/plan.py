@@ -25,6 +25,9 @@ PATIENCE_S: Final = 900
 IN_QUEUE_S: Final = 86_400
 # Step Functions ends any execution after a year.
 LONGEST_S: Final = 31_536_000
+# How the reason begins where a machine, or a place on Fargate, was taken away.
+HOST_GONE: Final = "Host EC2"
+SPOT_GONE: Final = "Your Spot Task was interrupted"
 _MIB: Final = 1 << 20
 
 

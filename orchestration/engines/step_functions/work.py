@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from orchestration.engines.step_functions.definition import on_demand_strategy, retry_strategy, spot_strategy
+from orchestration.engines.step_functions.fargate import fitted
 from orchestration.engines.step_functions.manifest import items_per_child
 from orchestration.engines.step_functions.plan import (
     ExecutionPlan,
@@ -39,7 +40,9 @@ def plan_of(spec: ExecutionSpec, *, cell: Cell, definitions: Definitions) -> Exe
     arns = definitions.arns(to_run, pipeline=pipeline.name, version=pipeline.version)
     return ExecutionPlan(
         spec=spec,
-        steps=tuple(_step(job, step, runs[step.name], arns.get(step.name), cell) for step in pipeline.steps),
+        steps=tuple(
+            _step(job, fitted(step, cell), runs[step.name], arns.get(step.name), cell) for step in pipeline.steps
+        ),
         manifest=f"{cell.manifests}/{spec.name}" if cell.manifests else "",
         environment={"ESTEIRA_URL": cell.server},
     )
@@ -53,7 +56,9 @@ def _step(job: Job, step: StepSpec, run: StepRun, arn: str | None, cell: Cell) -
         step,
         queue=spot_queue or cell.queue_for(step),
         job_definition=arn or "",
-        retry=spot_strategy(step, step.spot.attempts) if step.spot and spot_queue else retry_strategy(step),
+        retry=spot_strategy(step, step.spot.attempts, platform=cell.platform)
+        if step.spot and spot_queue
+        else retry_strategy(step, platform=cell.platform),
         fan_out=fan_out,
         environment=_right(job, step, per_child, SPOT if spot_queue else ""),
         on_demand=_on_demand(job, step, fan_out, cell) if spot_queue else None,
@@ -67,7 +72,7 @@ def _right(job: Job, step: StepSpec, per_child: int, place: Place) -> dict[str, 
 
 
 def _on_demand(job: Job, step: StepSpec, fan_out: FanOut | None, cell: Cell) -> OnDemand:
-    retry = on_demand_strategy(step)
+    retry = on_demand_strategy(step, platform=cell.platform)
     return OnDemand(
         queue=cell.queue_for(step),
         retry=retry,

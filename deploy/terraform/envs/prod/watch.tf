@@ -15,6 +15,8 @@ module "observability" {
     web_acl          = module.edge.web_acl_name
     logs_key_arn     = module.keys.arns["logs"]
     certificate_arns = module.edge.certificate_arns
+    health_checks    = module.edge.health_checks
+    signed_zones     = module.edge.signed_zones
   }
 
   database = {

@@ -11,4 +11,5 @@ module "edge" {
   security_group_id = module.network.security_group_ids["alb"]
   log_bucket        = module.logs.bucket
   edge_logs_key_arn = module.keys.arns["logs"]
+  health_check      = false # it sleeps at night
 }

@@ -12,6 +12,7 @@ module "app_settings" {
     ESTEIRA_BATCH_EXECUTION_ROLE = module.batch_engine.execution_role_arn
     ESTEIRA_BATCH_FAIR_SHARE     = tostring(module.batch_engine.fair_share)
     ESTEIRA_BATCH_LOG_GROUP      = module.batch_engine.log_group
+    ESTEIRA_BATCH_PLATFORM       = module.batch_engine.platform
     ESTEIRA_BATCH_PREFIX         = local.name
     ESTEIRA_BATCH_QUEUE          = module.batch_engine.queue_arns["on-demand"]
     ESTEIRA_BATCH_SPOT_QUEUE     = module.batch_engine.queue_arns["spot"]

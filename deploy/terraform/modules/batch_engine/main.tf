@@ -8,6 +8,10 @@
 # **Stuck jobs do not wait for ever.** On spot, a job without a machine for 15 minutes is given up, and goes on on demand.
 # There, after a day.
 #
+# **Without machines** (`platform = "FARGATE"`): nothing to keep, containers start within half a minute, each step has
+# the next size that there is and at most 16 processors; no GPUs, and dearer by the hour. For small environments. The
+# platform must be told (ESTEIRA_BATCH_PLATFORM): it registers other definitions then. Changing it replaces the fleets.
+#
 # **Changes.** A fleet that must be replaced gets a new name first, moves behind the queue, and only then goes.
 
 data "aws_caller_identity" "current" {}
@@ -18,14 +22,19 @@ locals {
   account = data.aws_caller_identity.current.account_id
   region  = data.aws_region.current.region
 
-  fleets = {
+  on_machines = var.platform == "EC2"
+  of_machines = {
     on-demand = { type = "EC2", strategy = "BEST_FIT_PROGRESSIVE", patience = 86400, families = var.families, image = "ECS_AL2023" }
     spot      = { type = "SPOT", strategy = "SPOT_PRICE_CAPACITY_OPTIMIZED", patience = 900, families = var.families, image = "ECS_AL2023" }
   }
   gpu = length(var.gpu_families) == 0 ? {} : {
     gpu = { type = "EC2", strategy = "BEST_FIT_PROGRESSIVE", patience = 86400, families = var.gpu_families, image = "ECS_AL2023_NVIDIA" }
   }
-  all = merge(local.fleets, local.gpu)
+  of_fargate = {
+    on-demand = { type = "FARGATE", strategy = null, patience = 86400, families = null, image = null }
+    spot      = { type = "FARGATE_SPOT", strategy = null, patience = 900, families = null, image = null }
+  }
+  all = { for fleet, how in merge(local.of_machines, local.gpu, local.on_machines ? {} : local.of_fargate) : fleet => how }
 }
 
 resource "aws_batch_compute_environment" "this" {
@@ -39,28 +48,40 @@ resource "aws_batch_compute_environment" "this" {
   compute_resources {
     type                = each.value.type
     allocation_strategy = each.value.strategy
-    min_vcpus           = 0
+    min_vcpus           = local.on_machines ? 0 : null
     max_vcpus           = var.max_vcpus[each.key]
     instance_type       = each.value.families
-    instance_role       = aws_iam_instance_profile.machine.arn
+    instance_role       = local.on_machines ? aws_iam_instance_profile.machine.arn : null
     subnets             = var.subnet_ids
     security_group_ids  = [var.security_group_id]
-    tags                = { Name = "${var.name}-${each.key}", environment = var.name }
+    tags                = local.on_machines ? { Name = "${var.name}-${each.key}", environment = var.name } : null
 
-    ec2_configuration {
-      image_type = each.value.image
+    dynamic "ec2_configuration" {
+      for_each = each.value.image[*]
+
+      content {
+        image_type = ec2_configuration.value
+      }
     }
 
-    launch_template {
-      launch_template_id = aws_launch_template.machine.id
-      version            = tostring(aws_launch_template.machine.latest_version)
+    dynamic "launch_template" {
+      for_each = local.on_machines ? [aws_launch_template.machine] : []
+
+      content {
+        launch_template_id = launch_template.value.id
+        version            = tostring(launch_template.value.latest_version)
+      }
     }
   }
 
-  update_policy {
-    # What runs on an old machine runs to its end.
-    terminate_jobs_on_update      = false
-    job_execution_timeout_minutes = 360
+  dynamic "update_policy" {
+    for_each = local.on_machines ? ["machines"] : []
+
+    content {
+      # What runs on an old machine runs to its end.
+      terminate_jobs_on_update      = false
+      job_execution_timeout_minutes = 360
+    }
   }
 
   lifecycle {

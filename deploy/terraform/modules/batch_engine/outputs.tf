@@ -13,6 +13,11 @@ output "execution_role_arn" {
   value       = "arn:aws:iam::${local.account}:role/${aws_iam_role.steps.name}"
 }
 
+output "platform" {
+  description = "What containers start on, for ESTEIRA_BATCH_PLATFORM."
+  value       = var.platform
+}
+
 output "fair_share" {
   description = "Whether a share must be named with each job, for ESTEIRA_BATCH_FAIR_SHARE."
   value       = var.fair_share

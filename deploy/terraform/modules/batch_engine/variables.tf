@@ -3,6 +3,17 @@ variable "name" {
   type        = string
 }
 
+variable "platform" {
+  description = "EC2, or FARGATE for an environment without machines of its own; ESTEIRA_BATCH_PLATFORM must say the same."
+  type        = string
+  default     = "EC2"
+
+  validation {
+    condition     = contains(["EC2", "FARGATE"], var.platform)
+    error_message = "platform must be EC2 or FARGATE."
+  }
+}
+
 variable "families" {
   description = "Families of instances, at least six: the more there are, the more seldom spot runs dry."
   type        = list(string)
@@ -18,6 +29,11 @@ variable "gpu_families" {
   description = "Families with GPUs; empty for no queue of them."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = length(var.gpu_families) == 0 || var.platform == "EC2"
+    error_message = "gpu_families must be empty on Fargate, which has no GPUs."
+  }
 }
 
 variable "max_vcpus" {

@@ -70,6 +70,21 @@ resource "aws_route53_record" "origin" {
   }
 }
 
+# Asks from outside as people do, from three continents: name, CloudFront, firewall, balancer and a pod that is ready.
+resource "aws_route53_health_check" "this" {
+  for_each = var.health_check ? { on = true } : {}
+
+  fqdn              = var.domain
+  type              = "HTTPS"
+  port              = 443
+  resource_path     = "/health/ready"
+  request_interval  = 30
+  failure_threshold = 3
+  enable_sni        = true
+  regions           = ["eu-west-1", "sa-east-1", "us-east-1"]
+  tags              = { Name = var.name }
+}
+
 # Nobody else's certificate authority may issue for this name.
 resource "aws_route53_record" "caa" {
   zone_id = var.zone_id

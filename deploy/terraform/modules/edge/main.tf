@@ -9,6 +9,10 @@
 
 data "aws_caller_identity" "current" {}
 
+locals {
+  account = data.aws_caller_identity.current.account_id
+}
+
 resource "aws_lb" "this" {
   # checkov:skip=CKV2_AWS_28:The firewall stands at CloudFront, the only one that reaches this balancer from outside.
   # checkov:skip=CKV2_AWS_76:The same; CloudFront's firewall has the rules against Log4j.

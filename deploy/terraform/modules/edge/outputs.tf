@@ -42,3 +42,18 @@ output "allowed_hosts" {
   description = "Names that the platform must answer to, for ESTEIRA_ALLOWED_HOSTS."
   value       = "${var.domain},${var.origin_domain}"
 }
+
+output "health_checks" {
+  description = "The question from outside, for alarms; empty without it."
+  value       = { for key, asked in aws_route53_health_check.this : key => asked.id }
+}
+
+output "signed_zones" {
+  description = "The zone, for alarms, where it is signed; else empty."
+  value       = { for key, zone in aws_route53_hosted_zone_dnssec.this : key => zone.hosted_zone_id }
+}
+
+output "zone_ds_record" {
+  description = "What the parent zone must say where the zone is signed; else null."
+  value       = one([for key in aws_route53_key_signing_key.this : key.ds_record])
+}

@@ -58,3 +58,15 @@ variable "requests_by_address" {
     error_message = "requests_by_address must be 2000 or more: a page with its parts is dozens of requests."
   }
 }
+
+variable "health_check" {
+  description = "Whether Route 53 asks every half a minute from outside; not where the environment sleeps at night."
+  type        = bool
+  default     = true
+}
+
+variable "sign_zone" {
+  description = "Whether the zone is signed (DNSSEC). Wants a record in the parent zone afterwards, see signing.tf."
+  type        = bool
+  default     = false
+}

@@ -150,6 +150,51 @@ resource "aws_network_acl" "database" {
   }
 }
 
+# The fence of all other subnets: from outside come answers to what was asked from within, and nothing else.
+# trivy:ignore:AVD-AWS-0105 Only NAT gateways have public addresses, and they take no connection from outside.
+resource "aws_default_network_acl" "this" {
+  # checkov:skip=CKV_AWS_231:Only NAT gateways have public addresses, and they take no connection from outside.
+  default_network_acl_id = aws_vpc.this.default_network_acl_id
+  tags                   = { Name = "${var.name}-default" }
+
+  ingress {
+    rule_no    = 100
+    action     = "allow"
+    protocol   = "-1"
+    from_port  = 0
+    to_port    = 0
+    cidr_block = var.cidr
+  }
+
+  # All ports that a NAT gateway answers from; to leave one out would lose a connection now and then.
+  dynamic "ingress" {
+    for_each = { tcp = 110, udp = 120 }
+
+    content {
+      rule_no    = ingress.value
+      action     = "allow"
+      protocol   = ingress.key
+      from_port  = 1024
+      to_port    = 65535
+      cidr_block = "0.0.0.0/0"
+    }
+  }
+
+  egress {
+    rule_no    = 100
+    action     = "allow"
+    protocol   = "-1"
+    from_port  = 0
+    to_port    = 0
+    cidr_block = "0.0.0.0/0"
+  }
+
+  lifecycle {
+    # Those that name no other have it by themselves.
+    ignore_changes = [subnet_ids]
+  }
+}
+
 resource "aws_flow_log" "this" {
   vpc_id                   = aws_vpc.this.id
   traffic_type             = "ALL"

@@ -35,7 +35,7 @@ variable "backup_vault" {
 }
 
 variable "edge" {
-  description = "What stands at the edge, as alarms name it, and the key of the topic in us-east-1."
+  description = "What stands at the edge, as alarms name it, the key of the topic in us-east-1, and where there are any the question from outside and the signed zone."
   type = object({
     load_balancer    = string
     target_group     = string
@@ -43,6 +43,8 @@ variable "edge" {
     web_acl          = string
     logs_key_arn     = string
     certificate_arns = object({ viewer = string, origin = string })
+    health_checks    = optional(map(string), {})
+    signed_zones     = optional(map(string), {})
   })
 }
 
@@ -61,8 +63,10 @@ variable "engine" {
   type = object({
     state_machine_arn = string
     failed_executions = optional(number, 10)
-    events_queue      = string
-    dead_letter_queue = string
-    event_rules       = set(string)
+    # Four hours: longer than most pipelines take, shorter than a queue that stands still for a day.
+    slow_executions_ms = optional(number, 14400000)
+    events_queue       = string
+    dead_letter_queue  = string
+    event_rules        = set(string)
   })
 }

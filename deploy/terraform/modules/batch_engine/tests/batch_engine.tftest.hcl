@@ -109,3 +109,45 @@ run "few_families_are_refused" {
 
   expect_failures = [var.families]
 }
+
+run "fargate_has_no_machines" {
+  command = plan
+
+  variables {
+    platform = "FARGATE"
+  }
+
+  assert {
+    condition     = { for fleet, made in aws_batch_compute_environment.this : fleet => made.compute_resources[0].type } == { on-demand = "FARGATE", spot = "FARGATE_SPOT" }
+    error_message = "There must be a fleet of spot places and one on demand."
+  }
+
+  assert {
+    condition = alltrue([
+      for made in aws_batch_compute_environment.this :
+      length(made.compute_resources[0].launch_template) == 0 && made.compute_resources[0].instance_role == null && made.compute_resources[0].allocation_strategy == null
+    ])
+    error_message = "Batch refuses words about machines there."
+  }
+
+  assert {
+    condition     = alltrue([for made in aws_batch_compute_environment.this : length(made.compute_resources[0].security_group_ids) == 1 && length(made.compute_resources[0].subnets) == 3])
+    error_message = "Steps must stay in the private subnets and in their group."
+  }
+
+  assert {
+    condition     = toset(keys(aws_batch_job_queue.this)) == toset(["on-demand", "spot"]) && output.platform == "FARGATE"
+    error_message = "The queues must be the same, and the platform told."
+  }
+}
+
+run "gpus_on_fargate_are_refused" {
+  command = plan
+
+  variables {
+    platform     = "FARGATE"
+    gpu_families = ["g5"]
+  }
+
+  expect_failures = [var.gpu_families]
+}

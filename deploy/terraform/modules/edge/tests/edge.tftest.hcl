@@ -21,9 +21,11 @@ variables {
   edge_logs_key_arn = "arn:aws:kms:us-east-1:123456789012:key/a"
 }
 
-run "dns_to_cloudfront_to_a_load_balancer_without_public_address" {
+# One plan for all of them: the firewall's makes it a slow one.
+run "the_way_in" {
   command = plan
 
+  # DNS to CloudFront to a load balancer without public address.
   assert {
     condition     = aws_lb.this.internal && aws_lb.this.enable_deletion_protection
     error_message = "The load balancer must have no public address."
@@ -48,11 +50,8 @@ run "dns_to_cloudfront_to_a_load_balancer_without_public_address" {
     condition     = output.allowed_hosts == "esteira.example.org,origin.esteira.example.org" && output.runner_url == "https://origin.esteira.example.org"
     error_message = "The platform must answer to both names."
   }
-}
 
-run "tls_from_end_to_end" {
-  command = plan
-
+  # TLS from end to end.
   assert {
     condition     = aws_cloudfront_distribution.this.viewer_certificate[0].minimum_protocol_version == "TLSv1.2_2021"
     error_message = "Browsers must speak TLS 1.2 or newer."
@@ -72,11 +71,8 @@ run "tls_from_end_to_end" {
     condition     = aws_cloudfront_response_headers_policy.this.security_headers_config[0].strict_transport_security[0].access_control_max_age_sec == 63072000
     error_message = "Browsers must remember to come by HTTPS."
   }
-}
 
-run "the_firewall_stands_before_everything" {
-  command = plan
-
+  # The firewall stands before everything.
   assert {
     condition     = aws_cloudfront_distribution.this.web_acl_id == aws_wafv2_web_acl.this.arn && aws_wafv2_web_acl.this.scope == "CLOUDFRONT"
     error_message = "CloudFront must ask the firewall."
@@ -99,11 +95,8 @@ run "the_firewall_stands_before_everything" {
     condition     = aws_cloudwatch_log_group.waf.kms_key_id == var.edge_logs_key_arn && aws_cloudwatch_log_group.waf.retention_in_days == 365
     error_message = "Its log must be encrypted and kept for a year."
   }
-}
 
-run "only_static_files_are_cached" {
-  command = plan
-
+  # Only static files are cached.
   assert {
     condition     = aws_cloudfront_distribution.this.default_cache_behavior[0].cache_policy_id == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
     error_message = "What is one person's must not be kept for another."
@@ -113,11 +106,8 @@ run "only_static_files_are_cached" {
     condition     = [for other in aws_cloudfront_distribution.this.ordered_cache_behavior : other.path_pattern] == ["/static/*"]
     error_message = "Static files, and nothing else, are cached."
   }
-}
 
-run "broken_requests_end_at_the_load_balancer" {
-  command = plan
-
+  # Broken requests end at the load balancer.
   assert {
     condition     = aws_lb.this.drop_invalid_header_fields && aws_lb.this.desync_mitigation_mode == "strictest"
     error_message = "What could be read in two ways must be refused."
@@ -126,5 +116,52 @@ run "broken_requests_end_at_the_load_balancer" {
   assert {
     condition     = aws_lb.this.access_logs[0].enabled && aws_lb_target_group.web.health_check[0].path == "/health/ready"
     error_message = "Its log must be written, and pods that are not ready left out."
+  }
+
+  # Somebody asks from outside.
+  assert {
+    condition     = alltrue([for asked in aws_route53_health_check.this : asked.fqdn == var.domain && asked.type == "HTTPS" && asked.resource_path == "/health/ready" && length(asked.regions) == 3])
+    error_message = "Route 53 must ask by the name that people use, from three continents, whether a pod is ready."
+  }
+
+  assert {
+    condition     = length(aws_route53_health_check.this) == 1 && length(output.health_checks) == 1
+    error_message = "The alarm must know which question it is."
+  }
+
+  assert {
+    condition     = length(aws_kms_key.zone) == 0 && length(aws_route53_hosted_zone_dnssec.this) == 0 && output.signed_zones == {}
+    error_message = "A zone must not be signed unasked: without a record in its parent that is of no use."
+  }
+}
+
+run "the_zone_is_signed_by_a_key_of_ours" {
+  command = plan
+
+  variables {
+    sign_zone    = true
+    health_check = false
+  }
+
+  assert {
+    condition     = aws_kms_key.zone["on"].customer_master_key_spec == "ECC_NIST_P256" && aws_kms_key.zone["on"].key_usage == "SIGN_VERIFY" && aws_kms_key.zone["on"].deletion_window_in_days == 30
+    error_message = "Route 53 takes this kind of key only, and it must not go at once."
+  }
+
+  assert {
+    condition     = aws_route53_hosted_zone_dnssec.this["on"].signing_status == "SIGNING" && aws_route53_key_signing_key.this["on"].status == "ACTIVE"
+    error_message = "The zone must be signed."
+  }
+
+  assert {
+    condition = alltrue([
+      for said in data.aws_iam_policy_document.zone_key.statement : anytrue([for only in said.condition : only.variable == "aws:SourceAccount"]) if said.sid != "AccountDelegatesToIam"
+    ]) && anytrue([for said in data.aws_iam_policy_document.zone_key.statement : anytrue([for only in said.condition : only.variable == "aws:SourceArn"])])
+    error_message = "Route 53 may sign with the key for our zone only."
+  }
+
+  assert {
+    condition     = length(aws_route53_health_check.this) == 0 && output.health_checks == {}
+    error_message = "An environment that sleeps must not be asked."
   }
 }

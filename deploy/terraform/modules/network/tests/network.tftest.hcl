@@ -136,3 +136,12 @@ run "small_networks_are_refused" {
 
   expect_failures = [var.cidr]
 }
+
+run "from_outside_come_answers_only" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for rule in aws_default_network_acl.this.ingress : rule.from_port == 1024 && rule.protocol != "-1" if rule.cidr_block != var.cidr])
+    error_message = "Nothing from outside may reach a port below those that answers come to."
+  }
+}

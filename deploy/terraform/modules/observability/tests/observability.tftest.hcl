@@ -21,6 +21,7 @@ variables {
     web_acl          = "esteira-test"
     logs_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/b"
     certificate_arns = { viewer = "arn:aws:acm:us-east-1:123456789012:certificate/a", origin = "arn:aws:acm:us-east-1:123456789012:certificate/b" }
+    health_checks    = { on = "00000000-0000-0000-0000-000000000000" }
   }
 
   database = { id = "esteira-test", max_connections = 5000, vcpus = 16, has_reader = true }
@@ -33,6 +34,41 @@ variables {
   }
 
   backup_vault = "esteira-test"
+}
+
+run "what_is_asked_from_outside" {
+  command = plan
+
+  assert {
+    condition     = try(aws_cloudwatch_metric_alarm.edge["not-reached"].comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.edge["not-reached"].treat_missing_data == "breaching", false)
+    error_message = "Somebody must hear when nobody gets in, and when nobody asks any more."
+  }
+
+  assert {
+    condition     = !anytrue([for name in keys(aws_cloudwatch_metric_alarm.edge) : startswith(name, "zone-")])
+    error_message = "A zone that is not signed has nothing to watch."
+  }
+}
+
+run "a_signed_zone_is_watched" {
+  command = plan
+
+  variables {
+    edge = {
+      load_balancer    = "app/esteira-test/0"
+      target_group     = "targetgroup/esteira-test/0"
+      distribution     = "E0123456789ABC"
+      web_acl          = "esteira-test"
+      logs_key_arn     = "arn:aws:kms:us-east-1:123456789012:key/b"
+      certificate_arns = { viewer = "arn:aws:acm:us-east-1:123456789012:certificate/a", origin = "arn:aws:acm:us-east-1:123456789012:certificate/b" }
+      signed_zones     = { on = "Z0123456789ABCDEFGHIJ" }
+    }
+  }
+
+  assert {
+    condition     = length([for name in keys(aws_cloudwatch_metric_alarm.edge) : name if startswith(name, "zone-")]) == 2
+    error_message = "A zone that can no longer be signed disappears for whoever checks."
+  }
 }
 
 run "everything_that_the_owner_names_has_its_alarm" {
@@ -65,7 +101,7 @@ run "every_alarm_is_heard_twice_bad_and_good_again" {
   assert {
     condition = alltrue([
       for alarm in concat(values(aws_cloudwatch_metric_alarm.this), values(aws_cloudwatch_metric_alarm.edge), values(aws_cloudwatch_metric_alarm.errors)) :
-      length(alarm.alarm_actions) == 1 && length(alarm.ok_actions) == 1 && alarm.treat_missing_data == "notBreaching" && strcontains(alarm.alarm_description, "docs/runbooks.md#")
+      length(alarm.alarm_actions) == 1 && length(alarm.ok_actions) == 1 && alarm.treat_missing_data == (endswith(alarm.alarm_name, "-not-reached") ? "breaching" : "notBreaching") && strcontains(alarm.alarm_description, "docs/runbooks.md#")
     ])
     error_message = "Each alarm must tell bad and good, say what silence means, and name its runbook."
   }
