@@ -1,7 +1,7 @@
 """What is to be translated, read from the sources, and the catalogues that say it in other languages.
 
 Three kinds: what templates and Python mark with gettext, what scripts mark, and sentences of the domain. Those are
-written in English into rows and API answers; `frontend_app.sentences` finds them again when a page shows one.
+written in English into rows and API answers; `orchestration.sentences` finds them again when a page shows one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(settings.BASE_DIR)
 HOME: Final = ROOT / "project" / "locale"
-SENTENCES: Final = ROOT / "frontend_app" / "sentences.json"
+SENTENCES: Final = ROOT / "orchestration" / "sentences.json"
 PACKAGES: Final = ("frontend_app", "orchestration", "project")
 DOMAINS: Final = ("django", "djangojs")
 NO_DAY: Final = datetime(1970, 1, 1, tzinfo=UTC)

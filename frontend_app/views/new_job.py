@@ -12,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from frontend_app.forms import by_field, fields_of, read_params
 from frontend_app.http import Request, answers_errors, page, whole_number, workspace_of
-from frontend_app.words import DEADLINES, language, size_words, type_word
+from frontend_app.words import DEADLINES, language, type_word
 from orchestration.errors import IdempotencyKeyReused, NotFound, OrchestrationError
+from orchestration.figures import size_words
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, Job, Pipeline, PipelineVersion, Workspace
 from orchestration.services import jobs

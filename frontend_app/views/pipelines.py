@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, workspace_of
-from frontend_app.sentences import said
 from frontend_app.words import language
 from orchestration.errors import Invalid, NotFound, QuotaExceeded
 from orchestration.models import Pipeline
+from orchestration.sentences import said
 from orchestration.services.pipelines import find_version
 from orchestration.services.samples import give_sample, sample_for
 from orchestration.spec.compare import compare

@@ -15,7 +15,7 @@ from django.urls import URLResolver, get_resolver
 from django.utils import translation
 from django.utils.translation import trans_real
 
-from frontend_app import sentences
+from orchestration import sentences
 from orchestration.execution.mail_form import UNSUBSCRIBE
 from orchestration.models import Attempt, Item, Membership, Notification, StepRun, WebhookEndpoint
 from orchestration.services.bulk import Choice, begin_bulk

@@ -11,8 +11,9 @@ import pytest
 from django.utils import timezone, translation
 
 from frontend_app import words
-from frontend_app.sentences import said
+from orchestration import figures
 from orchestration.models import Job, User
+from orchestration.sentences import said
 from tests.factories import make_file, make_job
 from tests.frontend.ask import browser
 
@@ -139,11 +140,11 @@ def test_numbers_have_their_form(number: int, one: str, other: str) -> None:
 
 def test_sizes_days_and_money_are_written_as_readers_write_them() -> None:
 
-    assert (words.size_words(1_536), words.day(AT)) == ("1.5 KiB", "3 Dec 2026")
-    assert words.money(Decimal("1234.5")) == "$1,234.50"
+    assert (figures.size_words(1_536), figures.day(AT)) == ("1.5 KiB", "3 Dec 2026")
+    assert figures.money(Decimal("1234.5")) == "$1,234.50"
     with translation.override("pt-br"):
-        assert (words.size_words(1_536), words.day(AT)) == ("1,5 KiB", "3 de Dez de 2026")
-        assert words.money(Decimal("1234.5")) == "US$ 1.234,50"
+        assert (figures.size_words(1_536), figures.day(AT)) == ("1,5 KiB", "3 de Dez de 2026")
+        assert figures.money(Decimal("1234.5")) == "US$ 1.234,50"
 
 
 def test_numbers_for_the_browser_stay_the_browser_s(owner: User, lab: Workspace) -> None:

@@ -1,7 +1,7 @@
 """Sentences of the domain in the reader's language.
 
 Services, workers and the API speak English, and write it into rows: programs read it too. What a page shows of it is
-looked up here: as it is, else by its form, such as `{name} is on hold. Release the hold first.`
+looked up here, and in mail: as it is, else by its form, such as `{name} is on hold. Release the hold first.`
 """
 
 from __future__ import annotations
