@@ -39,6 +39,9 @@ def _said(text: str, language: str) -> str:
 
 def _value(name: str, value: str, language: str) -> str:
     """A sentence within the sentence, or a role. Anything else is somebody's own word."""
+    if name == "choices" and " or " in value:
+        several, _, last = value.rpartition(" or ")
+        return gettext("%(several)s or %(last)s") % {"several": several, "last": last}
     is_ours = value.endswith((".", "?")) or name.startswith("role") or name == "submitter"
     return _said(value, language) if is_ours else value
 

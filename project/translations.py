@@ -20,6 +20,7 @@ from django.conf import settings
 from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
 
+from orchestration.spec.sentences import FAULTS
 from orchestration.states import FAILURE_SAYS
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def _in_code(code: bytes, place: str, kind: str) -> Iterator[Message]:
 @cache
 def sentences() -> dict[str, str]:
     """Each with the file it is in; a value that stands in it is a name in braces."""
-    found: dict[str, str] = {}
+    found = dict.fromkeys(FAULTS, "orchestration/spec/sentences.py")
     for path, place in _sources(".py"):
         if not place.startswith(tuple(f"orchestration/{one}" for one in SPEAK)) or path.stem in SPEAK_TO_PROGRAMS:
             continue

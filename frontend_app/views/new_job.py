@@ -226,4 +226,4 @@ def _choice(version: PipelineVersion, *, is_chosen: bool) -> dict[str, Any]:
 
 
 def _fields(version: PipelineVersion, draft: Draft) -> list[Any]:
-    return fields_of(PipelineSpec.from_json(version.spec).params, draft.values, draft.errors)
+    return fields_of(PipelineSpec.from_json(version.spec).params_in(language()), draft.values, draft.errors)

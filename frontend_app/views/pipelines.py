@@ -68,7 +68,7 @@ def pipeline_detail(request: Request, name: str) -> HttpResponse:
                 "limits": _limits(rule),
                 "is_required": name in spec.params.get("required", ()),
             }
-            for name, rule in spec.params["properties"].items()
+            for name, rule in spec.params_in(language())["properties"].items()
         ],
         "steps": [{"step": step, "title": step.title.text(language())} for step in spec.steps],
     }
@@ -103,7 +103,7 @@ def pipeline_compare(request: Request, name: str) -> HttpResponse:
     lines = difflib.unified_diff(old.yaml.splitlines(), new.yaml.splitlines(), str(old), str(new), lineterm="")
     context = {
         "name": name,
-        "title": PipelineSpec.from_json(new.spec).title.text(),
+        "title": PipelineSpec.from_json(new.spec).title.text(language()),
         "versions": versions,
         "old": old,
         "new": new,
