@@ -101,4 +101,4 @@ class NotificationSettingsOut(BaseModel):
     workspace: str
     choices: list[NotificationChoiceOut]
     digest_hour: int
-    """Of the daily mail, in UTC; for all workspaces."""
+    """Of the daily mail, at the clock of your time zone (UTC where you chose none); for all workspaces."""

@@ -11,9 +11,9 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from django.shortcuts import render
 
-from frontend_app.sentences import said
 from orchestration.errors import Forbidden, NotFound
 from orchestration.models import User, Workspace
+from orchestration.sentences import said
 from orchestration.services.notifications import unread_count
 from orchestration.services.sign_ins import refusals_noted
 from orchestration.states import Role

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext as _
 
-from frontend_app.sentences import said
-from frontend_app.words import duration_words, state_word, whole
+from frontend_app.words import duration_words, state_word
+from orchestration.figures import whole
+from orchestration.sentences import said
 from orchestration.states import JOB_FINISHED, AttemptState, FailureKind, JobState
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from django.utils import formats, timezone
+from django.utils import timezone
 from django.utils.translation import get_language, gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from frontend_app.sentences import said
-from orchestration.cost.wording import SMALLEST, dollars
+from orchestration.figures import day, tenths, whole
+from orchestration.sentences import said
 from orchestration.states import (
     FAILURE_SAYS,
     FailureKind,
@@ -26,14 +26,11 @@ from orchestration.states import (
 )
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from django.utils.functional import _StrOrPromise as StrOrPromise
 
     from orchestration.models import FileEvent, Job
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
-KIB = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,10 +268,6 @@ def file_kinds(kind: str) -> str:
     return str(FILE_KINDS[FileKind(kind)][1])
 
 
-def whole(number: int) -> str:
-    return formats.number_format(number, force_grouping=True)
-
-
 def files(number: int) -> str:
     return ngettext("%(number)s file", "%(number)s files", number) % {"number": whole(number)}
 
@@ -329,11 +322,6 @@ def file_event(event: FileEvent) -> str:
     return str(PURGES.get(event.new) or FILE_EVENTS[FileEventKind(event.kind)])
 
 
-def day(at: datetime) -> str:
-    """`3 Dec 2026`, where the reader is."""
-    return formats.date_format(timezone.localtime(at), "DATE_FORMAT")
-
-
 def days_left(at: datetime) -> str:
     left = (timezone.localtime(at).date() - timezone.localtime().date()).days
     if left <= 0:
@@ -341,27 +329,6 @@ def days_left(at: datetime) -> str:
     if left == 1:
         return gettext("tomorrow")
     return ngettext("in %(number)s day", "in %(number)s days", left) % {"number": whole(left)}
-
-
-def size_words(size_bytes: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size_bytes < KIB:
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{tenths(size_bytes)} {unit}"
-        size_bytes /= KIB
-    return f"{tenths(size_bytes)} TiB"
-
-
-def money(usd: Decimal) -> str:
-    """`$1,234.50`, and as Brazil writes it, `US$ 1.234,50`."""
-    text = dollars(usd)
-    if text.startswith("$"):
-        figure = text[1:].replace(",", " ").replace(".", formats.get_format("DECIMAL_SEPARATOR"))
-        return gettext("$%(figure)s") % {"figure": figure.replace(" ", formats.get_format("THOUSAND_SEPARATOR"))}
-    return gettext("less than $%(figure)s") % {"figure": formats.number_format(SMALLEST, decimal_pos=4)}
-
-
-def tenths(number: float) -> str:
-    return formats.number_format(number, decimal_pos=1)
 
 
 def duration_words(duration_s: float) -> str:

@@ -1,12 +1,19 @@
-"""What notifications say, and where they lead: in the language of whoever reads. Pure: from their facts alone."""
+"""What notifications say, and where they lead, in the language and at the clock of whoever reads.
+
+Pure: from their facts alone.
+"""
 
 from __future__ import annotations
 
+from datetime import date, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from django.utils.translation import gettext, gettext_lazy, ngettext
 
+from orchestration.figures import calendar_day, day, money, size_words, whole
+from orchestration.sentences import said
 from orchestration.states import BulkAction, NotificationKind, WaitingReason
 
 if TYPE_CHECKING:
@@ -52,10 +59,10 @@ ACTIONS: Final = {
 
 def say(kind: str, count: int, data: Facts, *, workspace: str) -> Said:
     """`workspace` is its slug: a list is of the workspace that was chosen last, unless its address says another."""
-    said = _SAYS[NotificationKind(kind)](count, data)
-    if not said.path.startswith(_LISTS):
-        return said
-    return said._replace(path=f"{said.path}{'&' if '?' in said.path else '?'}workspace={workspace}")
+    told = _SAYS[NotificationKind(kind)](count, data)
+    if not told.path.startswith(_LISTS):
+        return told
+    return told._replace(path=f"{told.path}{'&' if '?' in told.path else '?'}workspace={workspace}")
 
 
 def _jobs(count: int, data: Facts, one: str, many: str, state: str) -> Said:
@@ -80,16 +87,17 @@ def _waits(count: int, data: Facts) -> Said:
     one = gettext("%(name)s waits for %(what)s") % {"name": data["name"], "what": what}
     many = ngettext("%(n)s job waits for %(what)s", "%(n)s jobs wait for %(what)s", count)
     path = f"/jobs/{data['job']}/" if count == 1 else f"/jobs/?{urlencode({'q': 'state:waiting'})}"
-    return Said(one if count == 1 else many % {"n": f"{count:,}", "what": what}, data["detail"], path)
+    return Said(one if count == 1 else many % {"n": whole(count), "what": what}, said(data["detail"]), path)
 
 
 def _bulk(_count: int, data: Facts) -> Said:
-    title = gettext("Bulk operation done: %(action)s, %(total)s jobs") % {
-        "action": ACTIONS.get(data["action"], data["action"]),
-        "total": f"{data['total']:,}",
-    }
+    total = data["total"]
+    done = ngettext(
+        "Bulk operation done: %(action)s, %(total)s job", "Bulk operation done: %(action)s, %(total)s jobs", total
+    )
+    title = done % {"action": ACTIONS.get(data["action"], data["action"]), "total": whole(total)}
     refused = ngettext("%(n)s job was refused", "%(n)s jobs were refused", data["refused"])
-    detail = refused % {"n": f"{data['refused']:,}"} if data["refused"] else ""
+    detail = refused % {"n": whole(data["refused"])} if data["refused"] else ""
     return Said(title, detail, f"/bulk/{data['bulk']}/")
 
 
@@ -97,7 +105,7 @@ def _file_trouble(count: int, data: Facts) -> Said:
     is_damaged = data["what"] == "damaged"
     if count == 1:
         one = gettext("%(name)s is damaged") if is_damaged else gettext("%(name)s was quarantined")
-        return Said(one % data, data["detail"], f"/files/{data['file']}/")
+        return Said(one % data, said(data["detail"]), f"/files/{data['file']}/")
     if is_damaged:
         many = ngettext("%(n)s file is damaged", "%(n)s files are damaged", count)
     else:
@@ -106,6 +114,7 @@ def _file_trouble(count: int, data: Facts) -> Said:
 
 
 def _going(count: int, data: Facts) -> Said:
+    data = {**data, "day": day(datetime.fromisoformat(data["at"])) if "at" in data else _day_of_old(data["day"])}
     one = gettext("%(name)s will be deleted on %(day)s") % data
     many = ngettext("%(n)s file will be deleted soon", "%(n)s files will be deleted soon", count)
     detail = gettext("The first on %(day)s. Extend them to keep them longer.") % data
@@ -119,17 +128,22 @@ def _budget(_count: int, data: Facts) -> Said:
         title = gettext("The budget of this month is used up")
     else:
         title = gettext("%(percent)s %% of the budget of this month is used") % data
+    if "used_usd" in data:
+        data = {"used": money(Decimal(data["used_usd"])), "budget": money(Decimal(data["budget_usd"]))}
     return Said(title, gettext("%(used)s of %(budget)s") % data, "/files/usage/")
 
 
 def _quota(_count: int, data: Facts) -> Said:
     full = gettext("The storage is full: nothing more can be uploaded")
     title = full if data["percent"] >= _ALL else gettext("%(percent)s %% of the storage is used") % data
+    if "used_bytes" in data:
+        data = {"used": size_words(data["used_bytes"]), "quota": size_words(data["quota_bytes"])}
     return Said(title, gettext("%(used)s of %(quota)s") % data, "/files/usage/")
 
 
 def _webhook(_count: int, data: Facts) -> Said:
-    return Said(gettext("A webhook was switched off: %(url)s") % data, data["why"], f"/webhooks/{data['webhook']}/")
+    title = gettext("A webhook was switched off: %(url)s") % data
+    return Said(title, said(data["why"]), f"/webhooks/{data['webhook']}/")
 
 
 def _members(_count: int, data: Facts) -> Said:
@@ -144,8 +158,13 @@ def _members(_count: int, data: Facts) -> Said:
     return Said(says[data["what"]] % told, "" if is_own else gettext("by %(by)s") % data, "/members/")
 
 
+def _day_of_old(text: str) -> str:
+    """Of a notification that knows no more than the day."""
+    return calendar_day(date.fromisoformat(text))
+
+
 def _with(count: int, data: Facts) -> dict[str, Any]:
-    return {**data, "n": f"{count:,}"}
+    return {**data, "n": whole(count)}
 
 
 _ALL: Final = 100

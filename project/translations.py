@@ -1,7 +1,7 @@
 """What is to be translated, read from the sources, and the catalogues that say it in other languages.
 
 Three kinds: what templates and Python mark with gettext, what scripts mark, and sentences of the domain. Those are
-written in English into rows and API answers; `frontend_app.sentences` finds them again when a page shows one.
+written in English into rows and API answers; `orchestration.sentences` finds them again when a page shows one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from django.conf import settings
 from django.utils.translation import to_locale
 from django.utils.translation.template import templatize
 
+from orchestration.spec.sentences import FAULTS
 from orchestration.states import FAILURE_SAYS
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(settings.BASE_DIR)
 HOME: Final = ROOT / "project" / "locale"
-SENTENCES: Final = ROOT / "frontend_app" / "sentences.json"
+SENTENCES: Final = ROOT / "orchestration" / "sentences.json"
 PACKAGES: Final = ("frontend_app", "orchestration", "project")
 DOMAINS: Final = ("django", "djangojs")
 NO_DAY: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -132,7 +133,7 @@ def _in_code(code: bytes, place: str, kind: str) -> Iterator[Message]:
 @cache
 def sentences() -> dict[str, str]:
     """Each with the file it is in; a value that stands in it is a name in braces."""
-    found: dict[str, str] = {}
+    found = dict.fromkeys(FAULTS, "orchestration/spec/sentences.py")
     for path, place in _sources(".py"):
         if not place.startswith(tuple(f"orchestration/{one}" for one in SPEAK)) or path.stem in SPEAK_TO_PROGRAMS:
             continue

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from frontend_app import words
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
+from orchestration import figures
 from orchestration.errors import OrchestrationError
 from orchestration.models import File, Pipeline, PipelineVersion
 from orchestration.services.files import delete_file, undelete_file
@@ -88,7 +89,7 @@ class FileAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("Size"), ordering="size")
     def size_shown(self, file: File) -> str:
-        return words.size_words(file.size)
+        return figures.size_words(file.size)
 
     @admin.display(description=_("History"))
     def history_shown(self, file: File) -> SafeString | str:

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_http_methods
 
 from frontend_app import words
 from frontend_app.admin.chart import Chart, stacked
-from frontend_app.sentences import said
 from orchestration.errors import Conflict, Forbidden, Invalid, NotFound
 from orchestration.ids import uuid_or_none
 from orchestration.models import Pipeline, User, Workspace
+from orchestration.sentences import said
 from orchestration.services.dashboard import Dashboard, look
 from orchestration.services.pauses import MAX_REASON, pause, pauses, resume
 from orchestration.states import FailureKind, WaitingReason

@@ -11,9 +11,9 @@ from django.shortcuts import redirect, render
 
 from frontend_app.bulk_words import BULK
 from frontend_app.http import whole_number
-from frontend_app.sentences import said
 from orchestration.errors import OrchestrationError
 from orchestration.ids import uuid_or_none
+from orchestration.sentences import said
 from orchestration.services import bulk
 from orchestration.states import BulkAction
 

@@ -15,11 +15,11 @@ from frontend_app import words
 from frontend_app.admin.counting import MOST_COUNTED, estimated_rows
 from frontend_app.admin.job_actions import act
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
-from frontend_app.sentences import said
 from frontend_app.templatetags.esteira import chip
 from frontend_app.trace_link import trace_link
 from orchestration.errors import Invalid, OrchestrationError
 from orchestration.models import Attempt, Event, Job, Repair, StepRun, User, Violation
+from orchestration.sentences import said
 from orchestration.services.job_search import find_jobs
 from orchestration.services.redrive import redrive
 from orchestration.states import BulkAction

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.utils import timezone, translation
@@ -22,9 +21,9 @@ class SpeaksToReader(MiddlewareMixin):
         chosen = getattr(request.user, "language", "")
         known = chosen in dict(settings.LANGUAGES)
         translation.activate(chosen if known else translation.get_language_from_request(request))
-        try:
-            timezone.activate(ZoneInfo(getattr(request.user, "time_zone", "") or settings.TIME_ZONE))
-        except ZoneInfoNotFoundError:  # it was renamed since it was chosen
+        if clock := getattr(request.user, "clock", None):
+            timezone.activate(clock)
+        else:
             timezone.deactivate()
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:  # noqa: ARG002

@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 
 from frontend_app import words
 from frontend_app.navigation import lit
-from frontend_app.sentences import said
+from orchestration import figures
+from orchestration.sentences import said
 from orchestration.states import FailureKind
 
 if TYPE_CHECKING:
@@ -29,16 +30,16 @@ if TYPE_CHECKING:
 
 register = template.Library()
 
-register.filter("size", words.size_words)
+register.filter("size", figures.size_words)
 register.filter("type_word", words.type_word)
 register.filter("check_word", words.check_word)
 register.filter("failure", words.failure_of)
 register.filter("waiting", words.waiting_sentence)
 register.filter("in_short", words.job_said)
-register.filter("day", words.day)
+register.filter("day", figures.day)
 register.filter("days_left", words.days_left)
 register.filter("file_event", words.file_event)
-register.filter("dollars", words.money)
+register.filter("dollars", figures.money)
 register.filter("duration", words.duration_words)
 register.filter("said", said)
 register.filter("role", words.role_word)
@@ -122,7 +123,7 @@ def kept(file: File, *, in_full: bool = False) -> SafeString:
     else:
         sentence = _("goes %(day)s") if is_soon else _("until %(day)s")
     form = '<span class="soon">{}</span>' if is_soon else "{}"
-    return format_html(form, sentence % {"day": words.day(file.expires_at)})
+    return format_html(form, sentence % {"day": figures.day(file.expires_at)})
 
 
 @register.filter

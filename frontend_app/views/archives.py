@@ -9,10 +9,10 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors
-from frontend_app.sentences import said
 from frontend_app.streaming import archive_attachment
 from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.ids import uuid_or_none
+from orchestration.sentences import said
 from orchestration.services.access import find_job
 from orchestration.services.archives import files_archive, results_archive
 

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST, require_safe
 from frontend_app.bulk_standing import standing
 from frontend_app.bulk_words import BULK, OUTCOMES, told
 from frontend_app.http import Request, answers_errors, page, whole_number, workspace_of
-from frontend_app.sentences import said as in_words
 from frontend_app.views.job_list import list_address
 from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.ids import uuid_or_none
+from orchestration.sentences import said as in_words
 from orchestration.services import bulk
 from orchestration.states import BulkAction, BulkOutcome
 

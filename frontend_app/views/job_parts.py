@@ -82,7 +82,7 @@ def still_parts(job: Job) -> dict[str, Any]:
     """What never changes: inputs and parameters."""
     inputs = job.job_inputs.select_related("file")
     spec = spec_of(job.pipeline_version_id)
-    rules = spec.params["properties"]
+    rules = spec.params_in(language())["properties"]
     return {
         "title": spec.title.text(language()),
         "inputs": inputs[:MOST_INPUTS],

@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from frontend_app.sentences import said
 from orchestration.errors import Invalid
+from orchestration.sentences import said
 from orchestration.services.mail import choose
 
 if TYPE_CHECKING:

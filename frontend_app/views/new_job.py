@@ -12,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from frontend_app.forms import by_field, fields_of, read_params
 from frontend_app.http import Request, answers_errors, page, whole_number, workspace_of
-from frontend_app.words import DEADLINES, language, size_words, type_word
+from frontend_app.words import DEADLINES, language, type_word
 from orchestration.errors import IdempotencyKeyReused, NotFound, OrchestrationError
+from orchestration.figures import size_words
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, Job, Pipeline, PipelineVersion, Workspace
 from orchestration.services import jobs
@@ -225,4 +226,4 @@ def _choice(version: PipelineVersion, *, is_chosen: bool) -> dict[str, Any]:
 
 
 def _fields(version: PipelineVersion, draft: Draft) -> list[Any]:
-    return fields_of(PipelineSpec.from_json(version.spec).params, draft.values, draft.errors)
+    return fields_of(PipelineSpec.from_json(version.spec).params_in(language()), draft.values, draft.errors)

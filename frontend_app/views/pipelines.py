@@ -11,10 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app.http import Request, answers_errors, page, workspace_of
-from frontend_app.sentences import said
 from frontend_app.words import language
 from orchestration.errors import Invalid, NotFound, QuotaExceeded
 from orchestration.models import Pipeline
+from orchestration.sentences import said
 from orchestration.services.pipelines import find_version
 from orchestration.services.samples import give_sample, sample_for
 from orchestration.spec.compare import compare
@@ -68,7 +68,7 @@ def pipeline_detail(request: Request, name: str) -> HttpResponse:
                 "limits": _limits(rule),
                 "is_required": name in spec.params.get("required", ()),
             }
-            for name, rule in spec.params["properties"].items()
+            for name, rule in spec.params_in(language())["properties"].items()
         ],
         "steps": [{"step": step, "title": step.title.text(language())} for step in spec.steps],
     }
@@ -103,7 +103,7 @@ def pipeline_compare(request: Request, name: str) -> HttpResponse:
     lines = difflib.unified_diff(old.yaml.splitlines(), new.yaml.splitlines(), str(old), str(new), lineterm="")
     context = {
         "name": name,
-        "title": PipelineSpec.from_json(new.spec).title.text(),
+        "title": PipelineSpec.from_json(new.spec).title.text(language()),
         "versions": versions,
         "old": old,
         "new": new,

@@ -17,12 +17,13 @@ from django.views.decorators.http import require_POST, require_safe
 
 from frontend_app import words
 from frontend_app.http import Request, answers_errors, page, refusals_said, workspace_of
-from frontend_app.sentences import said
+from orchestration import figures
 from orchestration.errors import Conflict, Invalid, NotFound, QuotaExceeded, StorageUnavailable
 from orchestration.ids import uuid_or_none
 from orchestration.models import File, FileEvent
 from orchestration.models.budget import standing_of
 from orchestration.models.usage import usage_of
+from orchestration.sentences import said
 from orchestration.services.access import find_file, find_recorded_file
 from orchestration.services.files import delete_file, for_each, undelete_file
 from orchestration.services.receipts import as_document, receipt_of
@@ -111,7 +112,7 @@ def file_undelete(request: Request, file_id: UUID) -> HttpResponse:
         file = undelete_file(user=request.user, file=file)
         messages.success(
             request,
-            _("%(name)s is back, and kept until %(day)s.") % {"name": file.name, "day": words.day(file.expires_at)},
+            _("%(name)s is back, and kept until %(day)s.") % {"name": file.name, "day": figures.day(file.expires_at)},
         )
     return redirect("file-detail", file_id)
 
@@ -123,7 +124,7 @@ def file_extend(request: Request, file_id: UUID) -> HttpResponse:
     with refusals_said(request, Conflict, Invalid):
         longer = extend_file(user=request.user, file=file, **_term(request))
         messages.success(
-            request, _("%(name)s is kept until %(day)s.") % {"name": file.name, "day": words.day(longer.expires_at)}
+            request, _("%(name)s is kept until %(day)s.") % {"name": file.name, "day": figures.day(longer.expires_at)}
         )
     return redirect("file-detail", file_id)
 
@@ -176,7 +177,7 @@ def _delete_all(request: Request, ids: list[UUID]) -> None:
             "%(number)s files are deleted. They can be brought back for 30 days.",
             len(done),
         )
-        told = sentence % {"number": words.whole(len(done))}
+        told = sentence % {"number": figures.whole(len(done))}
         undo = ",".join(str(file.pk) for file in done)
         messages.success(request, undoable(told, address=reverse("files-together", args=["undelete"]), files=undo))
 
@@ -194,7 +195,7 @@ def _extend_all(request: Request, ids: list[UUID]) -> None:
 
 def _say(request: Request, fared: Fared, counted: Callable[[int], str]) -> None:
     if done := _refusals_said(request, fared):
-        messages.success(request, counted(len(done)) % {"number": words.whole(len(done))})
+        messages.success(request, counted(len(done)) % {"number": figures.whole(len(done))})
 
 
 def _refusals_said(request: Request, fared: Fared) -> list[File]:
@@ -204,7 +205,7 @@ def _refusals_said(request: Request, fared: Fared) -> list[File]:
         messages.error(request, sentence)
     if (more := len(refused) - SAID_OF_MANY) > 0:
         left = ngettext("And %(number)s more was left as it is.", "And %(number)s more were left as they are.", more)
-        messages.error(request, left % {"number": words.whole(more)})
+        messages.error(request, left % {"number": figures.whole(more)})
     if not fared:
         messages.error(request, _("Choose some files first."))
     return [file for file, exc in fared if exc is None]

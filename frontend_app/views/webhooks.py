@@ -12,10 +12,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from frontend_app import words
 from frontend_app.http import Request, answers_errors, page, refusals_said, whole_number, workspace_of
-from frontend_app.sentences import said
+from orchestration import figures
 from orchestration.errors import Conflict, Invalid
 from orchestration.ids import uuid_or_none
 from orchestration.models import WebhookEndpoint
+from orchestration.sentences import said
 from orchestration.services import webhook_deliveries as deliveries
 from orchestration.services import webhooks
 from orchestration.services.access import find_workspace
@@ -130,7 +131,7 @@ def webhook_replay(request: Request, webhook_id: UUID) -> HttpResponse:
         sent = ngettext(
             "%(number)s missed delivery is sent again.", "%(number)s missed deliveries are sent again.", count
         )
-        messages.success(request, sent % {"number": words.whole(count)})
+        messages.success(request, sent % {"number": figures.whole(count)})
     return redirect("webhook-detail", webhook_id)
 
 

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.core.mail import mailers
+from django.utils.translation import gettext as _
 
 from orchestration.cost.wording import dollars
 from orchestration.execution.isolation import alone, one_at_a_time
 from orchestration.execution.letter import one_line
-from orchestration.execution.mail_form import message
+from orchestration.execution.mail_form import because_you_manage, message, speaking_to
 from orchestration.execution.notifying import managers_in, tell_once
+from orchestration.figures import money, month
 from orchestration.models import BudgetNotice, User, Workspace
 from orchestration.models.budget import standing_of
 from orchestration.models.notification import mailed_at_once
 from orchestration.states import NotificationKind, Role
 
 if TYPE_CHECKING:
+    from django.core.mail import EmailMessage
+
     from orchestration.models.budget import Standing
 
 log = logging.getLogger(__name__)
@@ -62,7 +66,14 @@ def _tell_in_app(workspace: Workspace, standing: Standing, mark: int) -> None:
         workspace_id=workspace.pk,
         people=managers_in(workspace.pk),
         group=f"{standing.month:%Y-%m}/{standing.budget}/{mark}",
-        data={"percent": percent, "used": dollars(standing.used), "budget": dollars(standing.budget)},
+        data={
+            "percent": percent,
+            "used_usd": str(standing.used),
+            "budget_usd": str(standing.budget),
+            # As a release before this one reads it.
+            "used": dollars(standing.used),
+            "budget": dollars(standing.budget),
+        },
     )
 
 
@@ -84,8 +95,7 @@ def managers_of(workspace: Workspace, kind: NotificationKind) -> list[User]:
 def _send(workspace: Workspace, standing: Standing, to: list[User]) -> bool:
     mailer = mailers.default
     # Each her own: who else manages it is not everybody's business.
-    subject, body = _subject(workspace, standing), _body(workspace, standing)
-    messages = [message(subject, body, one) for one in to]
+    messages = [_message(workspace, standing, one) for one in to]
     try:
         mailer.send_messages(messages)
     except (smtplib.SMTPException, OSError) as exc:
@@ -94,27 +104,42 @@ def _send(workspace: Workspace, standing: Standing, to: list[User]) -> bool:
     return True
 
 
-def _subject(workspace: Workspace, standing: Standing) -> str:
+def _message(workspace: Workspace, standing: Standing, to: User) -> EmailMessage:
     name = one_line(workspace.name, NAME_LENGTH)
+    with speaking_to(to):
+        return message(_subject(name, standing), _body(name, workspace.slug, standing), to)
+
+
+def _subject(name: str, standing: Standing) -> str:
+    facts = {"name": name, "month": month(standing.month), "percent": int(standing.share * 100)}
     if standing.is_used_up:
-        return f"Esteira: the budget of {name} for {standing.month:%B %Y} is used up"
-    return f"Esteira: {int(standing.share * 100)} % of the budget of {name} for {standing.month:%B %Y} is used"
+        return _("Esteira: the budget of %(name)s for %(month)s is used up") % facts
+    return _("Esteira: %(percent)s %% of the budget of %(name)s for %(month)s is used") % facts
 
 
-def _body(workspace: Workspace, standing: Standing) -> str:
-    name = one_line(workspace.name, NAME_LENGTH)
-    after = (
+def _body(name: str, slug: str, standing: Standing) -> str:
+    facts = {"name": name, "slug": slug, "month": month(standing.month)}
+    lines = [
+        _("Budget: %(sum)s") % {"sum": money(standing.budget)},
+        _("Spent: %(sum)s") % {"sum": money(standing.spent)},
+        _("Expected of jobs under way: %(sum)s") % {"sum": money(standing.expected)},
+        _("Left: %(sum)s") % {"sum": money(standing.left)},
+    ]
+    parts = [
+        _("Workspace %(name)s (%(slug)s) in %(month)s, in USD:") % facts,
+        "\n".join(lines),
+        _after(standing),
+        f"{settings.PUBLIC_URL}/files/usage/",
+        f"-- \n{because_you_manage()}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _after(standing: Standing) -> str:
+    if not standing.blocks:
+        warns = _("New jobs are accepted as before: this budget only warns.")
+        return warns if standing.is_used_up else _("When all of it is used: %(then)s") % {"then": warns}
+    refused = _(
         "New jobs are refused until the month ends or an administrator raises the budget. Jobs under way go on."
-        if standing.blocks
-        else "New jobs are accepted as before: this budget only warns."
     )
-    return (
-        f"Workspace {name} ({workspace.slug}) in {standing.month:%B %Y}, in USD:\n\n"
-        f"Budget: {dollars(standing.budget)}\n"
-        f"Spent: {dollars(standing.spent)}\n"
-        f"Expected of jobs under way: {dollars(standing.expected)}\n"
-        f"Left: {dollars(standing.left)}\n\n"
-        f"{'' if standing.is_used_up else 'When all of it is used: '}{after}\n\n"
-        f"{settings.PUBLIC_URL}/files/usage/\n\n"
-        "-- \nYou are mailed because you manage this workspace.\n"
-    )
+    return refused if standing.is_used_up else _("When all of it is used: %(then)s") % {"then": refused}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Final
 
 from django.db.models import Exists, F, OuterRef, Q
@@ -63,9 +63,11 @@ def record_mailed(user: User, digest: Digest) -> None:
         rows.update(mailed_count=row.count)
         rows.filter(is_shown=False, count=F("mailed_count")).update(is_open=False)
     if digest.is_daily:
-        User.objects.filter(pk=user.pk).update(digest_next_at=next_digest(user.digest_hour, database_now()))
+        User.objects.filter(pk=user.pk).update(digest_next_at=next_digest(user, database_now()))
 
 
-def next_digest(hour: int, now: datetime) -> datetime:
-    today = now.replace(hour=hour, minute=0, second=0, microsecond=0)
-    return today if today > now else today + timedelta(days=1)
+def next_digest(user: User, now: datetime) -> datetime:
+    """At her hour by her own clock: a day later may be 23 or 25 hours later."""
+    local = now.astimezone(user.clock or UTC)
+    today = local.replace(hour=user.digest_hour, minute=0, second=0, microsecond=0, fold=0)
+    return next(at for days in range(3) if (at := (today + timedelta(days=days)).astimezone(UTC)) > now)

@@ -1,16 +1,17 @@
-"""The text of the mail that tells a person which jobs ended and which files go, in the active language."""
+"""The text of the mail about jobs that ended and files that go, in the language and at the clock that are active."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from django.utils import timezone
 from django.utils.dates import MONTHS
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop, ngettext
 
-from orchestration.spec.units import readable_size
+from orchestration.figures import size_words, whole
+from orchestration.sentences import said
 from orchestration.states import FAILURE_SAYS, JOB_FAILED, JobState, MailOn
 
 if TYPE_CHECKING:
@@ -85,13 +86,13 @@ def subject(jobs: Sequence[Ended], files: Sequence[Going] = (), notices: Sequenc
         about = {"name": one_line(files[0].name, NAME_LENGTH), "day": _day(files[0])}
         parts.append(_("%(name)s will be deleted on %(day)s") % about)
     elif files:
-        about = {"number": _whole(len(files)), "day": _day(files[0])}
+        about = {"number": whole(len(files)), "day": _day(files[0])}
         parts.append(_("%(number)s files will be deleted, the first on %(day)s") % about)
     if len(notices) == 1:
         parts.append(one_line(notices[0][1], NAME_LENGTH))
     elif notices:
         many = ngettext("%(number)s notification", "%(number)s notifications", len(notices))
-        parts.append(many % {"number": _whole(len(notices))})
+        parts.append(many % {"number": whole(len(notices))})
     return f"Esteira: {'; '.join(parts)}"
 
 
@@ -99,8 +100,8 @@ def _subject_of_jobs(jobs: Sequence[Ended]) -> str:
     if len(jobs) == 1:
         return _said_of(jobs[0])
     counts = Counter(job.state for job in jobs)
-    ends = ", ".join(COUNTED[state](n) % {"number": _whole(n)} for state, n in counts.most_common())
-    return _("%(number)s jobs ended: %(ends)s") % {"number": _whole(len(jobs)), "ends": ends}
+    ends = ", ".join(COUNTED[state](n) % {"number": whole(n)} for state, n in counts.most_common())
+    return _("%(number)s jobs ended: %(ends)s") % {"number": whole(len(jobs)), "ends": ends}
 
 
 def body(
@@ -123,7 +124,7 @@ def _jobs_part(jobs: Sequence[Ended], address: str) -> list[str]:
         return []
     shown = sorted(jobs, key=lambda job: job.state not in JOB_FAILED)[:SHOWN]
     ended = ngettext("This job of yours has ended.", "These %(number)s jobs of yours have ended.", len(jobs))
-    parts = [ended % {"number": _whole(len(jobs))}]
+    parts = [ended % {"number": whole(len(jobs))}]
     parts += [_about(job, address) for job in shown]
     if rest := len(jobs) - len(shown):
         parts.append(_more(rest, f"{address}/jobs/"))
@@ -139,11 +140,11 @@ def _files_part(files: Sequence[Going], address: str) -> list[str]:
         "These %(number)s files of yours will be deleted when the date has come. Extend them to keep them longer.",
         len(files),
     )
-    parts = [go % {"number": _whole(len(files))}]
+    parts = [go % {"number": whole(len(files))}]
     for file in files[:SHOWN]:
         name = one_line(file.name, NAME_LENGTH)
         where = _("in %(workspace)s") % {"workspace": file.workspace}
-        parts.append(f"{_day(file)}: {name}, {readable_size(file.size)}, {where}\n  {address}/files/{file.id}/")
+        parts.append(f"{_day(file)}: {name}, {size_words(file.size)}, {where}\n  {address}/files/{file.id}/")
     if (rest := len(files) - SHOWN) > 0:
         parts.append(_more(rest, f"{address}/files/?going=soon"))
     return parts
@@ -162,19 +163,12 @@ def _notices_part(notices: Sequence[Notice], address: str) -> list[str]:
 
 
 def _day(file: Going) -> str:
-    return _("%(day)s %(month)s %(year)s") % {
-        "day": file.expires_at.day,
-        "month": MONTHS[file.expires_at.month],
-        "year": file.expires_at.year,
-    }
-
-
-def _whole(number: int) -> str:
-    return number_format(number, force_grouping=True)
+    at = timezone.localtime(file.expires_at)
+    return _("%(day)s %(month)s %(year)s") % {"day": at.day, "month": MONTHS[at.month], "year": at.year}
 
 
 def _more(rest: int, address: str) -> str:
-    return _("… and %(number)s more: %(address)s") % {"number": _whole(rest), "address": address}
+    return _("… and %(number)s more: %(address)s") % {"number": whole(rest), "address": address}
 
 
 def _said_of(job: Ended) -> str:
@@ -188,6 +182,6 @@ def _about(job: Ended, address: str) -> str:
     if job.failure_kind in FAILURE_SAYS:
         what, fault = FAILURE_SAYS[job.failure_kind]
         lines.append(f"{_(what)} ({job.failure_kind}). {_(fault)}.")
-    if detail := one_line(job.failure_detail, DETAIL_LENGTH):
+    if detail := one_line(said(job.failure_detail), DETAIL_LENGTH):
         lines.append(detail)
     return "\n  ".join([*lines, f"{address}/jobs/{job.id}/"])

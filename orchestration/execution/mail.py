@@ -20,14 +20,13 @@ from django.core.mail import mailers
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Left, Now
-from django.utils import translation
 
 from orchestration import going
 from orchestration.execution import notice
 from orchestration.execution.digest import Digest, notices_for, record_mailed, to_mail_now
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.letter import DETAIL_LENGTH, Ended, Going, body, subject
-from orchestration.execution.mail_form import message
+from orchestration.execution.mail_form import message, speaking_to
 from orchestration.models import Job, NotificationChoice, User
 from orchestration.models.notification import mailed_at_once
 from orchestration.points import point
@@ -166,13 +165,14 @@ def _ended(user: User) -> list[Ended]:
 def _send(
     mailer: BaseEmailBackend, user: User, jobs: Sequence[Ended], files: Sequence[Going], digest: Digest
 ) -> tuple[End, str]:
-    with translation.override(user.language or settings.LANGUAGE_CODE):
+    with speaking_to(user):
         notices = digest.said()
         about = subject(jobs, files, notices)
         text = body(jobs, files, notices, mail_on=user.mail_on, address=settings.PUBLIC_URL)
+        made = message(about, text, user)
     try:
         mailer.open()
-        mailer.send_messages([message(about, text, user)])
+        mailer.send_messages([made])
     except smtplib.SMTPRecipientsRefused as exc:
         code, said = next(iter(exc.recipients.values()))
         return End.REFUSED if code in NO_SUCH_MAILBOX else End.LATER, f"{code} {said.decode(errors='replace')}"

@@ -103,7 +103,12 @@ def _tell(files: Collection[File]) -> None:
             heaps.setdefault((file.created_by_id, file.workspace_id), []).append(file)
     for (person, workspace), heap in sorted(heaps.items()):
         first = min(heap, key=lambda file: file.expires_at)
-        data = {"file": str(first.pk), "name": first.name[:NAME_LENGTH], "day": f"{first.expires_at:%Y-%m-%d}"}
+        data = {
+            "file": str(first.pk),
+            "name": first.name[:NAME_LENGTH],
+            "at": first.expires_at.isoformat(),
+            "day": f"{first.expires_at:%Y-%m-%d}",  # as a release before this one reads it
+        }
         tell(
             kind=NotificationKind.FILES_GOING,
             workspace_id=workspace,

@@ -15,13 +15,13 @@ from django.core.mail import EmailMessage, mailers
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone, translation
+from django.utils import timezone
 
 from orchestration import going
 from orchestration.execution import post_text
 from orchestration.execution.isolation import one_at_a_time
 from orchestration.execution.letter import NAME_LENGTH, one_line
-from orchestration.execution.mail_form import AUTOMATIC
+from orchestration.execution.mail_form import AUTOMATIC, speaking_to
 from orchestration.models import Invitation, Letter, User
 from orchestration.points import point
 from orchestration.states import LetterKind
@@ -104,7 +104,7 @@ def _messages(letter: Letter) -> Iterator[EmailMessage]:
     elif letter.invitation is not None:
         yield from _invitation(letter.invitation)
     elif letter.user is not None and letter.about in post_text.NOTICES:
-        with _speaking_to(letter.user):
+        with speaking_to(letter.user):
             text = post_text.notice(letter.about, username=letter.user.username, address=settings.PUBLIC_URL)
         yield _message(text, letter.user.email)
 
@@ -115,7 +115,7 @@ def _resets(address: str) -> Iterator[EmailMessage]:
         if user.has_usable_password():
             key = f"{user.pk.hex}/{default_token_generator.make_token(user)}"
             link = f"{settings.PUBLIC_URL}/password/reset/{key}/"
-            with _speaking_to(user):
+            with speaking_to(user):
                 minutes = settings.PASSWORD_RESET_TIMEOUT // 60
                 text = post_text.reset(username=user.username, link=link, minutes=minutes)
             # To the address on the account and not the one that was typed: they may look alike and not be the same.
@@ -126,8 +126,8 @@ def _invitation(invitation: Invitation) -> Iterator[EmailMessage]:
     """The link that holds now; none when it was used or taken back while the letter waited."""
     if Invitation.objects.by_key(invitation.key).exists():
         by = invitation.invited_by
-        # Whoever invites knows best how to speak to the invited.
-        with _speaking_to(by):
+        # Who has an account has said how; else whoever invites knows best how to speak to the invited.
+        with speaking_to(_invited(invitation.email) or by):
             text = post_text.invitation(
                 workspace=one_line(invitation.workspace.name, NAME_LENGTH),
                 by=one_line(by.username, NAME_LENGTH) if by else "",
@@ -138,8 +138,10 @@ def _invitation(invitation: Invitation) -> Iterator[EmailMessage]:
         yield _message(text, invitation.email)
 
 
-def _speaking_to(user: User | None) -> translation.override:
-    return translation.override((user and user.language) or settings.LANGUAGE_CODE)
+def _invited(address: str) -> User | None:
+    """Whoever can be nobody else, if she has said what she speaks."""
+    found = list(User.objects.filter(email__iexact=address, is_active=True, service_of__isnull=True)[:2])
+    return found[0] if len(found) == 1 and found[0].language else None
 
 
 def _message(text: post_text.Text, to: str) -> EmailMessage:

@@ -39,5 +39,12 @@ def _tell(workspace: Workspace, now: datetime) -> int:
         workspace_id=workspace.pk,
         people=managers_in(workspace.pk),
         group=f"{now:%Y-%m}/{quota}/{mark}",
-        data={"percent": percent, "used": readable_size(used), "quota": readable_size(quota)},
+        data={
+            "percent": percent,
+            "used_bytes": used,
+            "quota_bytes": quota,
+            # As a release before this one reads it.
+            "used": readable_size(used),
+            "quota": readable_size(quota),
+        },
     )

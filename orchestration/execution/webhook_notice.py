@@ -7,18 +7,25 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
 from django.core.mail import mailers
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from orchestration.execution.budget_notice import managers_of
 from orchestration.execution.isolation import alone, one_at_a_time
 from orchestration.execution.letter import one_line
-from orchestration.execution.mail_form import message
+from orchestration.execution.mail_form import because_you_manage, message, speaking_to
 from orchestration.models import WebhookEndpoint
+from orchestration.sentences import said
 from orchestration.states import NotificationKind
+
+if TYPE_CHECKING:
+    from django.core.mail import EmailMessage
+
+    from orchestration.models import User
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +48,7 @@ def tell_of_webhooks() -> int:
 
 def _tell(endpoint: WebhookEndpoint) -> bool:
     # Each her own: who else manages it is not everybody's business.
-    name = one_line(endpoint.workspace.name, NAME_LENGTH)
-    subject = f"Esteira: a webhook of {name} was switched off"
-    to = managers_of(endpoint.workspace, NotificationKind.WEBHOOK_OFF)
-    messages = [message(subject, _body(endpoint, name), one) for one in to]
+    messages = [_message(endpoint, one) for one in managers_of(endpoint.workspace, NotificationKind.WEBHOOK_OFF)]
     try:
         mailers.default.send_messages(messages)
     except (smtplib.SMTPException, OSError) as exc:
@@ -53,13 +57,23 @@ def _tell(endpoint: WebhookEndpoint) -> bool:
     return bool(WebhookEndpoint.objects.filter(pk=endpoint.pk, told_at__isnull=True).update(told_at=Now()))
 
 
+def _message(endpoint: WebhookEndpoint, to: User) -> EmailMessage:
+    name = one_line(endpoint.workspace.name, NAME_LENGTH)
+    with speaking_to(to):
+        subject = _("Esteira: a webhook of %(name)s was switched off") % {"name": name}
+        return message(subject, _body(endpoint, name), to)
+
+
 def _body(endpoint: WebhookEndpoint, name: str) -> str:
-    return (
-        f"Workspace {name} ({endpoint.workspace.slug}) no longer sends to\n"
-        f"  {one_line(endpoint.url, URL_LENGTH)}\n\n"
-        f"{one_line(endpoint.disabled_why, WHY_LENGTH)}\n\n"
-        "What happens from now on is not sent there. When the receiver is mended, switch the webhook on again and\n"
-        "replay what was missed:\n"
-        f"{settings.PUBLIC_URL}/webhooks/{endpoint.pk}/\n\n"
-        "-- \nYou are mailed because you manage this workspace.\n"
-    )
+    facts = {"name": name, "slug": endpoint.workspace.slug, "url": one_line(endpoint.url, URL_LENGTH)}
+    parts = [
+        _("Workspace %(name)s (%(slug)s) no longer sends to\n  %(url)s") % facts,
+        one_line(said(endpoint.disabled_why), WHY_LENGTH),
+        _(
+            "What happens from now on is not sent there. When the receiver is mended, switch the webhook on again "
+            "and\nreplay what was missed:\n%(address)s"
+        )
+        % {"address": f"{settings.PUBLIC_URL}/webhooks/{endpoint.pk}/"},
+        f"-- \n{because_you_manage()}",
+    ]
+    return "\n\n".join(parts) + "\n"

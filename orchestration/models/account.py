@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -33,7 +34,7 @@ class User(AbstractUser):
     mail_tries = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     # Why the address was refused the last time; "" while mail goes through.
     mail_problem = models.CharField(max_length=500, blank=True, default="", db_default="", editable=False)
-    # The hour (UTC) of the daily mail, and when it goes out next; null: nothing was chosen to come in it.
+    # The hour of the daily mail, at her own clock, and when it goes out next; null: nothing was chosen to come in it.
     digest_hour = models.PositiveSmallIntegerField(default=7, db_default=7, validators=[MaxValueValidator(23)])
     digest_next_at = models.DateTimeField(null=True, blank=True, editable=False)
     # A code of settings.LANGUAGES and a name of the tz database; "" for both: as the browser says.
@@ -60,6 +61,14 @@ class User(AbstractUser):
                 name="user_service_cannot_sign_in",
             ),
         ]
+
+    @property
+    def clock(self) -> ZoneInfo | None:
+        """Of the time zone that she chose; None: the platform's, also where that zone was renamed since."""
+        try:
+            return ZoneInfo(self.time_zone) if self.time_zone else None
+        except ZoneInfoNotFoundError:
+            return None
 
     @property
     def sees_all(self) -> bool:

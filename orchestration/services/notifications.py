@@ -136,10 +136,11 @@ def _known(kind: str, mail: str) -> tuple[NotificationKind, MailWhen]:
 def _set_digest(user: User, hour: int) -> None:
     """The next is due only from when something is to come in it, so that nobody has one of before she chose."""
     if not 0 <= hour < HOURS:
-        raise Invalid("The hour of the daily mail is 0 to 23, in UTC.")
+        raise Invalid("The hour of the daily mail is 0 to 23, at your own clock.")
     has_daily = NotificationChoice.objects.filter(user=user, mail=MailWhen.DAILY).exists()
     keep = has_daily and user.digest_next_at is not None and hour == user.digest_hour
-    at = user.digest_next_at if keep else next_digest(hour, database_now()) if has_daily else None
+    user.digest_hour = hour
+    at = user.digest_next_at if keep else next_digest(user, database_now()) if has_daily else None
     User.objects.filter(pk=user.pk).update(digest_hour=hour, digest_next_at=at)
 
 

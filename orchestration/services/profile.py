@@ -7,9 +7,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from django.conf import settings
+from django.db import transaction
 
 from orchestration.errors import Invalid
+from orchestration.execution.digest import next_digest
 from orchestration.models import User
+from orchestration.models.bulk import database_now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +31,7 @@ def time_zones() -> Mapping[str, tuple[str, ...]]:
     return {area: tuple(name for name in known if name.startswith(f"{area}/")) for area in sorted(AREAS)}
 
 
+@transaction.atomic
 def describe(*, user: User, name: str, language: str, time_zone: str) -> None:
     """An empty language or zone: as the browser says."""
     if len(name) > LONGEST_NAME or not name.isprintable():
@@ -35,9 +39,14 @@ def describe(*, user: User, name: str, language: str, time_zone: str) -> None:
     if time_zone not in {"", "UTC"}.union(*time_zones().values()):
         raise Invalid("There is no such time zone.")
     _known(language)
+    is_elsewhere = time_zone != user.time_zone
     # Of providers that send both halves, the whole is kept in the first: names do not divide the same way everywhere.
     changes = {"first_name": name.strip(), "last_name": "", "language": language, "time_zone": time_zone}
     _write(user, changes)
+    if is_elsewhere:
+        # Her daily mail comes at the same hour of the new clock.
+        waiting = User.objects.filter(pk=user.pk, digest_next_at__isnull=False)
+        waiting.update(digest_next_at=next_digest(user, database_now()))
 
 
 def speak(*, user: User, language: str) -> None:

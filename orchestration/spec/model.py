@@ -121,7 +121,10 @@ class StepSpec:
 
 @dataclass(frozen=True, slots=True)
 class PipelineSpec:
-    """`params` is the JSON Schema of the parameters. Without `retention_days` the workspace decides."""
+    """`params` is the JSON Schema of the parameters, in English; what it says in other languages is in `param_words`.
+
+    Without `retention_days` the workspace decides.
+    """
 
     name: str
     version: str
@@ -131,7 +134,17 @@ class PipelineSpec:
     include: tuple[str, ...] = ()
     accepts: Accepts = field(default_factory=Accepts)
     params: dict[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}}, hash=False)
+    param_words: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict, hash=False)
+    """By parameter and by `title` or `description`: its texts by language."""
     retention_days: int | None = None
+
+    def params_in(self, language: str) -> dict[str, Any]:
+        """The same schema, with titles and descriptions for readers of that language."""
+        properties = {
+            name: rule | {key: Localised(texts).text(language) for key, texts in self.param_words.get(name, {}).items()}
+            for name, rule in self.params["properties"].items()
+        }
+        return self.params | {"properties": properties}
 
     def step(self, name: str) -> StepSpec:
         return {step.name: step for step in self.steps}[name]

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from orchestration.spec.source import Source
 
 
+_SAID = ("title", "description")
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     spec: PipelineSpec
@@ -65,6 +68,7 @@ def _warnings(source: Source) -> tuple[Problem, ...]:
 
 
 def _pipeline(data: dict[str, Any]) -> PipelineSpec:
+    params, words = _params(data["params"])
     retention = data["results"].get("retention")
     return PipelineSpec(
         name=data["pipeline"],
@@ -73,10 +77,28 @@ def _pipeline(data: dict[str, Any]) -> PipelineSpec:
         description=_localised(data.get("description", {})),
         include=tuple(data["include"]),
         accepts=_accepts(data["accepts"]),
-        params=data["params"],
+        params=params,
+        param_words=words,
         steps=tuple(_step(step) for step in data["steps"]),
         retention_days=None if retention is None else parse_duration(retention) // SECONDS_PER_DAY,
     )
+
+
+def _params(schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, dict[str, dict[str, str]]]]:
+    """A plain JSON Schema, and apart from it what was written in several languages."""
+    words: dict[str, dict[str, dict[str, str]]] = {}
+    properties = {}
+    for name, rule in schema["properties"].items():
+        said = {key: rule[key] for key in _SAID if isinstance(rule.get(key), dict)}
+        if said:
+            words[name] = said
+        properties[name] = _plainly(rule)
+    return schema | {"properties": properties}, words
+
+
+def _plainly(rule: dict[str, Any]) -> dict[str, Any]:
+    plain = rule | {key: _localised(rule[key]).text() for key in _SAID if key in rule}
+    return plain | {"items": _plainly(rule["items"])} if "items" in rule else plain
 
 
 def _localised(value: str | dict[str, str]) -> Localised:

@@ -15,6 +15,8 @@ _BOUNDS = {"minimum": "≥ {}", "maximum": "≤ {}"}
 # What the reader calls the shared parts of the schema.
 _PARTS = {
     "localised": "text, or text by language",
+    "label": "text, or text by language",
+    "help": "text, or text by language",
     "size": "size",
     "duration": "duration",
     "step_name": "step name",

@@ -5,20 +5,39 @@ New pages come in by themselves, from the table of addresses; what a page shows 
 
 from __future__ import annotations
 
+import html
 import re
+from datetime import timedelta
+from decimal import Decimal
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from django.core.signing import Signer
 from django.urls import URLResolver, get_resolver
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import trans_real
 
-from frontend_app import sentences
+from orchestration import sentences
+from orchestration.execution import post_text
+from orchestration.execution.budget_notice import tell_managers
+from orchestration.execution.mail import tell
 from orchestration.execution.mail_form import UNSUBSCRIBE
-from orchestration.models import Attempt, Item, Membership, Notification, StepRun, WebhookEndpoint
+from orchestration.execution.post import deliver
+from orchestration.execution.webhook_notice import tell_of_webhooks
+from orchestration.models import (
+    Attempt,
+    File,
+    Item,
+    Job,
+    Letter,
+    Membership,
+    Notification,
+    StepRun,
+    WebhookEndpoint,
+)
 from orchestration.services.bulk import Choice, begin_bulk
+from orchestration.services.invitations import invite
 from orchestration.services.job_lists import save_filter
 from orchestration.services.service_accounts import create_service_account
 from orchestration.services.shares import Terms, create_share
@@ -26,16 +45,23 @@ from orchestration.services.webhook_deliveries import send_test
 from orchestration.services.webhooks import create_webhook
 from orchestration.states import BulkAction, BulkOutcome, NotificationKind, Role
 from project.translations import messages
+from tests.cost.conftest import priced, table
+from tests.cost.test_budgets import ended, hourly, with_budget
 from tests.factories import join, make_file, make_job, make_user
 from tests.frontend.ask import browser
+from tests.orchestration.conftest import office, one_office
+from tests.orchestration.post_office import addressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from django.test import Client
 
+    from orchestration.cost.table import PriceTable
     from orchestration.models import User, Workspace
+    from tests.orchestration.post_office import PostOffice
 
+__all__ = ["office", "one_office", "priced", "table"]  # fixtures
 pytestmark = pytest.mark.django_db
 
 OPEN, CLOSE = "⟦", "⟧"
@@ -90,9 +116,9 @@ class Text(HTMLParser):
             self.said.append(data)
 
 
-def unmarked(html: str) -> list[str]:
+def unmarked(shown: str) -> list[str]:
     page = Text()
-    page.feed(html)
+    page.feed(shown)
     depth, bare = 0, ""
     for letter in "".join(page.said):
         depth += (letter == OPEN) - (letter == CLOSE)
@@ -231,3 +257,35 @@ def test_word_without_a_mark_is_seen() -> None:
     assert unmarked(f"<p>{OPEN}Said{CLOSE} and <b>not said</b></p>") == ["and", "not said"]
     assert unmarked(f'<button title="Say it">{OPEN}Said <b>twice</b>{CLOSE}</button>') == ["Say it"]
     assert unmarked(f"<p>{OPEN}Said{CLOSE} <code>code</code> 12 MiB</p>") == []
+
+
+@pytest.mark.usefixtures("_marks")
+def test_every_mail_says_only_what_is_translated(
+    priced: PriceTable, office: PostOffice, names: dict[str, str], owner: User, lab: Workspace
+) -> None:
+    addressed(owner, language="pt-br", mail_on="always")
+    Notification.objects.update(mail="at_once", count=2)
+    File.objects.update(expires_at=timezone.now() + timedelta(days=3), created_at=timezone.now() - timedelta(days=99))
+    Job.objects.filter(pk=names["job_id"]).update(finished_at=timezone.now())
+    make_job(owner, lab, state="CANCELED", finished_at=timezone.now(), name="scan")
+    with_budget(lab, Decimal(1))
+    ended(hourly(owner, lab), "1.5")
+    gone = {"enabled_at": None, "disabled_why": "The job has already finished.", "told_at": None}
+    WebhookEndpoint.objects.update(**gone)
+    invite(user=owner, email="ida@example.org", role="viewer", workspace="lab")
+    Letter.objects.create(kind="reset", address=owner.email)
+    for about in post_text.NOTICES:
+        Letter.objects.create(kind="notice", user=owner, about=about)
+    sent = [tell(), tell_managers(), tell_of_webhooks(), deliver()]
+    assert sent == [1, 1, 1, 2 + len(post_text.NOTICES)]
+    found = {
+        letter["Subject"]: words
+        for letter in office.letters
+        if (words := unmarked(html.escape(_bare(f"{letter['Subject']}\n{letter.get_content()}"))))
+    }
+    assert found == {}
+
+
+def _bare(letter: str) -> str:
+    """Without addresses and the kind of a failure, which is a name."""
+    return re.sub(r"https://\S+|\(INPUT\)", "", letter)

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
+from django.http import QueryDict
 from django.utils import timezone, translation
 
 from frontend_app import words
-from frontend_app.sentences import said
+from frontend_app.forms import PREFIX, read_params
+from orchestration import figures
 from orchestration.models import Job, User
+from orchestration.sentences import said
 from tests.factories import make_file, make_job
 from tests.frontend.ask import browser
 
@@ -139,11 +143,11 @@ def test_numbers_have_their_form(number: int, one: str, other: str) -> None:
 
 def test_sizes_days_and_money_are_written_as_readers_write_them() -> None:
 
-    assert (words.size_words(1_536), words.day(AT)) == ("1.5 KiB", "3 Dec 2026")
-    assert words.money(Decimal("1234.5")) == "$1,234.50"
+    assert (figures.size_words(1_536), figures.day(AT)) == ("1.5 KiB", "3 Dec 2026")
+    assert figures.money(Decimal("1234.5")) == "$1,234.50"
     with translation.override("pt-br"):
-        assert (words.size_words(1_536), words.day(AT)) == ("1,5 KiB", "3 de Dez de 2026")
-        assert words.money(Decimal("1234.5")) == "US$ 1.234,50"
+        assert (figures.size_words(1_536), figures.day(AT)) == ("1,5 KiB", "3 de Dez de 2026")
+        assert figures.money(Decimal("1234.5")) == "US$ 1.234,50"
 
 
 def test_numbers_for_the_browser_stay_the_browser_s(owner: User, lab: Workspace) -> None:
@@ -195,3 +199,34 @@ def test_words_of_scripts_come_once_and_are_kept() -> None:
     old = browser().get("/words/pt-br.0123456789ab.js")
     assert old["Cache-Control"] == "no-store"
     assert browser().get("/words/xx.0123456789ab.js").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("rule", "given", "says"),
+    [
+        ({"type": "integer", "minimum": 1_000}, "5", "Deve ser pelo menos 1000; você informou 5"),
+        ({"type": "integer", "maximum": 3}, "5", "Deve ser no máximo 3; você informou 5"),
+        ({"type": "number", "exclusiveMinimum": 5}, "5", "Deve ser maior que 5; você informou 5"),
+        ({"type": "number", "exclusiveMaximum": 5}, "5", "Deve ser menor que 5; você informou 5"),
+        ({"type": "integer"}, "many", 'Deve ser um número inteiro; você informou "many"'),
+        ({"type": "number"}, "many", 'Deve ser um número; você informou "many"'),
+        ({"type": "string", "enum": ["jpeg", "png"]}, "gif", 'Deve ser um de jpeg ou png; você informou "gif"'),
+        ({"type": "string", "enum": ["jpeg", "png"]}, "jpg", 'você quis dizer "jpeg"?'),
+        ({"type": "string", "minLength": 3}, "ab", "Deve ter pelo menos 3 caracteres; este tem 2"),
+        ({"type": "string", "maxLength": 1}, "ab", "Deve ter no máximo 1 caractere; este tem 2"),
+        ({"type": "string"}, "\x07", "Contém caracteres de controle"),
+        ({"type": "array", "items": {"type": "integer"}, "minItems": 2}, "1", "pelo menos 2 itens; este tem 1"),
+        ({"type": "array", "items": {"type": "integer"}, "maxItems": 1}, "1,2", "no máximo 1 item; este tem 2"),
+        ({"type": "array", "items": {"type": "integer"}, "uniqueItems": True}, "1,1", "1 aparece mais de uma vez"),
+        ({"type": "array", "items": {"type": "integer"}}, "[1", "Deve ser uma lista"),
+        ({"type": "array", "items": {"type": "integer"}}, "1,x", "X[1] deve ser um número inteiro"),
+        ({"type": "array", "items": {"type": "integer", "minimum": 2}}, "1", "X[0] deve ser pelo menos 2"),
+        ({"type": "integer"}, "", "Está faltando"),
+    ],
+)
+def test_fault_of_a_parameter_is_said_in_the_reader_s_language(rule: dict[str, Any], given: str, says: str) -> None:
+    schema = {"type": "object", "properties": {"x": rule}, "required": ["x"]}
+    fault = read_params(schema, QueryDict(urlencode({PREFIX + "x": given}))).errors["x"]
+    assert said(fault) == fault
+    with translation.override("pt-br"):
+        assert says in said(fault)

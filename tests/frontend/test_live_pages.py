@@ -13,7 +13,7 @@ from frontend_app.live.rights import Person, grounds_of
 from frontend_app.live.room import POLICY_VIOLATION
 from frontend_app.live.shown import JobShown
 from orchestration.follow import hub
-from orchestration.models import Event, Job, Membership, User
+from orchestration.models import Event, Job, Membership, User, Workspace
 from orchestration.states import JobState, Role
 from tests.factories import join, make_job, make_user
 from tests.frontend.ask import browser
@@ -177,6 +177,65 @@ async def test_whoever_has_lost_her_right_is_shown_out_and_the_others_see_on(
     assert await goes.heard() == {"type": "websocket.close", "code": POLICY_VIOLATION}
     assert "job-state" in await stays.shown()
     await close(stays, goes)
+
+
+@pytest.mark.parametrize("path", ["/ws/me", "/ws/workspaces/lab", "/ws/workspaces/lab/home", "job"])
+async def test_nobody_enters_any_room_without_the_second_factor_that_is_asked_of_her(
+    people: People, job: Job, path: str
+) -> None:
+    ask = Workspace.objects.filter(pk=people.lab.pk).update
+    await database_sync_to_async(ask)(needs_second_factor=True)
+    page, is_open = await connect(f"/ws/jobs/{job.pk}" if path == "job" else path, people.teammate)
+    assert not is_open
+    await page.close()
+
+
+@pytest.mark.parametrize("lost", ["factor", "rank"])
+async def test_right_that_rests_on_more_than_the_account_is_looked_at_too(people: People, job: Job, lost: str) -> None:
+    root = await database_sync_to_async(make_user)("root", is_superuser=lost == "rank")
+    if lost == "factor":
+        await database_sync_to_async(join)(root, people.lab)
+    page = await watching(job, root)
+
+    def take() -> None:
+        if lost == "rank":
+            User.objects.filter(pk=root.pk).update(is_superuser=False)
+        else:
+            Workspace.objects.filter(pk=people.lab.pk).update(needs_second_factor=True)
+
+    await database_sync_to_async(take)()
+    await happen(job)
+    assert await page.heard() == {"type": "websocket.close", "code": POLICY_VIOLATION}
+    await page.close()
+
+
+async def test_room_of_one_job_hears_nothing_of_another(people: People, job: Job) -> None:
+    theirs = await database_sync_to_async(make_job)(people.stranger, people.elsewhere, state=JobState.RUNNING)
+    mine, hers = await watching(job, people.owner), await watching(theirs, people.stranger)
+    await happen(theirs)
+    assert "job-state" in await hers.shown()
+    assert await mine.hears_nothing()
+    await close(mine, hers)
+
+
+async def test_home_of_one_workspace_shows_nothing_of_another(people: People, job: Job) -> None:
+    theirs = await database_sync_to_async(make_job)(people.stranger, people.elsewhere, state=JobState.RUNNING)
+    page, is_open = await connect("/ws/workspaces/elsewhere/home", people.stranger)
+    assert is_open
+    shown = (await page.shown())["home-now"]
+    assert f"run-{theirs.pk}" in shown
+    assert str(job.pk) not in shown
+    await page.close()
+
+
+async def test_whoever_comes_while_it_is_drawn_is_sent_nothing_before_she_was_looked_at(job: Job) -> None:
+    shown = JobShown(job.pk, job.workspace_id, None, may_act=False, language="en")
+    here = room.Room(shown)
+    here._take('<section id="job-state" data-live>')
+    seat = room.Seat(Person("x", job.created_by_id), None, lambda: shown)
+    assert here.news_for(seat) == ""
+    seat.may_have = 1
+    assert "job-state" in here.news_for(seat)
 
 
 async def test_another_role_is_another_page(people: People, job: Job) -> None:

@@ -62,6 +62,40 @@ async def test_thousand_changes_are_few_messages(people: People, monkeypatch: py
     await page.close()
 
 
+async def test_workspaces_hear_nothing_of_each_other(people: People) -> None:
+    hers, is_open = await connect("/ws/workspaces/elsewhere", people.stranger)
+    mine, _ = await connect("/ws/workspaces/lab", people.owner)
+    assert is_open
+    await tell(f"workspace.{people.lab.pk}")
+    assert json.loads((await mine.heard())["text"]) == {"changed": True}
+    assert await hers.hears_nothing()
+    for page in (mine, hers):
+        await page.close()
+
+
+@pytest.mark.parametrize("path", ["/ws/workspaces/lab", "/ws/workspaces/lab/home?seen=999999999"])
+async def test_removed_member_is_shown_out_of_her_workspace(
+    people: People, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "RECHECK_EVERY_S", 0.02)
+    page, is_open = await connect(path, people.teammate)
+    assert is_open
+    assert await page.hears_nothing(), "as long as she is one"
+    leave = Membership.objects.filter(user=people.teammate).delete
+    await database_sync_to_async(leave)()
+    assert await page.heard() == {"type": "websocket.close", "code": POLICY_VIOLATION}
+    await page.close()
+
+
+async def test_person_who_has_signed_out_is_told_nothing_more(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumers, "RECHECK_EVERY_S", 0.02)
+    page, is_open = await connect("/ws/me", people.owner)
+    assert is_open
+    await database_sync_to_async(page.client.logout)()
+    assert await page.heard() == {"type": "websocket.close", "code": POLICY_VIOLATION}
+    await page.close()
+
+
 @pytest.mark.parametrize("lost", ["membership", "account", "session"])
 async def test_socket_does_not_outlive_the_right_to_it(
     people: People, job: Job, lost: str, monkeypatch: pytest.MonkeyPatch

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from tests.live.bench_user import bench_user
-from tests.live.browsing import FLAGS, chromium
+from tests.live.browsing import FLAGS, chromium, wait_until
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.live.platform import Platform
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -26,6 +30,54 @@ ENGLISH: Final = re.compile(
     r"\b(?:the|and|with|your|this|files?|sent|waiting|running|succeeded|failed|took|download|show|ago|state|by)\b",
     re.IGNORECASE,
 )
+IN_TOKYO: Final = """
+from orchestration.models import User
+User.objects.filter(username="toki").delete()
+User.objects.create_superuser("toki", password="toki long password", time_zone="Asia/Tokyo")
+"""
+WAITS: Final = """\
+pipeline: browser-clock
+version: 1.0.0
+steps: [{name: wait, command: [sleep, "600"]}]
+"""
+SENT_ALL: Final = """
+const Socket = WebSocket;
+window.heard = "";
+window.WebSocket = class extends Socket {
+  constructor(url) {
+    const address = new URL(url);
+    address.searchParams.delete("seen"); // as one who comes back: all of the page is sent
+    super(address);
+    this.addEventListener("message", (event) => { window.heard += event.data; });
+  }
+};
+document.addEventListener("readystatechange", () => {
+  if (document.readyState !== "interactive") return;
+  window.first = ["job-state", "job-history"].map((id) => document.getElementById(id));
+});
+"""
+
+
+def test_what_is_sent_at_another_clock_is_not_drawn_anew(chrome: Browser, platform: Platform) -> None:
+    platform.manage("shell", "-c", IN_TOKYO)
+    platform.publish(WAITS)
+    file = platform.upload("a.txt", b"x")["id"]
+    deadline = (datetime.now(UTC) + timedelta(days=30)).replace(hour=0, minute=30, second=0, microsecond=0)
+    job = platform.submit("browser-clock", [file], key=token_hex(8), deadline=deadline.isoformat())
+    wait_until(lambda: platform.job(job["id"])["state"] == "RUNNING", "the start")
+    with chrome.new_context(locale="en-US", timezone_id="America/Sao_Paulo") as context:
+        page = context.new_page()
+        page.goto(f"{platform.url}/login/")
+        page.fill("#id_username", "toki")
+        page.fill("#id_password", "toki long password")
+        page.click("button.primary")
+        page.wait_for_url(lambda url: "/login" not in url)
+        page.add_init_script(SENT_ALL)
+        page.goto(f"{platform.url}{job['url']}")
+        wait_until(lambda: "job-history" in page.evaluate("window.heard"), "the whole page", page=page)
+        assert page.evaluate("window.first.map((one) => one.isConnected)") == [True, True]
+        expect(page.locator("#job-deadline")).to_contain_text(re.compile(r"^deadline \w+ \d+, \d+, 9:30\sAM$"))
+    platform.call("POST", f"/jobs/{job['id']}/cancel")
 
 
 def test_first_job_in_portuguese(platform: Platform) -> None:

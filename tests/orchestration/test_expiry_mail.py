@@ -45,7 +45,7 @@ def test_person_hears_which_files_go_and_when(office: PostOffice, ana: User, lab
     first = f"{sooner.expires_at.day} {sooner.expires_at:%B %Y}"
     assert mail["Subject"] == f"Esteira: 2 files will be deleted, the first on {first}"
     text = mail.get_content().replace("\r\n", "\n")
-    assert f"{first}: sooner.csv, 8 bytes, in lab\n  https://esteira.example/files/{sooner.pk}/" in text
+    assert f"{first}: sooner.csv, 8 B, in lab\n  https://esteira.example/files/{sooner.pk}/" in text
     assert text.index("sooner.csv") < text.index("later.csv")
     assert "before your files are deleted. To change that" in text
     assert told(later) == told(sooner) == ["mail"]
@@ -117,7 +117,7 @@ def test_of_many_files_some_are_shown_and_all_are_told(
     files = [going(lab, ana, f"{n}.csv") for n in range(5)]
     tell()
     text = office.letters[0].get_content()
-    assert text.count("8 bytes, in lab") == 2
+    assert text.count("8 B, in lab") == 2
     assert "… and 3 more: https://esteira.example/files/?going=soon" in text
     assert all(told(file) == ["mail"] for file in files)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -16,6 +16,7 @@ from orchestration.execution.mail import tell
 from orchestration.execution.notifying import tell as tell_people
 from orchestration.models import Job, User, Workspace
 from orchestration.services.notifications import choose, mark_all_read
+from orchestration.services.profile import describe
 from orchestration.states import NotificationKind
 from tests.factories import join, make_job
 from tests.orchestration.post_office import PostOffice, pause_is_over
@@ -162,8 +163,40 @@ def test_link_that_nobody_was_mailed_leads_nowhere(db: None, key: str) -> None:
     assert Client().post(f"/unsubscribe/{key}/").status_code == 404
 
 
-def test_next_daily_mail_is_at_her_hour() -> None:
-    now = datetime(2026, 11, 29, 7, 0, tzinfo=UTC)
-    assert next_digest(7, now) == now + timedelta(days=1)
-    assert next_digest(8, now) == now + timedelta(hours=1)
-    assert next_digest(0, now) == now + timedelta(hours=17)
+@pytest.mark.parametrize(
+    ("zone", "hour", "now", "then"),
+    [
+        ("", 7, "2026-11-29T07:00Z", "2026-11-30T07:00Z"),
+        ("", 8, "2026-11-29T07:00Z", "2026-11-29T08:00Z"),
+        ("", 0, "2026-11-29T07:00Z", "2026-11-30T00:00Z"),
+        ("America/Sao_Paulo", 7, "2026-11-29T07:00Z", "2026-11-29T10:00Z"),
+        ("Asia/Tokyo", 7, "2026-11-29T07:00Z", "2026-11-29T22:00Z"),
+        ("Pacific/Kiritimati", 0, "2026-11-29T11:00Z", "2026-11-30T10:00Z"),
+        ("Mars/Olympus", 7, "2026-11-29T07:00Z", "2026-11-30T07:00Z"),
+        # The hour that is left out in spring, the day of 25 hours, and the hour that comes twice: once each.
+        ("Europe/Berlin", 2, "2026-03-28T12:00Z", "2026-03-29T01:00Z"),
+        ("Europe/Berlin", 7, "2026-10-24T05:00Z", "2026-10-25T06:00Z"),
+        ("Europe/Berlin", 2, "2026-10-25T00:00Z", "2026-10-26T01:00Z"),
+    ],
+)
+def test_next_daily_mail_is_at_her_hour_of_her_clock(zone: str, hour: int, now: str, then: str) -> None:
+    user = User(digest_hour=hour, time_zone=zone)
+    assert next_digest(user, datetime.fromisoformat(now)) == datetime.fromisoformat(then)
+
+
+def test_daily_mail_moves_with_the_clock_of_whoever_moves(ana: User, lab: Workspace) -> None:
+    choose(user=ana, workspace=lab, changes={TROUBLE: (True, "daily")}, digest_hour=18)
+    describe(user=ana, name="Ana", language="", time_zone="Asia/Tokyo")
+    ana.refresh_from_db()
+    assert ana.digest_next_at
+    assert ana.digest_next_at.hour == 18 - 9
+    kept = ana.digest_next_at
+    describe(user=ana, name="Ana Souza", language="pt-br", time_zone="Asia/Tokyo")
+    ana.refresh_from_db()
+    assert ana.digest_next_at == kept
+
+
+def test_daily_mail_that_nobody_asked_for_does_not_come_with_a_new_clock(ana: User, lab: Workspace) -> None:
+    describe(user=ana, name="Ana", language="", time_zone="Asia/Tokyo")
+    ana.refresh_from_db()
+    assert ana.digest_next_at is None

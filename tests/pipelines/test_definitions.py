@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from orchestration.spec.parse import parse_pipeline
 from tests.pipelines.corpus_files import CORPUS
 from tests.pipelines.step_contract import PIPELINES, Job
 
@@ -29,13 +30,17 @@ def test_definition_speaks_both_languages(name: str) -> None:
     spec = yaml.safe_load((PIPELINES / name / "pipeline.yaml").read_text())
 
     assert spec["pipeline"] == name
-    for texts in (spec["title"], spec["description"], *(step["title"] for step in spec["steps"])):
+    rules = spec["params"]["properties"].values()
+    said = [rule[key] for rule in rules for key in ("title", "description")]
+    for texts in (spec["title"], spec["description"], *(step["title"] for step in spec["steps"]), *said):
         assert set(texts) == {"en", "pt-BR"}
+        assert texts["en"] != texts["pt-BR"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_parameters_have_titles_and_valid_defaults(name: str) -> None:
-    schema = yaml.safe_load((PIPELINES / name / "pipeline.yaml").read_text())["params"]
+    text = (PIPELINES / name / "pipeline.yaml").read_text()
+    schema = parse_pipeline(text, file="pipeline.yaml").params
 
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate({key: value["default"] for key, value in schema["properties"].items()}, schema)

@@ -12,7 +12,7 @@
   const banner = document.getElementById("live-away");
   const light = document.querySelector("[data-live-status]");
   const drawn = new Map(); // what the server last said, by id: scripts change the page afterwards
-  for (const part of main.querySelectorAll("[data-live]")) drawn.set(part.id, part.outerHTML);
+  for (const part of main.querySelectorAll("[data-live]")) drawn.set(part.id, unclocked(part));
 
   // A part that is swapped cannot speak for itself, and what ticks in it would never be silent: one line says what is new.
   const said = main.querySelector("[data-live-said]");
@@ -25,6 +25,16 @@
   let failures = 0;
   let poll = null;
   let away = null; // since when nothing was heard; then what is shown may be old, and the page says so
+
+  // Page and socket may draw one moment at two clocks; the page's script says each at the reader's own.
+  function unclocked(part) {
+    const copy = part.cloneNode(true);
+    for (const node of copy.querySelectorAll("time[datetime], [data-since]")) {
+      node.textContent = "";
+      node.removeAttribute("title");
+    }
+    return copy.outerHTML;
+  }
 
   function isOpen(part) {
     return Array.from(part.querySelectorAll("details[open]"), (node) => node.id).filter(Boolean);
@@ -45,8 +55,9 @@
     let hasChanged = false;
     for (const part of fresh.querySelectorAll("[data-live]")) {
       const old = document.getElementById(part.id);
-      if (!old || drawn.get(part.id) === part.outerHTML) continue;
-      drawn.set(part.id, part.outerHTML);
+      const now = unclocked(part);
+      if (!old || drawn.get(part.id) === now) continue;
+      drawn.set(part.id, now);
       swap(old, document.importNode(part, true));
       speak(part.dataset.say);
       hasChanged = true;

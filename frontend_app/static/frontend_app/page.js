@@ -8,10 +8,10 @@
   const ago = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
 
   function spoken(at) {
-    const seconds = (Date.now() - at) / 1000;
-    if (seconds < 45) return gettext("just now");
-    if (seconds < 3600) return ago.format(-Math.max(1, Math.round(seconds / 60)), "minute");
-    if (seconds < 22 * 3600) return ago.format(-Math.round(seconds / 3600), "hour");
+    const seconds = (at - Date.now()) / 1000; // less than nothing: it is past
+    if (Math.abs(seconds) < 45) return gettext("just now");
+    if (Math.abs(seconds) < 3600) return ago.format(Math.round(seconds / 60) || Math.sign(seconds), "minute");
+    if (Math.abs(seconds) < 22 * 3600) return ago.format(Math.round(seconds / 3600), "hour");
     return day.format(at);
   }
 

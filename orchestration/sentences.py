@@ -1,7 +1,7 @@
 """Sentences of the domain in the reader's language.
 
 Services, workers and the API speak English, and write it into rows: programs read it too. What a page shows of it is
-looked up here: as it is, else by its form, such as `{name} is on hold. Release the hold first.`
+looked up here, and in mail: as it is, else by its form, such as `{name} is on hold. Release the hold first.`
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ def _said(text: str, language: str) -> str:
 
 def _value(name: str, value: str, language: str) -> str:
     """A sentence within the sentence, or a role. Anything else is somebody's own word."""
+    if name == "choices" and " or " in value:
+        several, _, last = value.rpartition(" or ")
+        return gettext("%(several)s or %(last)s") % {"several": several, "last": last}
     is_ours = value.endswith((".", "?")) or name.startswith("role") or name == "submitter"
     return _said(value, language) if is_ours else value
 
