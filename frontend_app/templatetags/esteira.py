@@ -133,6 +133,16 @@ def as_json(value: Any) -> str:
 
 
 @register.filter
+def plainly(value: Any) -> str:
+    """A value of JSON as people say it."""
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(map(plainly, value)) or "—"
+    return "—" if value is None or value == "" else str(value)
+
+
+@register.filter
 def word(state: str) -> str:
     return words.state_word(state)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any
@@ -193,6 +194,14 @@ def test_name_with_a_second_line_stays_in_one(room: Room) -> None:
     (line,) = said.getvalue().splitlines()
     assert json.loads(line)["action"] == "token.created"
     assert "\x1b" not in line
+
+
+def test_page_says_values_as_people_say_them(room: Room) -> None:
+    webhooks.create_webhook(user=room.manager, url="https://example.org/hook")
+    html = browser(room.manager).get("/audit/").content.decode()
+    assert "<bdi>job.succeeded, job.failed" in html
+    assert re.search("enabled</code>\\s*<bdi>yes</bdi>", html)
+    assert not re.search("True|None|\\[&#x27;", html)
 
 
 def test_managers_see_and_take_their_workspace_s_and_no_other(

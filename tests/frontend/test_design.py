@@ -59,6 +59,12 @@ def test_sheets_use_tokens_that_there_are(name: str) -> None:
     assert used <= TOKENS.keys() | made
 
 
+@pytest.mark.parametrize("name", SHEETS)
+def test_sheets_say_no_words_and_ask_for_none(name: str) -> None:
+    of_one_language = r'content: "[^"]*[A-Za-z]{2}|\[(data-label|aria-label|title)[~|^$*]?='
+    assert not re.search(of_one_language, SHEETS[name])
+
+
 def test_every_token_is_used_and_says_what_for() -> None:
     used = set(re.findall(r"var\(--([a-z-]+)", "".join(SHEETS.values())))
     assert TOKENS.keys() <= used

@@ -146,7 +146,7 @@ def test_sizes_days_and_money_are_written_as_readers_write_them() -> None:
     assert (figures.size_words(1_536), figures.day(AT)) == ("1.5 KiB", "3 Dec 2026")
     assert figures.money(Decimal("1234.5")) == "$1,234.50"
     with translation.override("pt-br"):
-        assert (figures.size_words(1_536), figures.day(AT)) == ("1,5 KiB", "3 de Dez de 2026")
+        assert (figures.size_words(1_536), figures.day(AT)) == ("1,5 KiB", "3 de dez. de 2026")
         assert figures.money(Decimal("1234.5")) == "US$ 1.234,50"
 
 

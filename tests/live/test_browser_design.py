@@ -86,3 +86,22 @@ def test_start_page_moves_by_itself_and_leads_to_what_it_says(page: Page, platfo
     expect(page.locator("#filter")).to_have_value("state:succeeded finished:>-24h")
     expect(page.get_by_role("link", name="inspect").first).to_be_visible()
     assert wrong == []
+
+
+def test_paper_shows_what_was_and_when_without_what_only_a_screen_needs(page: Page, platform: Platform) -> None:
+    file = platform.upload("paper.csv", b"a,b\n1,2\n")["id"]
+    job = platform.wait(platform.submit("tabular-profile", [file], key=token_hex(8))["id"])
+    sign_in(page, platform, f"/jobs/{job['id']}/")
+    expect(page.locator("#log-panel .log")).to_be_visible()
+    page.emulate_media(media="print")
+    for part in ("#job-state", "#job-timeline", "#job-results table", "#log-panel .log", "#job-history"):
+        expect(page.locator(part)).to_be_visible()
+    for part in (".bar", ".crumb", "#job-report", ".log-bar", "#job-results details", "#do-resubmit"):
+        expect(page.locator(part).first).to_be_hidden()
+    assert page.locator("#log-panel .log").evaluate("log => log.clientHeight") < 200, "no larger than its lines"
+    made = page.locator(".meta time")
+    expect(made).to_have_text("just now")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(made).not_to_have_text("just now")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(made).to_have_text("just now")

@@ -3,16 +3,16 @@
 
 (() => {
   const timeZone = readerZone;
-  const full = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium", timeZone });
-  const day = new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "short", timeZone });
-  const ago = new Intl.RelativeTimeFormat(tongue, { numeric: "auto" });
+  const full = once(() => new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "medium", timeZone }));
+  const day = once(() => new Intl.DateTimeFormat(tongue, { dateStyle: "medium", timeStyle: "short", timeZone }));
+  const ago = once(() => new Intl.RelativeTimeFormat(tongue, { numeric: "auto" }));
 
   function spoken(at) {
     const seconds = (at - Date.now()) / 1000; // less than nothing: it is past
     if (Math.abs(seconds) < 45) return gettext("just now");
-    if (Math.abs(seconds) < 3600) return ago.format(Math.round(seconds / 60) || Math.sign(seconds), "minute");
-    if (Math.abs(seconds) < 22 * 3600) return ago.format(Math.round(seconds / 3600), "hour");
-    return day.format(at);
+    if (Math.abs(seconds) < 3600) return ago().format(Math.round(seconds / 60) || Math.sign(seconds), "minute");
+    if (Math.abs(seconds) < 22 * 3600) return ago().format(Math.round(seconds / 3600), "hour");
+    return day().format(at);
   }
 
   function elapsed(from) {
@@ -29,9 +29,7 @@
 
   function tellTimes() {
     for (const node of document.querySelectorAll("time[datetime]")) {
-      const at = new Date(node.dateTime);
-      if (!node.title) node.title = full.format(at);
-      say(node, spoken(at));
+      say(node, spoken(new Date(node.dateTime)));
     }
   }
 
@@ -47,9 +45,18 @@
   setInterval(tickClocks, 1000);
   setInterval(tellTimes, 30000);
   document.addEventListener("esteira:swapped", tell);
+  // On paper "5 minutes ago" means nothing.
+  window.addEventListener("beforeprint", () => {
+    for (const node of document.querySelectorAll("time[datetime]")) say(node, full().format(new Date(node.dateTime)));
+  });
+  window.addEventListener("afterprint", tellTimes);
+  document.addEventListener("pointerover", (event) => {
+    const node = event.target.closest?.("time[datetime]");
+    if (node && !node.title) node.title = full().format(new Date(node.dateTime));
+  });
 
   // On a phone the bar is wider than the screen: where one is, is in sight.
-  document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  if (matchMedia("(max-width: 44rem)").matches) document.querySelector(".nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
   // A button with data-confirm asks first; without this script it simply does what it says.
   const dialog = document.getElementById("confirm");

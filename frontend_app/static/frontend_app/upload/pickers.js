@@ -2,8 +2,8 @@
 
 import { chosen, dropped, picked } from "./walk.js";
 
-const { compare } = new Intl.Collator(tongue, { numeric: true });
-const byPath = (one, other) => compare(one.webkitRelativePath, other.webkitRelativePath); // the disk gives them in no order
+const collator = once(() => new Intl.Collator(tongue, { numeric: true }));
+const byPath = (one, other) => collator().compare(one.webkitRelativePath, other.webkitRelativePath); // the disk gives them in no order
 const get = (id) => document.getElementById(id);
 
 export function bindPickers(root, add) {
