@@ -32,6 +32,7 @@ from orchestration.execution import (
     sweep,
     tally,
     unknown,
+    webhook_leftovers,
     webhook_notice,
     webhook_round,
 )
@@ -181,6 +182,11 @@ def tell_of_budgets() -> None:
 def webhooks() -> None:
     if webhook_round.send_due():
         nudge_webhooks()
+
+
+@shared_task(name="esteira.drop_leftovers")
+def drop_leftovers() -> None:
+    webhook_leftovers.drop_leftovers()
 
 
 @shared_task(name="esteira.tell_of_webhooks")

@@ -30,6 +30,7 @@ app.conf.beat_schedule = {
     "forget notices": {"task": "esteira.forget_notices", "schedule": 21_600.0},
     "tell of budgets": {"task": "esteira.tell_of_budgets", "schedule": 60.0},
     "webhooks": {"task": "esteira.webhooks", "schedule": 2.0},
+    "drop what is left of webhooks": {"task": "esteira.drop_leftovers", "schedule": 60.0},
     "tell of webhooks": {"task": "esteira.tell_of_webhooks", "schedule": 60.0},
     "expire files": {"task": "esteira.expire_files", "schedule": 600.0},
     "purge files": {"task": "esteira.purge_files", "schedule": 3_600.0},
