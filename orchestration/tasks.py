@@ -12,6 +12,7 @@ from celery import shared_task
 
 from orchestration.execution import (
     abandoned,
+    audit_anchors,
     audit_seals,
     budget_notice,
     finishing,
@@ -108,6 +109,11 @@ def take_readings() -> None:
 @shared_task(name="esteira.seal_audit")
 def seal_audit() -> None:
     audit_seals.seal()
+
+
+@shared_task(name="esteira.anchor_audit")
+def anchor_audit() -> None:
+    audit_anchors.anchor()
 
 
 @shared_task(name="esteira.expire_logs")

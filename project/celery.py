@@ -37,6 +37,7 @@ app.conf.beat_schedule = {
     "count jobs by the hour": {"task": "esteira.tally", "schedule": 15.0},
     "take readings": {"task": "esteira.readings", "schedule": 300.0},
     "seal the audit log": {"task": "esteira.seal_audit", "schedule": 10.0},
+    "anchor the audit log": {"task": "esteira.anchor_audit", "schedule": 3_600.0},
     "forget calls": {"task": "esteira.forget_calls", "schedule": 3_600.0},
     "expire logs": {"task": "esteira.expire_logs", "schedule": 21_600.0},
     "work on bulk operations": {"task": "esteira.bulk", "schedule": 10.0},
