@@ -10,7 +10,6 @@ from api_app.gate import credential
 from api_app.rates.known import known
 from orchestration.errors import Forbidden
 from orchestration.services.ahead import learn_kind
-from orchestration.services.sign_ins import refusals_noted
 from orchestration.services.tokens import authenticate
 
 if TYPE_CHECKING:
@@ -165,7 +164,7 @@ async def ask[**P, T](
 async def ask_as_token[T](request: Request, work: Callable[[ApiToken], T]) -> T:
     """As `ask`, for those who have to know with which token somebody came."""
     given, scope = credential(request), scope_of(request)
-    return await in_db(lambda: _noted(request, identify(given, scope), work))
+    return await in_db(lambda: work(identify(given, scope)))
 
 
 async def ask_ahead[**P, T](
@@ -192,16 +191,4 @@ async def ask_at_length[**P, T](
 ) -> T:
     """For what waits on the disk: the threads that answer everybody go on meanwhile."""
     given, scope = credential(request), scope_of(request)
-    return await in_files(
-        lambda: _noted(request, identify(given, scope), lambda token: work(token.user, *args, **kwargs))
-    )
-
-
-def _noted[T](request: Request, token: ApiToken, work: Callable[[ApiToken], T]) -> T:
-    with refusals_noted(user=token.user, what=asked_for(request)):
-        return work(token)
-
-
-def asked_for(request: Request) -> str:
-    """The route and not the path: some paths hold what nobody should read in a log."""
-    return f"{request.method} {request.scope['route'].path}"
+    return await in_files(lambda: work(identify(given, scope).user, *args, **kwargs))

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Concatenate
 
-from api_app.auth import asked_for, identify, scope_of
+from api_app.auth import identify, scope_of
 from api_app.database import in_db, in_files
 from api_app.gate import credential
 from api_app.rates.known import known
 from orchestration.errors import NotFound
-from orchestration.services.sign_ins import refusals_noted
 from orchestration.services.tickets import read_ticket
 from orchestration.services.uploads.lookups import find_upload, list_uploads
 
@@ -76,6 +75,4 @@ async def ask_sender_at_length[**P, T](
 def _as_sender[**P, T](
     request: Request, work: Callable[Concatenate[Sender, P], T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    found = sender(credential(request), scope_of(request))
-    with refusals_noted(user=found.user, what=asked_for(request)):
-        return work(found, *args, **kwargs)
+    return work(sender(credential(request), scope_of(request)), *args, **kwargs)

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI
 from starlette.middleware import Middleware
 
-from api_app import errors
+from api_app import errors, refusals
 from api_app.database import close_lanes
 from api_app.deprecation import DEPRECATED, Deprecation
 from api_app.description import described
@@ -110,6 +110,7 @@ def build() -> Api:
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     errors.install(app)
+    refusals.install(app)
     v1 = APIRouter(prefix=PREFIX, redirect_slashes=False)
     for module in (
         account,

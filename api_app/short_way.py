@@ -11,8 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from api_app.errors import CLIENT_LEFT, STATUS, answer, misfit, problem
+from api_app.errors import CLIENT_LEFT, STATUS, misfit, problem
 from api_app.job_schemas import JobIn
+from api_app.refusals import noted_answer
 from api_app.routes.jobs import IdempotencyKey, submit_job
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class ShortWay:
         except _NotJson:
             response = problem(400, "There was an error parsing the body")
         except tuple(STATUS) as exc:
-            response = answer(exc)
+            response = await noted_answer(request, exc)
         else:
             response = Response(made.model_dump_json(), told.status_code, media_type="application/json")
             if (location := told.headers.get("location")) is not None:

@@ -14,13 +14,14 @@ from uuid import UUID
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY, get_user
+from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest
 
 from frontend_app.http import whole_number
 from frontend_app.live.rights import Person, grounds_of
 from frontend_app.live.room import POLICY_VIOLATION, Room, Seat, enter, leave
 from frontend_app.live.shown import HomeShown, JobShown
+from frontend_app.people.signed_in import user_of
 from frontend_app.views.jobs import run_asked
 from orchestration.errors import TooManyLive
 from orchestration.follow import hub
@@ -124,7 +125,7 @@ class Watcher(AsyncWebsocketConsumer):
             return None
         request = HttpRequest()
         request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
-        user = get_user(request)
+        user = user_of(request)
         if not isinstance(user, User) or must_set_up(user=user):
             return None
         self._person = user.pk

@@ -19,6 +19,10 @@ class NotFound(OrchestrationError):
     code = "not_found"
 
 
+class OutsideToken(NotFound):
+    """There is nothing here that this token may see."""
+
+
 class Forbidden(OrchestrationError):
     """Your role in this workspace does not allow that."""
 

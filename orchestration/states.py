@@ -239,6 +239,9 @@ class AuditAction(StrEnum):
     ACCOUNT_CREATED = "account.created"
     ACCOUNT_CHANGED = "account.changed"
     ACCOUNT_DELETED = "account.deleted"
+    GROUP_CREATED = "group.created"
+    GROUP_CHANGED = "group.changed"
+    GROUP_DELETED = "group.deleted"
     TOKEN_CREATED = "token.created"  # noqa: S105  a word
     TOKEN_ROTATED = "token.rotated"  # noqa: S105  a word
     TOKEN_REVOKED = "token.revoked"  # noqa: S105  a word

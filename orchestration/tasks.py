@@ -12,6 +12,7 @@ from celery import shared_task
 
 from orchestration.execution import (
     abandoned,
+    audit_anchors,
     audit_seals,
     budget_notice,
     finishing,
@@ -32,6 +33,7 @@ from orchestration.execution import (
     sweep,
     tally,
     unknown,
+    webhook_leftovers,
     webhook_notice,
     webhook_round,
 )
@@ -109,6 +111,11 @@ def seal_audit() -> None:
     audit_seals.seal()
 
 
+@shared_task(name="esteira.anchor_audit")
+def anchor_audit() -> None:
+    audit_anchors.anchor()
+
+
 @shared_task(name="esteira.expire_logs")
 def expire_logs() -> None:
     old_logs.expire_logs()
@@ -181,6 +188,11 @@ def tell_of_budgets() -> None:
 def webhooks() -> None:
     if webhook_round.send_due():
         nudge_webhooks()
+
+
+@shared_task(name="esteira.drop_leftovers")
+def drop_leftovers() -> None:
+    webhook_leftovers.drop_leftovers()
 
 
 @shared_task(name="esteira.tell_of_webhooks")

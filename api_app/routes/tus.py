@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from api_app.errors import problem
 from api_app.gate import TUS
+from api_app.refusals import note
 from api_app.tus import ietf, v1
 from api_app.tus.appending import as_sender, settled_upload
 from api_app.tus.offered import is_offered
@@ -34,6 +35,7 @@ class Tus:
         try:
             response = await _answered(request, dialect)
         except OrchestrationError as exc:
+            await note(request, exc)
             response = dialect.refused(exc)
         except ClientDisconnect:
             return

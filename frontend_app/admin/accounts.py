@@ -4,8 +4,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -84,6 +85,15 @@ class PersonAdmin(AuditedAdmin, UserAdmin):  # type: ignore[type-arg]
         super().save_model(request, obj, form, change)
         if "email" in form.changed_data:
             address_changed(user=obj)
+
+
+# Django's own says nothing to the audit log.
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupOfPeopleAdmin(AuditedAdmin, GroupAdmin):
+    """What it may, all who are in it may."""
 
 
 @admin.register(Workspace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.contrib import admin
+from django.contrib.auth.models import Group
 from django.forms.models import model_to_dict
 
 from orchestration.models import Membership, User, Workspace
@@ -15,14 +16,26 @@ if TYPE_CHECKING:
     from django.forms import BaseModelFormSet, ModelForm
     from django.http import HttpRequest
 
-_CREATED: Final = {User: AuditAction.ACCOUNT_CREATED, Workspace: AuditAction.WORKSPACE_CREATED}
-_CHANGED: Final = {User: AuditAction.ACCOUNT_CHANGED, Workspace: AuditAction.WORKSPACE_CHANGED}
-_DELETED: Final = {User: AuditAction.ACCOUNT_DELETED, Workspace: AuditAction.WORKSPACE_DELETED}
+_CREATED: Final = {
+    User: AuditAction.ACCOUNT_CREATED,
+    Group: AuditAction.GROUP_CREATED,
+    Workspace: AuditAction.WORKSPACE_CREATED,
+}
+_CHANGED: Final = {
+    User: AuditAction.ACCOUNT_CHANGED,
+    Group: AuditAction.GROUP_CHANGED,
+    Workspace: AuditAction.WORKSPACE_CHANGED,
+}
+_DELETED: Final = {
+    User: AuditAction.ACCOUNT_DELETED,
+    Group: AuditAction.GROUP_DELETED,
+    Workspace: AuditAction.WORKSPACE_DELETED,
+}
 _SECRET: Final = frozenset({"password", "password1", "password2", "usable_password"})
 
 
 class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no [M] at run time
-    """Of users and workspaces, and of who is in them. Django's admin saves in one transaction."""
+    """Of users, groups and workspaces, and of who is in them. Django's admin saves in one transaction."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm[Any], change: bool) -> None:  # noqa: FBT001  Django's
         super().save_model(request, obj, form, change)

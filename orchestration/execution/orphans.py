@@ -8,6 +8,7 @@ from itertools import batched
 from typing import TYPE_CHECKING, Final
 
 from orchestration import going
+from orchestration.execution.audit_anchors import FOLDER as ANCHORS
 from orchestration.ids import uuid_or_none
 from orchestration.models import Attempt, File, Upload
 from orchestration.models.upload import STORAGE
@@ -27,7 +28,7 @@ KEY_DEPTH: Final = 2
 
 def sweep_storage() -> int:
     """Delete objects older than a day that no file, no living upload and no unfinished attempt has."""
-    removed = _sweep(STORAGE, _on_the_way) + _sweep(RESULTS, _of_open_attempts)
+    removed = _sweep(STORAGE, _on_the_way) + _sweep(RESULTS, _results_to_spare)
     if removed:
         log.info("orphans removed", extra={"count": removed})
     return removed
@@ -56,6 +57,11 @@ def _known(alias: str, keys: Collection[str]) -> set[str]:
 def _on_the_way(keys: Collection[str]) -> set[str]:
     """Parts of uploads: `abandoned` knows which of them are alive."""
     return {key for key in keys if key.startswith(INCOMING)}
+
+
+def _results_to_spare(keys: Collection[str]) -> set[str]:
+    """No row may say of the audit log's anchors whether they stay."""
+    return _of_open_attempts(keys) | {key for key in keys if key.startswith(ANCHORS)}
 
 
 def _of_open_attempts(keys: Collection[str]) -> set[str]:

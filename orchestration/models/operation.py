@@ -62,6 +62,7 @@ class BulkOperation(models.Model):
     params = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     total = models.PositiveIntegerField()
     idempotency_key = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001  NULL is what unique leaves alone
+    traceparent = models.CharField(max_length=55, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(db_default=Now())
     canceled_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

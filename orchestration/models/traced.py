@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from orchestration.models.attempt import Attempt
     from orchestration.models.job import Job
+    from orchestration.models.operation import BulkOperation
 
 type Phase = tuple[str, float, float]
 """Its name, when it began and when it ended, by the clock of the runner's machine."""
@@ -34,6 +35,27 @@ def command_place(attempt: Attempt) -> Place | None:
     """Of the step's own command: what its programs begin lies below it."""
     job = job_place(attempt.job)
     return job.of(attempt.pk, attempt.fence, COMMAND) if job else None
+
+
+def bulk_place(operation: BulkOperation) -> Place | None:
+    """All that it does to jobs lies below it, whichever process does it."""
+    asked = Place.read(operation.traceparent) if operation.traceparent and tracing.is_on() else None
+    return asked.of(operation.pk) if asked else None
+
+
+def tell_bulk(operation: BulkOperation) -> None:
+    """That it has ended just now."""
+    asked, place = Place.read(operation.traceparent), bulk_place(operation)
+    if asked is not None and place is not None:
+        tracing.past(
+            "bulk operation",
+            place,
+            under=asked,
+            began=operation.created_at,
+            ended=datetime.now(UTC),
+            action=operation.action,
+            jobs=operation.total,
+        )
 
 
 def tell_job(job: Job) -> None:

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from orchestration.ids import new_id
 from orchestration.models.account import User, Workspace
+from orchestration.points import point
 from orchestration.states import WEBHOOK_ENDS, DeliveryState
 
 if TYPE_CHECKING:
@@ -102,10 +103,18 @@ class WebhookEndpoint(models.Model):
     def drop_waiting(self) -> None:
         """Some at a time: a million in one statement would hold whoever records a try of one of them for minutes.
 
-        Killed on the way it leaves the rest, which nobody sends: it is off.
+        Killed on the way it leaves the rest, which nobody sends, and a sweep drops. Switched on meanwhile, it leaves
+        what waits now.
         """
-        while ids := list(self.deliveries.waiting().values_list("pk", flat=True)[:DROPPED_AT_ONCE]):
-            self.deliveries.waiting().filter(pk__in=ids).update(state=DeliveryState.DROPPED, finished_at=Now())
+        while self._drop_some():
+            point("webhook.dropped_some")
+
+    @transaction.atomic
+    def _drop_some(self) -> bool:
+        off = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=self.pk, enabled_at__isnull=True)
+        waiting = self.deliveries.waiting()
+        ids = list(waiting.values_list("pk", flat=True)[:DROPPED_AT_ONCE]) if off.first() else []
+        return bool(waiting.filter(pk__in=ids).update(state=DeliveryState.DROPPED, finished_at=Now()))
 
 
 class WebhookSecret(models.Model):

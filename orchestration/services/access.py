@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from django.db.models import F
 
-from orchestration.errors import Forbidden, NotFound
+from orchestration.errors import Forbidden, NotFound, OutsideToken
 from orchestration.models import Attempt, File, Job, Workspace
 from orchestration.models.ready import Ready
 from orchestration.states import ROLE_RANK, Role
@@ -35,7 +35,8 @@ def find_workspace(*, user: User, slug: str = "", role: Role = Role.VIEWER) -> W
     found = NAMED_PLACE(user, slug=slug) if slug else OLDEST_PLACE(user)
     workspace = found[0] if found else None
     if workspace is None:
-        raise NotFound(f"There is no workspace {slug!r} that you may see." if slug else "You have no workspace yet.")
+        kind = OutsideToken if slug and user.bound_to else NotFound
+        raise kind(f"There is no workspace {slug!r} that you may see." if slug else "You have no workspace yet.")
     has = Role.MANAGER if user.is_superuser else workspace.__dict__["my_role"]
     if ROLE_RANK[has] < ROLE_RANK[role]:
         raise Forbidden(f"That needs the role {role} in workspace {workspace.slug}.")

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from django.db.models import Exists, OuterRef
 
-from orchestration.errors import Forbidden, Invalid
+from orchestration.errors import Conflict, Forbidden, Invalid
+from orchestration.execution.audit_anchors import anchors
 from orchestration.models import AuditEntry, AuditSeal, User, Workspace
 from orchestration.models.audit import NO_DIGEST, AuditEntryQuerySet, write_audit
 from orchestration.states import AuditAction
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
+
+    from orchestration.execution.audit_anchors import Anchor
 
 AT_ONCE: Final = 1_000
 DIGEST_LETTERS: Final = 64
@@ -87,19 +90,24 @@ class Verdict:
     oldest: datetime | None
 
 
-def verify(*, anchor: str = "") -> Verdict:
-    """`anchor`, as an earlier look or the log has said it, must lie on the chain. Raises Invalid for another text."""
-    kept = _read(anchor) if anchor else None
+def verify(*, anchor: str = "", kept: Sequence[Anchor] = ()) -> Verdict:
+    """`anchor`, as an earlier look or the log has said it, and those in `kept` must lie on the chain.
+
+    Raises Invalid for a text that is none.
+    """
+    noted = _noted(anchor, kept)
     sealed, digest, broken = 0, NO_DIGEST, ""
     for seal, entry in _chain():
         broken = _wrong(seal, entry, sealed + 1, digest)
-        if not broken and kept and kept[0] == seal.position and kept[1] != seal.digest:
-            broken = f"seal {seal.position} is not the one that was noted: the chain was written anew"
+        if not broken and (other := noted.get(seal.position, {}).keys() - {seal.digest}):
+            by = noted[seal.position][min(other)]
+            broken = f"seal {seal.position} is not the one that was noted{by}: the chain was written anew"
         if broken:
             break
         sealed, digest = seal.position, seal.digest
-    if not broken and kept and kept[0] > sealed:
-        broken = f"the chain ends at seal {sealed}, and seal {kept[0]} was noted: its end was cut off"
+    if not broken and noted and (last := max(noted)) > sealed:
+        by = next(iter(noted[last].values()))
+        broken = f"the chain ends at seal {sealed}, and seal {last} was noted{by}: its end was cut off"
     left = AuditEntry.objects.filter(~Exists(AuditSeal.objects.filter(entry_id=OuterRef("pk"))))
     oldest = left.order_by("at").values_list("at", flat=True).first()
     return Verdict(sealed, f"{sealed}:{digest}", broken, left.count(), oldest)
@@ -122,6 +130,29 @@ def _chain() -> Iterator[tuple[AuditSeal, AuditEntry | None]]:
         for seal in seals:
             yield seal, entries.get(seal.entry_id)
         last = seals[-1].position
+
+
+def kept_anchors(*, but: Collection[int] = ()) -> list[Anchor]:
+    """Those in the storage, without numbers that somebody vouches for. Raises Conflict where one was taken away."""
+    found = []
+    for number, one in enumerate(anchors(), start=1):
+        if number in but:
+            continue
+        if one is None:
+            raise Conflict(f"Anchor {number} is missing in the storage of results, and later ones are there.")
+        found.append(one)
+    return found
+
+
+def _noted(anchor: str, kept: Sequence[Anchor]) -> dict[int, dict[str, str]]:
+    """By position: each digest that was noted, and how it is called."""
+    noted: dict[int, dict[str, str]] = {}
+    for one in kept:
+        noted.setdefault(one.position, {})[one.digest] = f" as anchor {one.number} ({one.at})"
+    if anchor:
+        position, digest = _read(anchor)
+        noted.setdefault(position, {})[digest] = ""
+    return noted
 
 
 def _read(anchor: str) -> tuple[int, str]:

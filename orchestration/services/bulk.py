@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
+from orchestration import tracing
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
 from orchestration.models import BulkItem, BulkOperation, Item, Job, Workspace
 from orchestration.models.audit import write_audit
@@ -143,6 +144,7 @@ def begin_bulk(
         params=params,
         total=len(rows),
         idempotency_key=idempotency_key or None,
+        traceparent=tracing.here(),
     )
     try:
         _enter(operation, rows, choice)

@@ -11,16 +11,18 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from orchestration import going
+from orchestration import going, tracing
 from orchestration.errors import JobFinished, NotFound, OrchestrationError
 from orchestration.execution.notifying import tell
 from orchestration.models import BulkItem, BulkOperation, Job
 from orchestration.models.operation import settle_all
+from orchestration.models.traced import bulk_place, tell_bulk
 from orchestration.points import point
 from orchestration.services.bulk_sets import TOGETHER, resubmit_key
 from orchestration.services.jobs import cancel, edit, relabel, resubmit
@@ -71,6 +73,7 @@ def _work_on_all() -> bool:
 def _finish(operation: BulkOperation) -> None:
     if not BulkOperation.objects.unfinished().filter(pk=operation.pk).update(finished_at=Now()):
         return
+    tell_bulk(operation)
     workspace = operation.items.order_by("pk").values_list("job__workspace", flat=True).first()
     counts = operation.counts()
     if workspace is not None:
@@ -93,6 +96,7 @@ def _canceled(operation: BulkOperation) -> bool:
 
 
 def _work(operation: BulkOperation, end: float) -> None:
+    place = bulk_place(operation)
     try:
         while going.is_before(end) and (taken := operation.take(AT_ONCE)):
             point("bulk.taken")
@@ -105,13 +109,18 @@ def _work(operation: BulkOperation, end: float) -> None:
                 "workspace", "pipeline_version__pipeline"
             )
             jobs = seen.in_bulk([item.job_id for item in items])
-            for item in _do_together(operation, items, jobs):
-                if job := jobs.get(item.job_id):
-                    _do(operation, item, job)
-                else:
-                    item.settle(BulkOutcome.REFUSED, code=NotFound.code, detail="You may not see this job any more.")
+            with tracing.span("act on jobs", under=place, jobs=len(items)) if place else nullcontext():
+                _act(operation, items, jobs)
     finally:
         connection.close()
+
+
+def _act(operation: BulkOperation, items: list[BulkItem], jobs: dict[UUID, Job]) -> None:
+    for item in _do_together(operation, items, jobs):
+        if job := jobs.get(item.job_id):
+            _do(operation, item, job)
+        else:
+            item.settle(BulkOutcome.REFUSED, code=NotFound.code, detail="You may not see this job any more.")
 
 
 def _do_together(operation: BulkOperation, items: list[BulkItem], jobs: dict[UUID, Job]) -> list[BulkItem]:

@@ -13,6 +13,9 @@ from orchestration.states import AuditAction
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from orchestration.errors import OrchestrationError
+    from orchestration.models import ApiToken
+
 
 def note_account(action: AuditAction, *, user: User, how: str = "") -> None:
     write_audit(action, by=user, about=user, name=user.username, after={"how": how} if how else None)
@@ -27,15 +30,18 @@ def note_failed_sign_in(*, login: str) -> None:
 
 @contextmanager
 def refusals_noted(*, user: User, what: str) -> Iterator[None]:
-    """That somebody was refused what her role, a quota or a budget does not allow; `what` is a method and a path.
-
-    In a transaction of its own: the one that was refused is undone.
-    """
+    """Of a page. In a transaction of its own: the one that was refused is undone."""
     try:
         yield
     except Forbidden as exc:
-        write_audit(
-            AuditAction.REFUSED, by=user, workspace=user.service_of,
-            after={"what": what, "code": exc.code, "why": str(exc)},
-        )  # fmt: skip
+        note_refusal(user=user, what=what, exc=exc)
         raise
+
+
+def note_refusal(*, user: User, what: str, exc: OrchestrationError, token: ApiToken | None = None) -> None:
+    """What a role, a quota or a budget does not allow, or the token she came with. `what` is a method and a route."""
+    write_audit(
+        AuditAction.REFUSED, by=user, workspace=(token and token.workspace) or user.service_of,
+        about=token, name=str(token or ""),
+        after={"what": what, "code": exc.code, "why": str(exc)},
+    )  # fmt: skip

@@ -87,12 +87,17 @@ def _create(*, user: User, **fields: object) -> tuple[ApiToken, str]:
 
 def authenticate(*, token: str, address: str = "") -> ApiToken | None:
     """The token's row with its user, if it is valid now and the user may still act. `address` is where it came from."""
-    found = VALID_TOKEN(public_id=public_part(token)) if is_well_formed(token) else ()
-    row = found[0] if found and _is_of(found[0], token) else None
+    row = valid_token(token=token)
     if row is None:
         return None
     _note_use(row, address)
     return _held(row)
+
+
+def valid_token(*, token: str) -> ApiToken | None:
+    """The row with its user, of one that has not ended. This lets nobody in, and is no use of it."""
+    found = VALID_TOKEN(public_id=public_part(token)) if is_well_formed(token) else ()
+    return found[0] if found and _is_of(found[0], token) else None
 
 
 def find_valid(*, token_id: UUID) -> ApiToken | None:

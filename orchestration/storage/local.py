@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Buffer, Iterator
     from datetime import timedelta
 
-_KEY: Final = re.compile(r"[0-9a-f/-]+([.]part-[0-9]+)?|incoming/[0-9a-f.-]+[.]part")
+_KEY: Final = re.compile(r"[0-9a-f/-]+([.]part-[0-9]+)?|incoming/[0-9a-f.-]+[.]part|audit/anchors/[0-9]+[.]json")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 

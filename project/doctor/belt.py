@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError as BrokerDown
 
 from orchestration.findings import Fault, NotSetUp, tried
 from project.celery import app
+from project.doctor.masked import shown
 from project.telemetry.platform import UNREAD
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _broker() -> str:
         raise Fault(
             f"The broker does not answer: {exc}",
             causes=("it does not run", "ESTEIRA_BROKER_URL is wrong", "a firewall between them"),
-            command="printenv ESTEIRA_BROKER_URL | sed 's#:[^:@/]*@#:***@#'",
+            command=shown("ESTEIRA_BROKER_URL"),
         ) from exc
     return "answers"
 

@@ -14,6 +14,7 @@ from orchestration.errors import ScannerUnavailable
 from orchestration.findings import WARNING, Fault, NotSetUp, tried
 from orchestration.scanners.base import Subject
 from orchestration.scanners.registry import get_scanner
+from project.doctor.masked import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,7 @@ def _mail() -> str:
         raise Fault(
             f"The mail server at {where} refuses {options['username']}'s password.",
             causes=("it was changed", "the server wants a password made for this application"),
-            command="printenv ESTEIRA_MAIL_URL | sed 's#:[^:@/]*@#:***@#'",
+            command=shown("ESTEIRA_MAIL_URL"),
         ) from exc
     except (smtplib.SMTPException, OSError) as exc:
         raise Fault(

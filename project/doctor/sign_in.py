@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from orchestration.findings import Fault
+from project.doctor.masked import shown
 
 if TYPE_CHECKING:
     from project.doctor.address import Address
@@ -35,7 +36,7 @@ READINGS: Final = (
         ("no password supplied", "fe_sendauth"),
         "The server wants a password for user {user}, and DATABASE_URL has none.",
         ("the secret was not mounted, or is empty",),
-        "printenv DATABASE_URL | sed 's#:[^:@/]*@#:***@#'",
+        shown("DATABASE_URL"),
     ),
     Reading(
         ("no pg_hba.conf entry", "pg_hba.conf rejects"),

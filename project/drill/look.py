@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from orchestration.engines.registry import get_engine
 from orchestration.errors import EngineUnavailable
 from orchestration.execution import invariants
+from orchestration.execution.audit_anchors import FOLDER as ANCHORS
 from orchestration.models import Attempt, Execution, File, Job, Upload
 from orchestration.models.execution import LOCAL
 from orchestration.states import JOB_UNFINISHED
@@ -77,7 +78,7 @@ def _unknown_objects(alias: str) -> int:
     for keys in batched(get_storage(alias).keys_older_than(timedelta()), BATCH, strict=False):
         known = set(File.objects.filter(storage=alias, key__in=keys).values_list("key", flat=True))
         known |= set(Upload.objects.filter(storage=alias, key__in=keys).values_list("key", flat=True))
-        unknown += sum(key not in known and not key.startswith("incoming/") for key in keys)
+        unknown += sum(key not in known and not key.startswith(("incoming/", ANCHORS)) for key in keys)
     return unknown
 
 

@@ -9,7 +9,10 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from orchestration.asking import current_address, current_request
@@ -249,6 +252,66 @@ def test_administrator_s_changes_are_noted_with_before_and_after(people: Any, la
     assert change.before == {"max_active_jobs": 1000, "quota_bytes": None}
     assert change.after == {"max_active_jobs": 5, "quota_bytes": 77}
     assert (added.action, added.subject, added.after) == ("member.added", "eva", {"role": "viewer"})
+
+
+def test_what_an_administrator_does_for_somebody_has_her_own_name(room: Room) -> None:
+    row, _ = room.token()
+    root = browser(make_user("root", is_staff=True, is_superuser=True))
+    chosen = {"action": "revoke_tokens", "_selected_action": str(row.pk)}
+    assert root.post("/admin/orchestration/apitoken/", chosen).status_code == 302
+    entry = AuditEntry.objects.get(action="token.revoked")
+    assert (entry.actor, entry.subject.partition(" ")[0]) == ("root", "laptop")
+    assert not [app for app in settings.INSTALLED_APPS if re.search("hijack|impersonat|loginas", app)]
+
+
+def test_time_of_an_entry_is_utc_wherever_somebody_looks(room: Room) -> None:
+    with timezone.override("America/Sao_Paulo"), connection.cursor() as cursor:
+        room.token()
+        said = AuditEntry.objects.get().told()["at"]
+        form = "'YYYY-MM-DD\"T\"HH24:MI:SS.US'"
+        cursor.execute(f"SELECT to_char(at AT TIME ZONE 'UTC', {form}) FROM orchestration_auditentry")  # noqa: S608  ours
+        assert said == f"{cursor.fetchone()[0]}+00:00"
+
+
+def root_s_form_of(user: User) -> dict[str, Any]:
+    form = {"username": user.username, "is_active": "on", "date_joined_0": "2026-01-01", "date_joined_1": "00:00:00"}
+    return form | {
+        "email": user.email,
+        "mail_on": user.mail_on,
+        "memberships-TOTAL_FORMS": 0,
+        "memberships-INITIAL_FORMS": 0,
+    }
+
+
+def test_groups_and_permissions_that_an_administrator_gives_and_takes_are_noted(people: Any, owner: User) -> None:
+    root = browser(make_user("root", is_staff=True, is_superuser=True))
+    group, right = Group.objects.create(name="helpers"), Permission.objects.get(codename="change_job")
+    at, form = f"/admin/orchestration/user/{owner.pk}/change/", root_s_form_of(owner)
+    given = {"is_staff": "on", "groups": group.pk, "user_permissions": right.pk}
+    answer = root.post(at, form | given)
+    assert answer.status_code == 302, answer.context["adminform"].form.errors or answer.context["errors"]
+    assert root.post(at, form | {"is_staff": "on"}).status_code == 302
+    gave, took = AuditEntry.objects.filter(action="account.changed").order_by("id")
+    assert (gave.actor, gave.subject, gave.before["groups"]) == ("root", "ana", [])
+    assert (gave.after["groups"], gave.after["is_staff"]) == (["helpers"], True)
+    assert gave.after["user_permissions"] == [str(right)]
+    assert (took.before["groups"], took.after["groups"]) == (["helpers"], [])
+    assert (took.before["user_permissions"], took.after["user_permissions"]) == ([str(right)], [])
+
+
+def test_what_a_group_may_is_noted_when_it_changes(people: Any) -> None:
+    root, right = (
+        browser(make_user("root", is_staff=True, is_superuser=True)),
+        Permission.objects.get(codename="view_job"),
+    )
+    assert root.post("/admin/auth/group/add/", {"name": "helpers", "permissions": right.pk}).status_code == 302
+    group = Group.objects.get()
+    assert root.post(f"/admin/auth/group/{group.pk}/change/", {"name": "helpers"}).status_code == 302
+    assert root.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"}).status_code == 302
+    made, changed, gone = AuditEntry.objects.filter(action__startswith="group.").order_by("id")
+    assert (made.action, made.subject, made.after["permissions"]) == ("group.created", "helpers", [str(right)])
+    assert (changed.before, changed.after) == ({"permissions": [str(right)]}, {"permissions": []})
+    assert (gone.action, gone.actor, gone.before["name"]) == ("group.deleted", "root", "helpers")
 
 
 def test_password_that_an_administrator_sets_is_noted_and_not_told(people: Any, owner: User) -> None:

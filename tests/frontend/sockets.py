@@ -15,14 +15,16 @@ from frontend_app.routing import websocket_urlpatterns
 from tests.frontend.ask import browser
 
 if TYPE_CHECKING:
+    from django.test import Client
+
     from orchestration.models import User
 
 ROUTER = SessionMiddlewareStack(URLRouter(websocket_urlpatterns))
 
 
 class Page:
-    def __init__(self, path: str, user: User | None) -> None:
-        self.client = browser(user)
+    def __init__(self, path: str, user: User | None, client: Client | None = None) -> None:
+        self.client = client or browser(user)
         cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in self.client.cookies.items())
         headers = [(b"cookie", cookie.encode())]
         at, _, asked = path.partition("?")
@@ -61,6 +63,7 @@ class Page:
         )
 
 
-async def connect(path: str, user: User | None) -> tuple[Page, bool]:
-    page = await database_sync_to_async(Page)(path, user)
+async def connect(path: str, user: User | None, client: Client | None = None) -> tuple[Page, bool]:
+    """`client` is a browser that somebody is signed in with already."""
+    page = await database_sync_to_async(Page)(path, user, client)
     return page, await page.open()

@@ -16,6 +16,8 @@ from tests.factories import make_job
 from tests.frontend.sockets import connect
 
 if TYPE_CHECKING:
+    from pytest_django import Settings
+
     from tests.conftest import People
 
 # Sockets look their user up in threads of their own, so the rows have to be committed.
@@ -160,3 +162,15 @@ async def test_one_person_opens_only_so_many_and_takes_nobody_elses(
     for page in (*pages, other, again):
         await page.close()
     assert not {people.owner.pk, people.teammate.pk} & set(places._taken)
+
+
+async def test_socket_after_a_change_of_the_secret_key_signs_nobody_out(people: People, settings: Settings) -> None:
+    """It cannot tell the browser of another session."""
+    first, _ = await connect("/ws/workspaces/lab", people.owner)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another key of the server, long enough"
+    again, is_open = await connect("/ws/workspaces/lab", None, first.client)
+    assert is_open
+    answer = await database_sync_to_async(first.client.get)("/jobs/")
+    assert answer.status_code == 200
+    for page in (first, again):
+        await page.close()

@@ -14,6 +14,7 @@ from tests.frontend.ask import browser
 
 if TYPE_CHECKING:
     from django.test import Client
+    from pytest_django import Settings
 
     from orchestration.models import User
 
@@ -83,3 +84,19 @@ def test_ending_needs_a_post_with_the_page_s_token(owner: User) -> None:
 )
 def test_browser_is_named_as_people_know_it(agent: str, said: str) -> None:
     assert browser_of(agent) == said
+
+
+def test_change_of_the_secret_key_ends_no_session_of_those_who_ask_twice_at_once(
+    owner: User, settings: Settings
+) -> None:
+    here = signed_in(FIREFOX, "192.0.2.1")
+    same = browser()
+    same.cookies[settings.SESSION_COOKIE_NAME] = name = str(here.session.session_key)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another key of the server, long enough"
+    for client in (here, same, here):
+        assert client.get("/jobs/").status_code == 200
+    assert here.session.session_key == name
+    settings.SECRET_KEY_FALLBACKS = []
+    assert here.get("/jobs/").status_code == 200, "it is of the new key now"
+    settings.SECRET_KEY = "a third one that never knew of the second"
+    assert here.get("/jobs/").status_code == 302

@@ -68,6 +68,7 @@ MUTATIONS: Final = (
     Mutation("security_baseline", "main.tf", "  enable_log_file_validation    = true\n"),
     Mutation("security_baseline", "audit_bucket.tf", 'mode = "COMPLIANCE"', 'mode = "GOVERNANCE"'),
     Mutation("backup", "main.tf", "  backup_vault_name   = aws_backup_vault.here.name\n  min_retention_days  = 30\n", "  backup_vault_name   = aws_backup_vault.here.name\n"),
+    Mutation("observability", "drill.tf", "StateReason = local.drill_says })\n  }\n}\n\n# A schedule", 'StateReason = "" })\n  }\n}\n\n# A schedule'),
     Mutation("registry", "main.tf", 'image_tag_mutability = "IMMUTABLE"', 'image_tag_mutability = "MUTABLE"'),
     Mutation("app_settings", "main.tf", 'effect    = "Deny"', 'effect    = "Allow"'),
     Mutation("edge", "signing.tf", 'variable = "aws:SourceAccount"', 'variable = "aws:PrincipalTag/x"'),

@@ -126,6 +126,11 @@ def test_refusal_ends_the_drill(drill: Any, told: Path, monkeypatch: pytest.Monk
         drill.main(["--cloudwatch", "esteira-staging"])
 
 
+def test_clock_says_what_the_command_says(drill: Any) -> None:
+    module = (ROOT / "deploy/terraform/modules/observability/drill.tf").read_text(encoding="utf-8")
+    assert f'"{drill.SAID}"' in module
+
+
 def test_page_has_a_row_for_each_alarm_and_no_other() -> None:
     rows = re.findall(r"^\| `([^`]+)` \|", PAGE, re.MULTILINE)
     assert sorted(rows) == sorted([*ALERTS, *rung()])

@@ -123,6 +123,40 @@ def test_panels_lie_side_by_side() -> None:
         assert max(x for x, _ in cells) < 24
 
 
+# What Grafana takes without a word where it does not know it: the panel then shows bare numbers, or nothing.
+UNITS: Final = {"bool_yes_no", "cps", "percentunit", "reqps", "s", "short"}
+FIELDS: Final = {
+    "panel": {"id", "type", "title", "description", "gridPos", "datasource", "fieldConfig", "options", "targets"},
+    "target": {"refId", "expr", "legendFormat", "datasource", "instant", "range"},
+    "defaults": {"unit", "min", "max", "decimals", "thresholds", "custom", "color", "noValue", "mappings"},
+}
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_panels_have_fields_that_grafana_knows(name: str) -> None:
+    board = DASHBOARDS[name]
+    assert [one["type"] for one in board["templating"]["list"] if one["name"] == "datasource"] == ["datasource"]
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(set(ids)) == len(ids)
+    for panel in board["panels"]:
+        defaults = panel["fieldConfig"]["defaults"]
+        assert panel.keys() <= FIELDS["panel"], panel["title"]
+        assert defaults.keys() <= FIELDS["defaults"], panel["title"]
+        assert panel["type"] in {"stat", "timeseries"}
+        assert defaults["unit"] in UNITS
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        letters = [target["refId"] for target in panel["targets"]]
+        assert letters == list("ABCDEF"[: len(letters)])
+        assert letters
+        for target in panel["targets"]:
+            assert target.keys() <= FIELDS["target"], panel["title"]
+            # Without one, two lines of a panel are told apart by braces full of labels.
+            assert target["legendFormat"] or len(letters) == 1
+        first, *steps = (step["value"] for step in defaults.get("thresholds", {"steps": [{"value": None}]})["steps"])
+        assert first is None
+        assert steps == sorted(steps)
+
+
 def test_what_panels_ask_can_be_read(tmp_path: Path) -> None:
     rules = [{"record": f"panel:{number}", "expr": expr} for number, expr in enumerate(EXPRESSIONS)]
     (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))

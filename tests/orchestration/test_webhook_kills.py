@@ -6,12 +6,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from django.db.models.functions import Now
 
+from orchestration import tasks
 from orchestration.execution import webhook_intake, webhook_round
+from orchestration.execution.webhook_leftovers import drop_leftovers
 from orchestration.execution.webhook_round import send_due
 from orchestration.models import WebhookDelivery, WebhookEndpoint
+from orchestration.models import webhook as webhook_models
 from orchestration.services.webhooks import create_webhook
 from orchestration.states import WEBHOOK_CHOICES
+from project.celery import app
 from tests.receiver import Receiver, pass_time, receiver, whole_job
 
 if TYPE_CHECKING:
@@ -94,3 +99,44 @@ def test_zombie_says_nothing_of_a_delivery_that_somebody_else_has_tried(
     send_due()
     delivery = WebhookDelivery.objects.get()
     assert (delivery.tries, delivery.status, delivery.attempts.count()) == (1, 503, 1)
+
+
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook_models, "DROPPED_AT_ONCE", 1)
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_sweep_drops_what_was_left_by_whoever_was_killed_at_switching_off(
+    receiver: Receiver, hook: WebhookEndpoint, manager: User, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_: str) -> None:
+        raise Killed
+
+    whole_job(owner)
+    webhook_intake.take_in()
+    WebhookEndpoint.objects.filter(pk=hook.pk).update(enabled_at=None)
+    monkeypatch.setattr(webhook_models, "point", killed)
+    with pytest.raises(Killed):
+        hook.drop_waiting()
+    monkeypatch.setattr(webhook_models, "point", lambda _: None)
+    assert sorted(states()) == ["dropped", "waiting", "waiting", "waiting"]
+    tasks.drop_leftovers()
+    assert states() == ["dropped"] * 4
+    assert drop_leftovers() == 0
+    assert receiver.received == []
+    assert "esteira.drop_leftovers" in {one["task"] for one in app.conf.beat_schedule.values()}
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+def test_webhook_that_is_on_again_keeps_what_waits_now(
+    hook: WebhookEndpoint, manager: User, owner: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Switched on between two batches of a sweep that had found it off."""
+    whole_job(owner)
+    webhook_intake.take_in()
+    WebhookEndpoint.objects.filter(pk=hook.pk).update(enabled_at=None)
+    on_again = WebhookEndpoint.objects.filter(pk=hook.pk)
+    monkeypatch.setattr(webhook_models, "point", lambda _: on_again.update(enabled_at=Now()))
+    assert drop_leftovers() == 1
+    assert sorted(states()) == ["dropped", "waiting", "waiting", "waiting"]

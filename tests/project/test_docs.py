@@ -44,6 +44,13 @@ def test_tests_that_the_page_of_security_names_are_there() -> None:
         assert f"def {name}(" in (DOCS.parent / path).read_text() or not name, f"{path}::{name}"
 
 
+def test_each_line_about_administration_and_audit_has_its_test() -> None:
+    page = (DOCS / "security-tests.md").read_text()
+    rows = re.findall(r"^\| (SEC-13[0-9]) \| [^|]+ \| (.+) \|$", page, re.MULTILINE)
+    assert [number for number, _ in rows] == [f"SEC-13{digit}" for digit in range(10)]
+    assert all("`tests/" in tests for _, tests in rows)
+
+
 if __name__ == "__main__":
     page = DOCS / "pipelines.md"
     head, begin, rest = page.read_text().partition("<!-- reference: begin -->\n")

@@ -17,10 +17,13 @@ from django.conf import settings as now
 from orchestration import tracing
 from orchestration.execution.dispatch import dispatch
 from orchestration.models import Job
+from orchestration.services.bulk import Choice, begin_bulk
+from orchestration.services.bulk_work import work_on_bulk
 from orchestration.services.jobs import cancel_unstarted, request_like
 from orchestration.services.runner import begin
 from orchestration.services.submissions import submit_many
 from orchestration.services.work_orders import work_order
+from orchestration.states import BulkAction
 from project import asgi, env, traces_setting
 from project.stack.request_log import RequestLog
 from project.telemetry import traces
@@ -144,6 +147,27 @@ def test_jobs_of_one_call_lie_in_its_trace(
     assert span.said == {"esteira.jobs": 2}
     kept = set(Job.objects.exclude(pk=like.pk).values_list("traceparent", flat=True))
     assert kept == {f"00-{span.trace}-{span.id}-01"}
+
+
+def test_bulk_operation_and_all_it_does_is_one_trace(
+    collector: Collector, recording: Callable[[Otel], Otel], owner: User, lab: Workspace
+) -> None:
+    """A worker does it, long after the request is answered."""
+    jobs = [submitted(owner, files=(make_file(lab, owner),)) for _ in range(3)]
+    otel = recording(otel_of(collector))
+    with otel.request(REQUEST, "7"):
+        begin_bulk(user=owner, action=BulkAction.RESUBMIT, choice=Choice(ids=tuple(job.pk for job in jobs)))
+    work_on_bulk()
+    otel.send()
+    (whole,) = [one for one in collector.spans if one.name == "bulk operation"]
+    acts = [one for one in collector.spans if one.name == "act on jobs"]
+    assert whole.said == {"esteira.action": "resubmit", "esteira.jobs": 3}
+    assert {one.parent for one in acts} == {whole.id}
+    assert sum(one.said["esteira.jobs"] for one in acts) == 3
+    made = Job.objects.exclude(pk__in=[job.pk for job in jobs]).values_list("traceparent", flat=True)
+    assert len(made) == 3
+    assert {parent.split("-")[1] for parent in made} == {whole.trace}
+    assert {one.trace for one in collector.spans} == {whole.trace}
 
 
 def test_collector_that_says_nothing_holds_up_nobody_and_fills_no_memory(recording: Callable[[Otel], Otel]) -> None:

@@ -7,6 +7,7 @@ module "observability" {
   logs_key_arn = module.keys.arns["logs"]
   cluster_name = local.name
   backup_vault = local.name
+  drill_at     = "cron(0 14 ? JAN,APR,JUL,OCT TUE#1 *)"
 
   edge = {
     load_balancer    = module.edge.load_balancer_suffix

@@ -70,3 +70,20 @@ variable "engine" {
     event_rules        = set(string)
   })
 }
+
+variable "drill_at" {
+  description = "When each alarm rings once on purpose, as EventBridge Scheduler writes it. Without it none does."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.drill_at == null || !endswith(var.name, "-prod")
+    error_message = "In production the drill is rung by hand, after those on call were told."
+  }
+}
+
+variable "timezone" {
+  description = "Whose hours drill_at means."
+  type        = string
+  default     = "America/Sao_Paulo"
+}

@@ -140,3 +140,62 @@ run "nobody_to_tell_is_refused" {
 
   expect_failures = [var.mail_to]
 }
+
+run "no_alarm_rings_on_purpose_unless_it_is_said_when" {
+  command = plan
+
+  assert {
+    condition     = length(aws_scheduler_schedule.here) == 0 && length(aws_scheduler_schedule.edge) == 0 && length(aws_iam_role.drill) == 0
+    error_message = "Nobody asked for a drill."
+  }
+}
+
+run "the_drill_rings_every_alarm_once_and_says_that_it_is_one" {
+  command = plan
+
+  variables {
+    drill_at = "cron(0 14 ? JAN,APR,JUL,OCT TUE#1 *)"
+  }
+
+  assert {
+    condition = sort([
+      for one in concat(values(aws_scheduler_schedule.here), values(aws_scheduler_schedule.edge)) : jsondecode(one.target[0].input).AlarmName
+    ]) == output.alarm_names
+    error_message = "An alarm is not drilled, or is drilled twice."
+  }
+
+  assert {
+    condition = alltrue([
+      for one in concat(values(aws_scheduler_schedule.here), values(aws_scheduler_schedule.edge)) :
+      jsondecode(one.target[0].input).StateValue == "ALARM" && startswith(jsondecode(one.target[0].input).StateReason, "Drill: nothing is wrong.")
+      && one.target[0].arn == "arn:aws:scheduler:::aws-sdk:cloudwatch:setAlarmState" && one.schedule_expression == var.drill_at
+    ])
+    error_message = "Whoever is reached must be told that it is a drill."
+  }
+
+  assert {
+    condition     = keys(aws_scheduler_schedule.edge) == keys(aws_cloudwatch_metric_alarm.edge)
+    error_message = "A schedule speaks to its own region: alarms of the edge are set from there."
+  }
+
+  assert {
+    condition     = alltrue([for said in data.aws_iam_policy_document.drill.statement : !contains(said.resources, "*")]) && one([for said in data.aws_iam_policy_document.drill.statement : said.resources if contains(said.actions, "cloudwatch:SetAlarmState")]) == toset(["arn:aws:cloudwatch:us-east-1:123456789012:alarm:esteira-test-*"])
+    error_message = "It may set alarms of this environment and no others."
+  }
+
+  assert {
+    condition     = alltrue([for one in concat(values(aws_scheduler_schedule.here), values(aws_scheduler_schedule.edge)) : one.kms_key_arn != null])
+    error_message = "Schedules must be encrypted with our key."
+  }
+}
+
+run "production_is_never_rung_by_a_clock" {
+  command = plan
+
+  variables {
+    name     = "esteira-prod"
+    drill_at = "cron(0 14 ? JAN,APR,JUL,OCT TUE#1 *)"
+  }
+
+  expect_failures = [var.drill_at]
+}
