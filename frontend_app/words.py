@@ -272,6 +272,11 @@ def files(number: int) -> str:
     return ngettext("%(number)s file", "%(number)s files", number) % {"number": whole(number)}
 
 
+def at_most(number: int, most: int) -> str:
+    """Of what nobody counted to the end."""
+    return f"{whole(most)}+" if number > most else whole(number)
+
+
 def jobs(number: int) -> str:
     return ngettext("%(number)s job", "%(number)s jobs", number) % {"number": whole(number)}
 

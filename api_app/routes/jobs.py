@@ -33,6 +33,7 @@ from api_app.waiting import Wait, until_news
 from api_app.zip_content import ZipContent
 from orchestration.errors import Invalid
 from orchestration.models import Job, User
+from orchestration.models.planning import planned_anew
 from orchestration.search import MOST_LETTERS
 from orchestration.services import jobs, reruns, submissions
 from orchestration.services.access import find_job
@@ -156,7 +157,8 @@ def _list(
     user: User, filters: dict[str, object], q: str, limit: int, cursor: str | None, shape: Shape
 ) -> dict[str, Any]:
     rows = find_jobs(Job.objects.visible_to(user).filter(**filters), q, user=user)
-    found = page(readable(rows, shape), limit=limit, cursor=cursor)
+    with planned_anew():
+        found = page(readable(rows, shape), limit=limit, cursor=cursor)
     return {"items": listed(found.rows, shape), "next_cursor": found.next_cursor}
 
 

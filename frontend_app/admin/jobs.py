@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.shortcuts import render
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext
@@ -19,6 +20,7 @@ from frontend_app.templatetags.esteira import chip
 from frontend_app.trace_link import trace_link
 from orchestration.errors import Invalid, OrchestrationError
 from orchestration.models import Attempt, Event, Job, Repair, StepRun, User, Violation
+from orchestration.models.planning import planned_anew
 from orchestration.sentences import said
 from orchestration.services.job_search import find_jobs
 from orchestration.services.redrive import redrive
@@ -129,7 +131,10 @@ class JobAdmin(ReadOnlyAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         about = estimated_rows(Job)
         context = {"quick": QUICK, "about": about if about > MOST_COUNTED else 0}
-        return super().changelist_view(request, context | (extra_context or {}))
+        with planned_anew():
+            response = super().changelist_view(request, context | (extra_context or {}))
+            # Only what draws it reads its rows.
+            return response.render() if isinstance(response, TemplateResponse) else response
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str

@@ -48,6 +48,7 @@ register.filter("file_kind", words.file_kind)
 register.filter("file_kinds", words.file_kinds)
 register.filter("files", words.files)
 register.filter("jobs", words.jobs)
+register.filter("at_most", words.at_most)
 register.filter("days", words.days)
 register.filter("downloads", words.downloads)
 

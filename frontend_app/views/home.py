@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db.models import Count, Q
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,9 +16,11 @@ from frontend_app.words import WAITING
 from orchestration.follow import hub
 from orchestration.models import ApiToken, Job
 from orchestration.models.budget import standing_of
+from orchestration.models.planning import planned_anew
 from orchestration.models.usage import usage_of
 from orchestration.services.progress import progress_of
-from orchestration.states import JOB_FAILED, JOB_UNFINISHED, JobState, Role, WaitingReason
+from orchestration.services.workspace_now import AT_WORK, counts_of
+from orchestration.states import JOB_FAILED, JobState, Role, WaitingReason
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -31,8 +32,6 @@ MOST_RUNNING: Final = 8
 MOST_FAILED: Final = 6
 LATELY: Final = timedelta(days=7)
 A_DAY: Final = timedelta(days=1)
-AT_WORK: Final = (JobState.STARTING, JobState.RUNNING)
-IN_LINE: Final = (JobState.WAITING, JobState.QUEUED)
 HEAVY: Final = ("params", "pipeline_version__yaml", "pipeline_version__spec")
 
 
@@ -65,39 +64,32 @@ def home_storage(request: Request) -> HttpResponse:
 
 def now_in(here: Workspace) -> dict[str, Any]:
     """The same for everybody who may see the workspace."""
+    now = timezone.now()
+    counts = counts_of(here.pk, since=now - A_DAY)
     jobs: QuerySet[Job] = Job.objects.filter(workspace=here)
     shown = jobs.select_related("pipeline_version__pipeline", "created_by").defer(*HEAVY)
-    running = list(shown.filter(state__in=AT_WORK).order_by("-id")[:MOST_RUNNING])
+    at_work = shown.filter(state__in=AT_WORK).order_by("-id")[:MOST_RUNNING]
+    failed = shown.filter(state__in=JOB_FAILED, finished_at__gte=now - LATELY).order_by("-finished_at")[:MOST_FAILED]
+    with planned_anew():
+        running = list(at_work) if counts.running else []
+        return {
+            "running": _with_progress(running),
+            "failed": list(failed),
+            "waiting": [_reason(reason, number) for reason, number in counts.reasons],
+            "counts": counts,
+            "has_jobs": bool(running) or jobs.exists(),
+        }
+
+
+def _with_progress(running: list[Job]) -> list[tuple[Job, float]]:
     progress = progress_of(running)
-    now = timezone.now()
-    failed = shown.filter(state__in=JOB_FAILED, finished_at__gte=now - LATELY)
-    ended = jobs.filter(finished_at__gte=now - A_DAY)
-    return {
-        "running": [(job, progress.get(job.pk, 0.0)) for job in running],
-        "failed": list(failed.order_by("-id")[:MOST_FAILED]),
-        "waiting": _reasons(jobs),
-        "counts": jobs.filter(state__in=JOB_UNFINISHED).aggregate(
-            running=Count("state", filter=Q(state__in=AT_WORK)), waiting=Count("state", filter=Q(state__in=IN_LINE))
-        ),
-        "ended": ended.aggregate(
-            failed=Count("state", filter=Q(state__in=JOB_FAILED)),
-            succeeded=Count("state", filter=Q(state=JobState.SUCCEEDED)),
-        ),
-        "has_jobs": bool(running) or jobs.exists(),
-    }
+    return [(job, progress.get(job.pk, 0.0)) for job in running]
 
 
-def _reasons(jobs: QuerySet[Job]) -> list[tuple[str, str, int]]:
-    """Why jobs wait, in words and in the filter's, and how many; what most of them wait for first."""
-    rows = jobs.filter(state__in=IN_LINE).order_by().values_list("waiting_reason").annotate(n=Count("*"))
-    said = {reason: str(WAITING[WaitingReason(reason)]) for reason, _ in rows if reason}
-    return [
-        (said.get(reason, _("A place is about to be free.")), reason, n) for reason, n in sorted(rows, key=_by_number)
-    ]
-
-
-def _by_number(row: tuple[str, int]) -> int:
-    return -row[1]
+def _reason(reason: str, number: int) -> tuple[str, str, int]:
+    """In words and in the filter's, and how many wait for it."""
+    said = str(WAITING[WaitingReason(reason)]) if reason else _("A place is about to be free.")
+    return said, reason, number
 
 
 def _next_steps(request: Request, here: Workspace) -> list[tuple[str, str, str, bool]]:
@@ -105,7 +97,9 @@ def _next_steps(request: Request, here: Workspace) -> list[tuple[str, str, str, 
     if not here.lets(request.user, Role.SUBMITTER):
         return []
     mine = Job.objects.filter(workspace=here, created_by=request.user)
-    has_run = mine.exists()
+    with planned_anew():
+        has_run = mine.exists()
+        has_result = has_run and mine.filter(state=JobState.SUCCEEDED).exists()
     steps = [
         (_("Look at a pipeline"), _("What it takes, its parameters, what it leaves."), "pipeline-list", has_run),
         (_("Run the first job"), _("Drop a file, choose a pipeline, submit."), "job-new", has_run),
@@ -113,7 +107,7 @@ def _next_steps(request: Request, here: Workspace) -> list[tuple[str, str, str, 
             _("Open a result"),
             _("A report to read, and files to keep."),
             "job-list",
-            has_run and mine.filter(state="SUCCEEDED").exists(),
+            has_result,
         ),
         (
             _("Do it from a program"),

@@ -14,6 +14,7 @@ from frontend_app.http import Request, page, workspace_of
 from orchestration.errors import Invalid
 from orchestration.ids import uuid_or_none
 from orchestration.models import Job
+from orchestration.models.planning import planned_anew
 from orchestration.services import job_lists
 from orchestration.services.job_search import find_jobs
 from orchestration.services.progress import progress_of
@@ -84,7 +85,8 @@ def _rows(request: Request) -> dict[str, Any]:
         found = found.filter(pk__lt=before)
     found = found.select_related("pipeline_version__pipeline", "created_by")
     found = found.defer("params", "pipeline_version__yaml", "pipeline_version__spec")
-    rows = list(found.order_by("-id")[: PAGE + 1])
+    with planned_anew():
+        rows = list(found.order_by("-id")[: PAGE + 1])
     progress = progress_of(rows[:PAGE])
     columns = job_lists.columns_of(request.user)
     return {

@@ -21,6 +21,7 @@ from orchestration.models.pause import is_paused
 from orchestration.models.pipeline import PipelineVersion
 from orchestration.models.scoping import InWorkspaceQuerySet
 from orchestration.states import (
+    JOB_FAILED,
     JOB_FINISHED,
     JOB_MOVES,
     JOB_UNFINISHED,
@@ -33,7 +34,6 @@ from orchestration.states import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GONE_WRONG: Final = sorted(JOB_FINISHED - {JobState.SUCCEEDED})
 CLAIM_LASTS: Final = timedelta(seconds=15)
 _EXECUTION_NAME: Final = re.compile(r"(?P<job>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-r(?P<run>[0-9]{1,9})")
 
@@ -184,17 +184,20 @@ class Job(models.Model):
                 condition=Q(state__in=JOB_UNFINISHED, deadline__isnull=False, cancel_requested_at__isnull=True),
                 name="job_with_deadline",
             ),
-            # What a filter asks for: jobs that went wrong are few, and so are those with labels.
-            models.Index(
-                fields=["workspace", "state", "-id"], condition=Q(state__in=GONE_WRONG), name="job_gone_wrong"
-            ),
+            # What a filter asks for: jobs with labels are few. (By words of names: `job_by_word`, of migration 0043.)
             GinIndex(fields=["labels"], condition=~Q(labels={}), name="job_by_label"),
-            # What a workspace has spent in a month is read from here alone.
+            # What went wrong of late, and how much did.
+            models.Index(
+                fields=["workspace", "-finished_at"],
+                condition=Q(state__in=sorted(JOB_FAILED)),
+                name="job_failed_of_late",
+            ),
+            # What a workspace has spent in a month, and how much has ended, is read from here alone.
             models.Index(
                 fields=["workspace", "finished_at"],
-                include=["cost_usd"],
-                condition=Q(cost_usd__isnull=False, finished_at__isnull=False),
-                name="job_costs",
+                include=["cost_usd", "state"],
+                condition=Q(finished_at__isnull=False),
+                name="job_ends",
             ),
         ]
 

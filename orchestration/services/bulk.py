@@ -14,6 +14,7 @@ from orchestration import tracing
 from orchestration.errors import Conflict, IdempotencyKeyReused, Invalid, NotFound
 from orchestration.models import BulkItem, BulkOperation, Item, Job, Workspace
 from orchestration.models.audit import write_audit
+from orchestration.models.planning import planned_anew
 from orchestration.services.bulk_task import nudge_bulk
 from orchestration.services.fitting import check_labels
 from orchestration.services.job_search import find_jobs
@@ -107,8 +108,9 @@ def preview(*, user: User, action: BulkAction, choice: Choice) -> Preview:
     unfitting = chosen.exclude(_FITS[action]) if _FITS[action] else chosen.none()
     others = unfitting.order_by().values_list("state", flat=True)[: MOST_JOBS + 1]
     sample = fitting.select_related("pipeline_version__pipeline", "workspace", "created_by").order_by("-id")[:SAMPLE]
-    total = fitting.order_by().values("pk")[: MOST_JOBS + 1].count()
-    return Preview(total, dict(Counter(others)), list(sample))
+    with planned_anew():
+        total = fitting.order_by().values("pk")[: MOST_JOBS + 1].count()
+        return Preview(total, dict(Counter(others)), list(sample))
 
 
 def begin_bulk(
@@ -130,7 +132,8 @@ def begin_bulk(
     fitting = _chosen(user, choice).filter(_FITS[action])
     if choice.filter and expected is None:
         raise Invalid("Say in `expected` how many jobs it is to be: the preview counts them.")
-    rows = list(fitting.order_by("id").values_list("pk", "run")[: MOST_JOBS + 1])
+    with planned_anew():
+        rows = list(fitting.order_by("id").values_list("pk", "run")[: MOST_JOBS + 1])
     if len(rows) > MOST_JOBS:
         raise Invalid(f"An operation takes at most {MOST_JOBS:,} jobs, and more than that fit. Narrow the filter.")
     if expected is not None and expected != len(rows):

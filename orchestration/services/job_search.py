@@ -6,12 +6,13 @@ import operator
 import re
 from datetime import UTC, datetime, timedelta
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
 from django.utils import timezone
 
 from orchestration.ids import first_id, uuid_or_none
+from orchestration.models import PipelineVersion, User, Workspace
 from orchestration.search import Term, parse, quoted, wrong
 from orchestration.states import JOB_FAILED, JOB_FINISHED, JOB_UNFINISHED, FailureKind, JobState, WaitingReason
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from django.db.models import QuerySet
 
-    from orchestration.models import Job, User
+    from orchestration.models import Job
 
 _SEVERAL_STATES: Final = {
     "open": Q(state__in=JOB_UNFINISHED),
@@ -62,8 +63,30 @@ def _of(term: Term, value: str, user: User) -> Q:
 def _text(_term: Term, value: str, _user: User) -> Q:
     if job_id := uuid_or_none(value):
         return Q(pk=job_id)
-    named = Q(name__icontains=value) | Q(pipeline_version__pipeline__name__icontains=value)
-    return named | Q(created_by__username=value)
+    return (
+        _named(value)
+        | _one_of_these("pipeline_version", PipelineVersion.objects.filter(pipeline__name__icontains=value))
+        | _by(value)
+    )
+
+
+def _named(value: str) -> Q:
+    """The index is of names that are not empty, which has to be said."""
+    named = Q(name__icontains=value)
+    return named & ~Q(name="") if value else named
+
+
+def _by(username: str) -> Q:
+    return _one_of_these("created_by", User.objects.filter(username=username))
+
+
+def _one_of_these(field: str, rows: QuerySet[Any]) -> Q:
+    """Their ids are asked for ahead: how many jobs have these PostgreSQL knows, of what it joins it does not."""
+    return Q(**{f"{field}__in": list(rows.values_list("pk", flat=True))})
+
+
+def _name(_term: Term, value: str, _user: User) -> Q:
+    return _named(value)
 
 
 def _state(term: Term, value: str, _user: User) -> Q:
@@ -74,8 +97,8 @@ def _state(term: Term, value: str, _user: User) -> Q:
 
 def _pipeline(_term: Term, value: str, _user: User) -> Q:
     name, _, version = value.partition("@")
-    named = Q(pipeline_version__pipeline__name=name)
-    return named & Q(pipeline_version__version=version) if version else named
+    versions = PipelineVersion.objects.filter(pipeline__name=name)
+    return _one_of_these("pipeline_version", versions.filter(version=version) if version else versions)
 
 
 def _label(_term: Term, value: str, _user: User) -> Q:
@@ -92,7 +115,7 @@ def label_filter(key: str, value: str) -> str:
 
 
 def _owner(_term: Term, value: str, user: User) -> Q:
-    return Q(created_by=user) if value == "me" else Q(created_by__username=value)
+    return Q(created_by=user) if value == "me" else _by(value)
 
 
 def _priority(term: Term, value: str, _user: User) -> Q:
@@ -162,8 +185,8 @@ def _known(field: str, known: Iterable[str], *, only_in: Iterable[str]) -> Calla
     return lambda term, value, _user: Q(**{field: _one_of(term, value, known), "state__in": states})
 
 
-def _plain(field: str) -> Callable[[Term, str, User], Q]:
-    return lambda _term, value, _user: Q(**{field: value})
+def _workspace(_term: Term, value: str, _user: User) -> Q:
+    return _one_of_these("workspace", Workspace.objects.filter(slug=value))
 
 
 _KEYS: Final[dict[str, Callable[[Term, str, User], Q]]] = {
@@ -172,8 +195,8 @@ _KEYS: Final[dict[str, Callable[[Term, str, User], Q]]] = {
     "pipeline": _pipeline,
     "label": _label,
     "owner": _owner,
-    "workspace": _plain("workspace__slug"),
-    "name": _plain("name__icontains"),
+    "workspace": _workspace,
+    "name": _name,
     "failure": _known("failure_kind", FailureKind, only_in=JOB_FAILED),
     "waiting": _known("waiting_reason", WaitingReason, only_in=JOB_UNFINISHED),
     "priority": _priority,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from django.utils import timezone
 
+from orchestration.services import workspace_now
 from orchestration.services.tokens import issue
 from tests.factories import join, make_file, make_job, make_workspace
 from tests.frontend.ask import browser
@@ -51,6 +52,29 @@ def test_home_says_what_runs_waits_and_went_wrong(owner: User, lab: Workspace) -
     waits = html.split('id="waiting-title"')[1]
     assert waits.index("All machines are busy.") < waits.index("quota is used up"), "most of them wait for that"
     assert "?q=waiting:capacity+state:waiting,queued" in waits
+
+
+def test_what_went_wrong_last_stands_first(owner: User, lab: Workspace) -> None:
+    make_job(owner, lab, state="FAILED", name="Ended now")
+    make_job(owner, lab, state="FAILED", name="Ended before", finished_at=timezone.now() - timedelta(hours=1))
+    html = home(owner)
+    assert html.index("Ended now") < html.index("Ended before")
+
+
+def test_nobody_counts_to_the_end_of_very_many(owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace_now, "MOST_COUNTED", 2)
+    for _ in range(3):
+        make_job(owner, lab, waiting_reason="quota")
+        make_job(owner, lab, state="SUCCEEDED")
+    make_job(owner, lab, state="RUNNING")
+    make_job(owner, lab, state="FAILED")
+    make_job(owner, lab, state="TIMED_OUT")
+    html = home(owner)
+    said = re.findall(r'<b class="num">([^<]+)</b> ([a-z0-9 ]+)</a>', html)
+    assert said == [("1", "running"), ("2+", "waiting"), ("2", "failed in 24 hours"), ("2+", "succeeded in 24 hours")]
+    assert "Only the first 2 were counted." in html
+    monkeypatch.setattr(workspace_now, "MOST_COUNTED", 3)
+    assert "were counted" not in home(owner)
 
 
 def test_every_link_of_home_leads_to_jobs_that_the_filter_understands(owner: User, lab: Workspace) -> None:

@@ -64,13 +64,20 @@ def found(user: User, text: str) -> list[str]:
         ("label:batch=7,batch=8 label:site", ["scan 12"]),
         ("owner:me", ["scan 12", "Scan 13", "gone"]),
         ("owner:bruno", ["night", "morning"]),
+        ("owner:nobody", []),
+        ("-owner:nobody state:ended", ["scan 12", "Scan 13"]),
+        ("-pipeline:other", ["scan 12", "Scan 13", "gone"]),
         ("failure:resources", ["scan 12"]),
         ("failure:user-code", []),
         ("waiting:scan", ["morning"]),
         ("priority:5", ["night"]),
         ("priority:<=0 state:open", ["morning", "gone"]),
         ("name:NIGHT", ["night"]),
+        ("name:ight,one", ["night", "gone"]),
+        ("-name:scan state:open", ["night", "morning", "gone"]),
+        ('name:"" state:ended', ["scan 12", "Scan 13"]),
         ("workspace:lab state:failed", ["scan 12"]),
+        ("workspace:nowhere", []),
         ("created:>-1h state:failed", ["scan 12"]),
         ("created:<-1h", []),
         ("deadline:<+2h", ["night"]),
@@ -144,6 +151,14 @@ def test_what_has_no_index_is_asked_of_one_that_there_is(owner: User, text: str,
     assert asked in str(find_jobs(Job.objects.all(), text, user=owner).query)
 
 
+def test_job_without_a_name_is_found_by_other_words_than_its_name_s(owner: User, lab: Workspace) -> None:
+    job = make_job(owner, lab, publish_pipeline(name="other"))
+    for text in ("other", "ana", "-scan", "-name:scan", 'name:""', '""'):
+        assert list(find_jobs(Job.objects.all(), text, user=owner)) == [job], text
+    for text in ("scan", "name:other", "-other", '-name:""'):
+        assert not find_jobs(Job.objects.all(), text, user=owner).exists(), text
+
+
 def test_job_is_found_by_its_id_and_nobody_elses_is(owner: User, stranger: User, jobs: None) -> None:
     job = Job.objects.get(name="night")
     assert found(owner, str(job.pk)) == ["night"]
@@ -166,7 +181,7 @@ def test_admin_searches_by_the_same_words(jobs: None) -> None:
     assert "colour is no filter" in browser(admin).get("/admin/orchestration/job/?q=colour:red").content.decode()
 
 
-def test_what_went_wrong_and_what_has_a_label_is_found_by_an_index(owner: User, lab: Workspace) -> None:
+def test_what_few_jobs_have_is_found_by_an_index(owner: User, lab: Workspace) -> None:
     """Three in a million: whoever looked at all of them would be slow."""
     one = make_job(owner, lab, state="SUCCEEDED")
     done = {f.attname: getattr(one, f.attname) for f in Job._meta.concrete_fields if f.attname != "id"}
@@ -177,7 +192,7 @@ def test_what_went_wrong_and_what_has_a_label_is_found_by_an_index(owner: User, 
     def plan(text: str) -> str:
         return find_jobs(Job.objects.filter(workspace=lab), text, user=owner).order_by("-id")[:50].explain()
 
-    assert "job_gone_wrong" in plan("state:failed")
-    assert "job_gone_wrong" in plan("state:failed,timed-out")
+    assert "job_by_state" in plan("state:canceled")
+    assert "job_failed_of_late" in plan("state:failed,timed-out")
     assert "job_by_label" in plan("label:batch=7")
     assert "job_by_label" in plan("label:batch")
