@@ -92,7 +92,7 @@ def test_branch_has_no_workflows(branches: Branches, release: str, remote: Path)
     names = git(remote, "ls-tree", "-r", "--name-only", "deployed/staging").splitlines()
     assert names
     assert {name.rsplit("/", 1)[0] for name in names} == {
-        "deploy/k8s/base", "deploy/k8s/overlays/staging", "deploy/k8s/overlays/prod",
+        "deploy/k8s/argocd/base/platform", "deploy/k8s/base", "deploy/k8s/overlays/staging", "deploy/k8s/overlays/prod",
     }  # fmt: skip
 
 

@@ -93,6 +93,7 @@ MUTATIONS: Final = [
     ("release", r"needs: \[ci, push\]", "needs: [ci]"),
     ("release", r"environment: prod\n      release: \$\{\{ github\.sha \}\}", "environment: prod\n      release: main"),
     ("release", r"matrix\.image == 'platform' && ", ""),
+    ("release", r"(?s)      - name: What Amazon Inspector sees.*?(?=      - name: Sign)", ""),
     ("deploy", r"inputs\.environment == 'prod' && 'staging' \|\| ''", "''"),
     ("deploy", r' --after "\$AFTER"', ""),
     ("deploy", r"STEPS: \$\{\{ inputs\.steps \}\}", "STEPS: ${{ inputs.platform }}"),
