@@ -204,10 +204,7 @@ def _of_the_way(said: Mapping[str, str]) -> Iterator[str]:
 def _of_push(job: Job) -> Iterator[str]:
     """Only what was found good is signed, and only what is signed is let into the cluster."""
     acts = [
-        name
-        for step in job.steps
-        for name in ("push.sh", "inspected", "cosign sign")
-        if name in str(step.get("run"))
+        name for step in job.steps for name in ("push.sh", "inspected", "cosign sign") if name in str(step.get("run"))
     ]
     if acts != ["push.sh", "inspected", "cosign sign"]:
         yield f"{job.where}: goes {' → '.join(acts)}"
