@@ -59,7 +59,9 @@ def clone(tmp_path: Path, remote: Path) -> Path:
             (overlay / name).write_text(text)
     (folder / "deploy/k8s/base").mkdir()
     (folder / CHART).parent.mkdir(parents=True)
-    told = {"receivers": [{"name": "nobody"}, {"name": "on-call", "webhook_configs": [{"url": "https://a.example"}]}]}
+    told: dict[str, Any] = {
+        "receivers": [{"name": "nobody"}, {"name": "on-call", "webhook_configs": [{"url": "https://a.example"}]}]
+    }
     told |= {"route": {"receiver": "nobody", "routes": [{"receiver": "on-call"}]}}
     (folder / CHART).write_text(chart(told))
     (folder / ".github/workflows").mkdir(parents=True)
