@@ -2,8 +2,8 @@
 
     python -m deploy.release.charts
 
-Asked of Helm, which passes a mistyped value by in silence. So each must be one of those that the chart names, or lie below one that it
-leaves open; then the chart is rendered with them.
+Asked of Helm, which passes a mistyped value by in silence. So each must be one of those that the chart names, or lie
+below one that it leaves open; then the chart is rendered with them.
 """
 
 from __future__ import annotations
