@@ -9,12 +9,12 @@ import pytest
 from django.conf import settings
 
 from tests.emptying import empty_quickly
-from tests.factories import join, make_user, make_workspace
+from tests.factories import join, make_job, make_user, make_workspace
 from tests.groups import group, name_groups
 from tests.read_once import read_once
 
 if TYPE_CHECKING:
-    from orchestration.models import User, Workspace
+    from orchestration.models import Job, User, Workspace
 
 
 def pytest_configure() -> None:
@@ -63,6 +63,19 @@ def teammate(people: People) -> User:
 @pytest.fixture
 def stranger(people: People) -> User:
     return people.stranger
+
+
+@pytest.fixture
+def user() -> User:
+    """Alone in her workspace; for tests that commit, as those of whole processes do."""
+    user = make_user()
+    join(user, make_workspace())
+    return user
+
+
+@pytest.fixture
+def job(user: User) -> Job:
+    return make_job(user, user.memberships.get().workspace)
 
 
 @pytest.fixture

@@ -9,15 +9,23 @@ command -v bwrap >/dev/null || {
 }
 
 stdlib=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')
-for name in ensurepip idlelib turtledemo tkinter test lib2to3 config-3.13-x86_64-linux-gnu config-3.13-aarch64-linux-gnu; do
+for name in ensurepip idlelib turtledemo tkinter test lib2to3 pydoc_data config-3.13-x86_64-linux-gnu config-3.13-aarch64-linux-gnu; do
     rm -rf "${stdlib:?}/$name"
 done
+rm -f "$stdlib"/lib-dynload/_test*
 for name in pip setuptools wheel; do
     rm -rf "${stdlib:?}/site-packages/$name" "${stdlib:?}/site-packages/$name"-*.dist-info
 done
 rm -f /usr/local/bin/pip* /usr/local/bin/idle* /usr/local/bin/pydoc* /usr/local/bin/python*-config
 dpkg --purge apt
-rm -rf /etc/apt /usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/locale/* /usr/share/bash-completion \
+# Essential where packages are installed, and nothing is any more: Perl, what asks questions, the libraries of apt.
+for name in perl-base debconf libapt-pkg7.0 sqv libdb5.3t64 debian-archive-keyring; do
+    if dpkg-query --show "$name" >/dev/null 2>&1; then
+        dpkg --purge --force-depends --force-remove-essential "$name"
+    fi
+done
+# iconv's tables; Python has its own.
+rm -rf /usr/lib/*/gconv /etc/apt /usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/locale/* /usr/share/bash-completion \
     /usr/share/lintian /var/lib/apt /var/log/* /var/cache/* /var/lib/dpkg/*-old /var/backups/* /root/.cache /tmp/* \
     /etc/machine-id /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
 

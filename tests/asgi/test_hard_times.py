@@ -23,7 +23,7 @@ from orchestration.storage.registry import get_storage
 from tests.api.door import token_of
 from tests.asgi.multipart_corpus import B, ended, part
 from tests.asgi.server import Server, serving
-from tests.factories import join, make_file, make_user, make_workspace
+from tests.factories import make_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,13 +37,6 @@ SLOW: Final = 400
 PATIENCE_S: Final = 4.0
 GROWTH_MIB: Final = 100
 MIB: Final = 1 << 20
-
-
-@pytest.fixture
-def user() -> User:
-    user = make_user()
-    join(user, make_workspace())
-    return user
 
 
 def crawling(server: Server, token: str) -> socket.socket:

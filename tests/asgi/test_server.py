@@ -20,7 +20,6 @@ from orchestration.models import File
 from orchestration.services.jobs import cancel
 from tests.api.door import token_of
 from tests.asgi.server import Server, cookie_of, serving
-from tests.factories import join, make_job, make_user, make_workspace
 
 if TYPE_CHECKING:
     import socket
@@ -36,19 +35,6 @@ HEAD_S = 1.5
 def server(django_db_setup: None, django_db_blocker: pytest.FixtureRequest) -> Iterator[Server]:
     with serving(prelude=f"from project.receive import heads\nheads.HEAD_S = {HEAD_S}") as server:
         yield server
-
-
-@pytest.fixture
-def user() -> User:
-    user = make_user()
-    join(user, make_workspace())
-    return user
-
-
-@pytest.fixture
-def job(user: User) -> Job:
-    membership = user.memberships.get()
-    return make_job(user, membership.workspace)
 
 
 def closed_after(line: socket.socket) -> float:

@@ -14,7 +14,6 @@ from websockets.typing import Origin
 from project.serve import configuration
 from tests.api.door import token_of
 from tests.asgi.server import ROOT, cookie_of, environment, serving
-from tests.factories import join, make_job, make_user, make_workspace
 from tests.live.platform import free_port
 
 if TYPE_CHECKING:
@@ -23,18 +22,6 @@ if TYPE_CHECKING:
     from orchestration.models import Job, User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
-
-
-@pytest.fixture
-def user() -> User:
-    user = make_user()
-    join(user, make_workspace())
-    return user
-
-
-@pytest.fixture
-def job(user: User) -> Job:
-    return make_job(user, user.memberships.get().workspace)
 
 
 def test_open_streams_and_sockets_do_not_hold_up_the_end(user: User, job: Job) -> None:

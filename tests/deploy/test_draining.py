@@ -16,7 +16,6 @@ from websockets.typing import Origin
 
 from tests.api.door import token_of
 from tests.asgi.server import cookie_of, serving
-from tests.factories import join, make_job, make_user, make_workspace
 
 if TYPE_CHECKING:
     import socket
@@ -28,18 +27,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 ASK = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\n\r\n"
-
-
-@pytest.fixture
-def user() -> User:
-    user = make_user()
-    join(user, make_workspace())
-    return user
-
-
-@pytest.fixture
-def job(user: User) -> Job:
-    return make_job(user, user.memberships.get().workspace)
 
 
 def ask(line: http.client.HTTPConnection, path: str) -> http.client.HTTPResponse:

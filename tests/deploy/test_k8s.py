@@ -20,7 +20,9 @@ both: Final = pytest.mark.parametrize("environment", ENVIRONMENTS)
 VERSION: Final = "1.35"
 SEVERAL: Final = ("web", "worker", "consumer")
 # Kinds of others; test_k8s_linters.py has their schemas.
-OTHERS: Final = re.compile(r"(argoproj\.io|elbv2\.k8s\.aws|external-secrets\.io|keda\.sh|monitoring\.coreos\.com)/")
+OTHERS: Final = re.compile(
+    r"(argoproj\.io|elbv2\.k8s\.aws|external-secrets\.io|keda\.sh|monitoring\.coreos\.com|policies\.kyverno\.io)/"
+)
 ROLE: Final = "eks.amazonaws.com/role-arn"
 
 

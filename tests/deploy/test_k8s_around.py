@@ -11,6 +11,7 @@ import pytest
 from project.telemetry import http
 from tests.deploy import manifests
 from tests.deploy.manifests import ENVIRONMENTS, K8S, amount, called, environ, literal, most, of_kind, one, pods
+from tests.deploy.workflows import read
 from tests.infra import contract
 from tests.infra.blocks import ROOT, TERRAFORM
 from tests.infra.blocks import of_kind as blocks_of
@@ -159,6 +160,7 @@ def test_controllers_are_the_accounts_that_their_roles_trust(environment: str) -
         "external-secrets": values["external-secrets"]["serviceAccount"],
         "aws-load-balancer-controller": values["aws-load-balancer-controller"]["serviceAccount"],
         "cluster-autoscaler": values["cluster-autoscaler"]["rbac"]["serviceAccount"],
+        "kyverno": values["kyverno"]["admissionController"]["rbac"]["serviceAccount"],
     }
     for name, who in _locals()["controllers"].items():
         assert applications(environment)[name]["spec"]["destination"]["namespace"] == who["namespace"]
@@ -410,7 +412,7 @@ def test_charts_of_others_are_pinned_and_come_first(environment: str) -> None:
     charts = {name: made for name, made in found.items() if "chart" in made["spec"]["source"]}
     assert set(charts) == {
         "aws-load-balancer-controller", "cluster-autoscaler", "external-secrets", "keda", "kube-prometheus-stack",
-        "prometheus-adapter", "reloader",
+        "kyverno", "prometheus-adapter", "reloader",
     }  # fmt: skip
     projects = {
         made["metadata"]["name"]: made["spec"] for made in manifests.argocd(environment) if made["kind"] == "AppProject"
@@ -467,6 +469,28 @@ def test_images_without_a_digest_are_refused_by_the_cluster() -> None:
     binding = one("prod", "ValidatingAdmissionPolicyBinding", "esteira-images")
     assert (binding["policyName"], binding["validationActions"]) == ("esteira-images", ["Deny"])
     assert binding["matchResources"]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "esteira"}
+
+
+def test_only_what_the_release_workflow_has_signed_is_let_in() -> None:
+    policy = one("prod", "ImageValidatingPolicy", "esteira-signatures")
+    assert (policy["failurePolicy"], policy["validationActions"]) == ("Fail", ["Deny"])
+    assert policy["matchConstraints"]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "esteira"}
+    assert policy["matchImageReferences"] == [{"glob": "*"}]
+    (attestor,) = policy["attestors"]
+    (who,) = attestor["cosign"]["keyless"]["identities"]
+    signs = read((ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8"))
+    assert signs["on"] == {"push": {"branches": ["main"]}}
+    assert who == {
+        "issuer": "https://token.actions.githubusercontent.com",
+        "subject": "https://github.com/OWNER/NAME/.github/workflows/release.yml@refs/heads/main",
+    }
+    assert f"--certificate-identity {who['subject']}" in (ROOT / "docs/release.md").read_text(encoding="utf-8")
+    asked = [rule["expression"] for rule in policy["validations"]]
+    assert [word for word in ("containers", "initContainers") if any(f"images.{word}." in one for one in asked)] == [
+        "containers",
+        "initContainers",
+    ]
+    assert all("[attestors.release]" in one and one.endswith(".all(count, count > 0)") for one in asked)
 
 
 # -- watching ---------------------------------------------------------------------------------------------------------

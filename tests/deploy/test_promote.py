@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from deploy.release.faults import ReleaseFault
 from deploy.release.promote import Branches
+from deploy.release.receivers import CHART, deaf
 from tests.deploy.test_overlay import FILES, NEW, OLD, OTHER
 from tests.infra.blocks import ROOT
 
@@ -26,6 +28,10 @@ def git(folder: Path, *words: str) -> str:
     who["GIT_CONFIG_GLOBAL"] = os.devnull
     done = subprocess.run(["git", *words], cwd=folder, env=os.environ | who, capture_output=True, text=True, check=True)
     return done.stdout.strip()
+
+
+def chart(config: dict[str, Any]) -> str:
+    return json.dumps({"spec": {"source": {"helm": {"valuesObject": {"alertmanager": {"config": config}}}}}})
 
 
 def committed(folder: Path, text: str) -> str:
@@ -52,6 +58,12 @@ def clone(tmp_path: Path, remote: Path) -> Path:
         for name, text in FILES.items():
             (overlay / name).write_text(text)
     (folder / "deploy/k8s/base").mkdir()
+    (folder / CHART).parent.mkdir(parents=True)
+    told: dict[str, Any] = {
+        "receivers": [{"name": "nobody"}, {"name": "on-call", "webhook_configs": [{"url": "https://a.example"}]}]
+    }
+    told |= {"route": {"receiver": "nobody", "routes": [{"receiver": "on-call"}]}}
+    (folder / CHART).write_text(chart(told))
     (folder / ".github/workflows").mkdir(parents=True)
     (folder / ".github/workflows/ci.yml").write_text("on: push\n")
     return folder
@@ -82,7 +94,7 @@ def test_branch_has_no_workflows(branches: Branches, release: str, remote: Path)
     names = git(remote, "ls-tree", "-r", "--name-only", "deployed/staging").splitlines()
     assert names
     assert {name.rsplit("/", 1)[0] for name in names} == {
-        "deploy/k8s/base", "deploy/k8s/overlays/staging", "deploy/k8s/overlays/prod",
+        "deploy/k8s/argocd/base/platform", "deploy/k8s/base", "deploy/k8s/overlays/staging", "deploy/k8s/overlays/prod",
     }  # fmt: skip
 
 
@@ -176,3 +188,19 @@ def test_command_says_what_a_workflow_keeps(clone: Path, release: str) -> None:
     )
     now = git(clone, "ls-remote", "origin", "deployed/staging").split()[0]
     assert done.stdout == f"before=\nnow={now}\n"
+
+
+@pytest.mark.parametrize("on_call", [{}, {"webhook_configs": []}, {"name": "of another name"}])
+def test_production_whose_alerts_reach_nobody_gets_no_release(
+    branches: Branches, clone: Path, on_call: dict[str, Any]
+) -> None:
+    route = {"receiver": "nobody", "routes": [{"receiver": "on-call"}]}
+    (clone / CHART).write_text(chart({"receivers": [{"name": "on-call"} | on_call], "route": route}))
+    release = committed(clone, "deaf")
+    branches.promote("staging", release=release, images=IMAGES)
+    with pytest.raises(ReleaseFault, match="reach nobody: fill in on-call"):
+        branches.promote("prod", release=release, images=IMAGES, after="staging")
+
+
+def test_receivers_of_this_repository_are_to_be_filled_in() -> None:
+    assert deaf((ROOT / CHART).read_text(encoding="utf-8")) == ["on-call", "tickets"]

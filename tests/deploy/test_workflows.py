@@ -93,6 +93,7 @@ MUTATIONS: Final = [
     ("release", r"needs: \[ci, push\]", "needs: [ci]"),
     ("release", r"environment: prod\n      release: \$\{\{ github\.sha \}\}", "environment: prod\n      release: main"),
     ("release", r"matrix\.image == 'platform' && ", ""),
+    ("release", r"(?s)      - name: What Amazon Inspector sees.*?(?=      - name: Sign)", ""),
     ("deploy", r"inputs\.environment == 'prod' && 'staging' \|\| ''", "''"),
     ("deploy", r' --after "\$AFTER"', ""),
     ("deploy", r"STEPS: \$\{\{ inputs\.steps \}\}", "STEPS: ${{ inputs.platform }}"),
@@ -220,6 +221,9 @@ def test_owners_are_named_for_what_decides() -> None:
     owners = (ROOT / ".github/CODEOWNERS").read_text(encoding="utf-8")
     for folder in ("/.github/", "/deploy/"):
         assert re.search(rf"^{re.escape(folder)}\s+@", owners, re.MULTILINE)
+    rules = [line for line in owners.splitlines() if line and not line.startswith("#")]
+    assert {who for rule in rules for who in rule.split()[1:]} == {"@esteira/maintainers", "@esteira/operators"}
+    assert "codeowners/errors" in commands("scans"), "names that GitHub does not know own nothing"
 
 
 def test_updates_come_for_everything_that_is_pinned() -> None:

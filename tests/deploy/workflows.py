@@ -21,7 +21,7 @@ USES: Final = re.compile(r"^\s*(?:- )?uses: (?P<what>\S+)(?P<comment>.*)$", re.M
 PINNED: Final = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 VERSION: Final = re.compile(r" # v\d+\.\d+\.\d+")
 OWNERS: Final = frozenset(
-    {"actions", "aws-actions", "docker", "github", "hashicorp", "sigstore", "step-security"},
+    {"actions", "aws-actions", "docker", "github", "hashicorp", "sigstore", "step-security", "terraform-linters"},
 )
 ROLE: Final = re.compile(
     r"arn:aws:iam::\$\{\{ env\.ACCOUNT \}\}:role/esteira-\$\{\{ \w+\.environment \}\}-ci-(?P<role>\w+)$"
@@ -197,7 +197,17 @@ def _of_the_way(said: Mapping[str, str]) -> Iterator[str]:
         "${{ matrix.image == 'platform' && needs.ci.outputs.platform || needs.ci.outputs.steps }}"
     ):
         yield "release: pushed is not what CI has built"
+    yield from _of_push(Job("release", "push", release["push"]))
     yield from _of_deploy(Job("deploy", "deploy", read(said["deploy"])["jobs"]["deploy"]))
+
+
+def _of_push(job: Job) -> Iterator[str]:
+    """Only what was found good is signed, and only what is signed is let into the cluster."""
+    acts = [
+        name for step in job.steps for name in ("push.sh", "inspected", "cosign sign") if name in str(step.get("run"))
+    ]
+    if acts != ["push.sh", "inspected", "cosign sign"]:
+        yield f"{job.where}: goes {' → '.join(acts)}"
 
 
 def _of_deploy(job: Job) -> Iterator[str]:

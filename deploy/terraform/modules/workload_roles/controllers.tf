@@ -6,6 +6,7 @@ resource "aws_iam_role_policy" "controller" {
     aws-load-balancer-controller = data.aws_iam_policy_document.targets.json
     external-secrets             = data.aws_iam_policy_document.secrets.json
     keda                         = data.aws_iam_policy_document.keda.json
+    kyverno                      = data.aws_iam_policy_document.kyverno.json
   }
 
   name   = "grants"
@@ -95,5 +96,20 @@ data "aws_iam_policy_document" "keda" {
     sid       = "HowLongIsTheQueue"
     actions   = ["sqs:GetQueueAttributes"]
     resources = ["arn:aws:sqs:${local.region}:${local.account}:${var.names.events_queue}"]
+  }
+}
+
+data "aws_iam_policy_document" "kyverno" {
+  # checkov:skip=CKV_AWS_356:GetAuthorizationToken knows no resources.
+  statement {
+    sid       = "SignIn"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "Signatures"
+    actions   = ["ecr:BatchGetImage", "ecr:DescribeImages", "ecr:GetDownloadUrlForLayer"]
+    resources = ["arn:aws:ecr:${local.region}:${local.account}:repository/${var.names.prefix}/*"]
   }
 }

@@ -5,7 +5,8 @@
 # action and resources becomes a statement, and nothing is added.
 #
 # The controllers of the cluster have roles of their own: the autoscaler may change the groups of this cluster,
-# the binder of targets joins pods to this target group, the reader of secrets reads this environment's.
+# the binder of targets joins pods to this target group, the reader of secrets reads this environment's,
+# and who looks at signatures reads this environment's images.
 
 data "aws_caller_identity" "current" {}
 
@@ -36,6 +37,7 @@ locals {
     aws-load-balancer-controller = { namespace = "kube-system", account = "aws-load-balancer-controller" }
     external-secrets             = { namespace = "external-secrets", account = "external-secrets" }
     keda                         = { namespace = "keda", account = "keda-operator" }
+    kyverno                      = { namespace = "kyverno", account = "kyverno-admission-controller" }
   }
 
   accounts = merge(
