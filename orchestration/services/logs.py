@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
+
+from django.utils import timezone
 
 from orchestration.storage.registry import get_storage
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
 STORAGE: Final = "logs"
 MAX_READ: Final = 1 << 20
+SETTLED: Final = timedelta(minutes=1)
+"""By then every machine sees the same folder: what is not there is gone."""
 COUNTED: Final = 32 << 20
 """Lines are counted, and found by their number, in so much of a log."""
 _END_OF_LINE: Final = re.compile(rb"\r\n|\r|\n")
@@ -45,7 +50,14 @@ def read_log(*, attempt: Attempt, offset: int = 0, limit: int = MAX_READ) -> Log
             log.seek(start)
             data = log.read(min(limit, MAX_READ))
     end = start + len(data)
-    return LogPart(data=data, end=end, is_complete=attempt.finished_at is not None and end >= size)
+    return LogPart(data=data, end=end, is_complete=end >= size and _is_over(attempt, end))
+
+
+def _is_over(attempt: Attempt, end: int) -> bool:
+    """Its row knows the end at once. A folder that several machines share may show each of them an earlier one."""
+    if attempt.finished_at is None:
+        return False
+    return end >= attempt.log_size or attempt.finished_at < timezone.now() - SETTLED
 
 
 def start_of(*, attempt: Attempt, offset: int) -> int:

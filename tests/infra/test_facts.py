@@ -42,12 +42,12 @@ def test_summary_counts_by_module() -> None:
 
 
 def test_table_says_of_each_module_how_many_and_what_they_cost() -> None:
-    used = {f"module.{name}.aws_x.y": {} for name in used_by_prod()}
-    plan = plan_of(**{"module.keys.aws_kms_key.x": {}, "module.keys.aws_kms_alias.x": {}} | used)
+    others: dict[str, Any] = {f"module.{name}.aws_x.y": {} for name in used_by_prod()}
+    plan = plan_of(**{"module.keys.aws_kms_key.x": {}, "module.keys.aws_kms_alias.x": {}} | others)
     shown = facts.table({"prod": plan})
     assert "| `keys` | 2 | 1 | 1 |" in shown
     assert f"| `events` | 1 | 0 | {used_by_prod()['events']:,.0f} |" in shown
-    assert f"| **together** | {2 + len(used)} | 1 |" in shown
+    assert f"| **together** | {2 + len(others)} | 1 |" in shown
 
 
 def used_by_prod() -> dict[str, float]:
