@@ -12,7 +12,7 @@ ARGS ?=
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench shots crash drill fuzz simulate clients pins clean infra-check infra-docs images deploy-check
+.PHONY: help setup run test check bench shots lighthouse crash drill fuzz simulate clients pins clean infra-check infra-docs images deploy-check
 
 help: ## Print this list
 	@echo "Esteira: files go in, versioned pipelines run over them, results come out."
@@ -50,6 +50,10 @@ bench: setup ## Measure speed on this machine and print the ratios
 shots: setup ## Take screenshots of every page, light and dark
 	@$(BOOTSTRAP) ensure chromium
 	@exec $(BIN)/python manage.py shots $(ARGS)
+
+lighthouse: setup ## Lighthouse on the main pages, desk and phone; needs npm's registry once (ARGS='--only home --runs 3')
+	@$(BOOTSTRAP) ensure chromium
+	@exec $(BIN)/python -m tests.lighthouse $(ARGS)
 
 crash: setup ## The long campaigns: every crash point, 200 jobs under kills, 1 GiB, 2,000 images, 10,000 items
 	@echo "Killing the platform at every durable act, and putting large and broken work through it …"
