@@ -7,6 +7,8 @@ BOOTSTRAP = $(or $(PYTHON),$(error Esteira needs Python 3.11 or newer to set its
 	-m project.embedded.bootstrap
 BIN = .venv/bin
 ARGS ?=
+# Of `make test`: how many tests run at once.
+WORKERS ?= 2
 
 # What a person's shell may carry for other projects would lead ours astray.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH VIRTUAL_ENV
@@ -32,7 +34,7 @@ test: setup ## Run every test, with the database and browser they need
 	@$(BOOTSTRAP) ensure --optional chromium bubblewrap clamd promtool postgres zsh fish caddy
 	@$(BIN)/python -m tests.deploy.kubectl
 	@echo "Running the tests …"
-	@exec $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@exec $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 check: setup ## Lint, types, layers and pins: what a commit must pass
 	@echo "Style …" && $(BIN)/ruff check --quiet .

@@ -118,11 +118,13 @@ def serve(host: str, port: int, receive: str, *, drain_s: int, grace_s: int) -> 
     listener = listen(host, port)
     _allow_files()
     config = configuration(grace_s=grace_s)
+    gc.disable()
     config.load()  # sets logging up, among all else
     config.http_protocol_class = chosen(receive)
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()  # what was loaded lives as long as the process: no collection needs to look at it
+    gc.enable()
     server = Server(config)
     server.drain_s = drain_s
     server.run(sockets=[listener])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-WITH_SERVERS = frozenset({"asgi", "scenarios"})
+WITH_SERVERS = frozenset({"asgi", "fuzz", "scenarios"})
 """Their modules have a server each, which two workers would start twice."""
 BROWSER = frozenset({"page", "tools", "chrome", "context"})
 

@@ -10,7 +10,7 @@ import pytest
 from project.management.upload_states import upload_states
 from tests.live.browsing import sign_in
 from tests.live.keys import tab_through
-from tests.live.walk import COLOURS, axe, inside, outside, shown
+from tests.live.walk import COLOURS, axe, go, inside, once, outside, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from tests.live.platform import Platform
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+# A group: it has a platform of its own, so another worker may have the rest of the browser's tests meanwhile.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), pytest.mark.xdist_group("everyone")]
 
 DESK: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
 PHONE: Final[dict[str, Any]] = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
@@ -29,6 +30,11 @@ MOVING: Final = """() => document.getAnimations().filter((one) => one.playState 
   .map((one) => one.effect.target?.className + " " + (one.animationName ?? one.transitionProperty))"""
 FAULTY: Final = """<!doctype html><html lang="en"><title>x</title><main><h1>x</h1><img src="data:,">
 <p style="color: #999; background: #fff">pale</p></main>"""
+
+TABBED: Final = """<title>x</title><style>:focus { outline: 2px solid } .pale { outline: none !important }</style>
+<a href="#">first</a> <a href="#" class="pale">pale</a>
+<iframe srcdoc="<a href='#'>in</a> <a href='#'>there</a>"></iframe>
+{links} <a href="#" class="pale">last</a>"""
 
 
 @dataclass
@@ -79,13 +85,13 @@ def on_a_phone(chrome: Browser, shop: Platform) -> Seen:
 def _pages(page: Page, shop: Platform) -> Iterator[str]:
     """The name of each while the page is there: of those outside first, by nobody."""
     for name, path in outside(shop).items():
-        page.goto(f"{shop.url}{path}", wait_until="networkidle")
+        go(page, f"{shop.url}{path}")
         yield f"{name} (outside)"
     sign_in(page, shop, "/")
-    for name, path in inside(shop).items():
-        answer = page.goto(f"{shop.url}{path}", wait_until="networkidle")
-        # To an address that differs only behind its # there is no request, and so no answer.
-        assert answer is None or answer.status == (404 if name == "missing" else 200), name
+    for name, path in once(inside(shop)).items():
+        answer = go(page, f"{shop.url}{path}")
+        assert answer, name
+        assert answer.status == (404 if name == "missing" else 200), name
         yield name
 
 
@@ -151,3 +157,10 @@ def test_faults_would_be_found(chrome: Browser, at_a_desk: Seen) -> None:
         page.set_content(FAULTY)
         assert {fault.partition(":")[0] for fault in axe(page)} == {"image-alt", "color-contrast"}
     assert {"home", "job-running", "job-failed", "job-many", "upload-sending", "login (outside)"} <= at_a_desk.pages
+
+
+def test_tab_finds_what_shows_no_ring_also_behind_a_frame_and_ends(chrome: Browser) -> None:
+    with chrome.new_context(**DESK) as context:
+        page = context.new_page()
+        page.set_content(TABBED.replace("{links}", "<a href='#'>link</a> " * 50))
+        assert tab_through(page) == ['no ring around a# "pale"', 'no ring around a# "last"']
