@@ -66,7 +66,8 @@ async def create_service_token(request: Request, account_id: UUID, body: Account
     def make(by: ApiToken) -> NewTokenOut:
         account = find_service_account(user=by.user, account_id=account_id)
         beyond(by, scopes)
-        return new_token_out(*issue(user=account, name=body.name, scopes=scopes, days=body.expires_in_days))
+        made = issue(user=account, name=body.name, scopes=scopes, days=body.expires_in_days, by=by.user)
+        return new_token_out(*made)
 
     return await ask_as_token(request, make)
 

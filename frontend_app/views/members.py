@@ -15,6 +15,7 @@ from orchestration.errors import Conflict, Invalid, NotFound
 from orchestration.models import Invitation, Workspace
 from orchestration.services import invitations, members
 from orchestration.services.access import find_workspace
+from orchestration.services.known_secrets import secrets_known_to
 from orchestration.services.second_factor import ask_of_members, without_second_factor
 from orchestration.states import Role
 
@@ -85,6 +86,9 @@ def member_remove(request: Request, user_id: UUID) -> HttpResponse:
     with refusals_said(request, Conflict):
         members.remove_member(user=request.user, workspace=here, member_id=user_id)
         messages.success(request, _("Not in %(name)s any more. What that person made stays.") % {"name": here.name})
+        if known := secrets_known_to(user=request.user, person_id=user_id, workspace=here).names:
+            said = _("That person was shown secrets that still hold. Rotate them under Webhooks and Tokens: %(names)s.")
+            messages.warning(request, said % {"names": ", ".join(known)})
     return redirect("member-list" if user_id != request.user.pk else "account")
 
 

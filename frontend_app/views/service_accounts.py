@@ -67,6 +67,7 @@ def service_account(request: Request, account_id: UUID) -> HttpResponse:
             name=request.POST.get("name", ""),
             scopes=tuple(request.POST.getlist("scope")),
             days=days_of(request),
+            by=request.user,
         )
     except OrchestrationError as exc:
         return shown(request, account, error=str(exc))

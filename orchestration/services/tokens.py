@@ -43,9 +43,17 @@ LONGEST_OVERLAP_HOURS: Final = 168
 
 @transaction.atomic(durable=True)
 def issue(
-    *, user: User, name: str, scopes: tuple[str, ...] = SCOPES[:3], days: int = 90, workspace: str = ""
+    *,
+    user: User,
+    name: str,
+    scopes: tuple[str, ...] = SCOPES[:3],
+    days: int = 90,
+    workspace: str = "",
+    by: User | None = None,
 ) -> tuple[ApiToken, str]:
     """The row and the token itself, which is shown this once. With a `workspace` it opens that one alone.
+
+    `by` is a manager, where it is a service account's.
 
     Raises Invalid, NotFound.
     """
@@ -62,9 +70,8 @@ def issue(
         expires_at=Now() + timedelta(days=days),
         workspace=_place(user, workspace),
     )
-    _audit(
-        AuditAction.TOKEN_CREATED, made[0], by=user, after={"scopes": list(scopes), "expires_at": made[0].expires_at}
-    )
+    after = {"scopes": list(scopes), "expires_at": made[0].expires_at}
+    _audit(AuditAction.TOKEN_CREATED, made[0], by=by or user, after=after)
     return made
 
 

@@ -11,13 +11,16 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from orchestration.errors import OrchestrationError
+from orchestration.errors import Forbidden, OrchestrationError
 from orchestration.execution.post import deliver
 from orchestration.models import Invitation, Letter, Membership, ShareLink, User, Workspace
 from orchestration.services.invitations import accept, invite
+from orchestration.services.known_secrets import secrets_known_to
 from orchestration.services.members import change_role, remove_member
 from orchestration.services.service_accounts import create_service_account
 from orchestration.services.shares import Terms, create_share
+from orchestration.services.tokens import issue, revoke
+from orchestration.services.webhooks import create_webhook, rotate_secret
 from tests.api.test_archives import result
 from tests.factories import join, make_job, make_user, make_workspace
 from tests.frontend.ask import browser
@@ -25,6 +28,8 @@ from tests.orchestration.post_office import PostOffice, post_office, use
 
 if TYPE_CHECKING:
     from pytest_django import Settings
+
+    from tests.conftest import People
 
 pytestmark = pytest.mark.django_db
 NEW = {"username": "ida", "password": "seven quiet lanterns"}
@@ -298,6 +303,25 @@ def test_manager_reaches_only_people_of_her_workspace(manager: User, stranger: U
     robot = create_service_account(user=manager, name="robot")
     assert client.post(f"/members/{robot.pk}/role/", {"role": "manager"}).status_code == 404
     assert Membership.objects.filter(user=stranger).exists()
+
+
+def test_secrets_that_somebody_knows_who_is_removed_are_told(manager: User, lab: Workspace, people: People) -> None:
+    other = make_user("omar")
+    join(other, lab, "manager")
+    kept = create_webhook(user=other, url="https://93.184.216.34/", workspace="lab")[0]
+    turned = create_webhook(user=other, url="https://93.184.216.35/", workspace="lab")[0]
+    rotate_secret(user=manager, endpoint=turned)
+    create_webhook(user=manager, url="https://93.184.216.36/", workspace="lab")
+    robot = create_service_account(user=other, name="nightly", workspace="lab")
+    live, dead = (issue(user=robot, name=name, by=other)[0] for name in ("live", "dead"))
+    revoke(user=robot, token_id=dead.pk, by=manager)
+    issue(user=other, name="her own")
+    html = browser(manager).post(f"/members/{other.pk}/remove/", follow=True).content.decode()
+    (said,) = re.findall(r"secrets that still hold[^<]*", html)
+    assert said.endswith(f"Tokens: {kept}, {robot.username}: {live.name}.")
+    assert secrets_known_to(user=manager, person_id=people.owner.pk, workspace=lab).names == []
+    with pytest.raises(Forbidden):
+        secrets_known_to(user=people.owner, person_id=other.pk, workspace=lab)
 
 
 @pytest.mark.parametrize("how", ["role", "remove", "leave"])
