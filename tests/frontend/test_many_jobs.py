@@ -40,7 +40,7 @@ def many(lab: Workspace) -> None:
     """All of one person, ended well and long ago, each with a name of its own."""
     long_ago = timezone.now() - timedelta(days=30)
     one = make_job(make_user("zoe"), lab, state="SUCCEEDED", finished_at=long_ago)
-    columns = ", ".join(f.column for f in Job._meta.concrete_fields if f.column not in {"id", "name"})
+    columns = ", ".join(f.attname for f in Job._meta.concrete_fields if f.attname not in {"id", "name"})
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO orchestration_job (id, name, {columns})"  # noqa: S608  our own words
