@@ -41,8 +41,8 @@ DOCKERFILE = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
 STAGES = dict(re.findall(r"^FROM \S+ AS ([a-z-]+)\n(.*?)(?=^FROM |\Z)", DOCKERFILE, re.MULTILINE | re.DOTALL))
 SHIPPED = ("platform", "steps")
 MB = 1_000_000
-MOST_PULLED = 140 * MB
-MOST_UNPACKED = {"platform": 360 * MB, "steps": 218 * MB}
+MOST_PULLED = 125 * MB
+MOST_UNPACKED = {"platform": 340 * MB, "steps": 190 * MB}
 BUILD_TOOLS = re.compile(r"/(gcc|g\+\+|cc1|cc|c\+\+|ld|as|make|pip3?|uv|uvx|apt|apt-get|git|curl|wget)(-?[0-9.]*)$")
 SAMPLE = ROOT / "orchestration" / "samples" / "penguins.csv"
 VOLUME = "/var/lib/esteira"
