@@ -73,7 +73,7 @@ MUTATIONS: Final = (
     Mutation("app_settings", "main.tf", 'effect    = "Deny"', 'effect    = "Allow"'),
     Mutation("edge", "signing.tf", 'variable = "aws:SourceAccount"', 'variable = "aws:PrincipalTag/x"'),
     Mutation("observability", "alarms.tf", 'silence = "breaching", '),
-    Mutation("batch_engine", "variables.tf", 'length(var.gpu_families) == 0 || var.platform == "EC2"', "true"),
+    Mutation("batch_engine", "variables.tf", 'length(var.gpu_families) == 0 || var.platform == "EC2"', "length(var.gpu_families) >= 0"),
     Mutation("shared_folder", "main.tf", "  encrypted        = true\n"),
     Mutation("network", "main.tf", '      from_port  = 1024\n      to_port    = 65535\n      cidr_block = "0.0.0.0/0"', '      from_port  = 0\n      to_port    = 65535\n      cidr_block = "0.0.0.0/0"'),
     Mutation("network", "main.tf", '  traffic_type             = "ALL"\n', '  traffic_type             = "REJECT"\n'),
