@@ -188,6 +188,15 @@ class Job(models.Model):
             models.Index(
                 fields=["workspace", "state", "-id"], condition=Q(state__in=GONE_WRONG), name="job_gone_wrong"
             ),
+            # Over all workspaces, the newest of few.
+            models.Index(fields=["failure_kind", "-id"], condition=~Q(failure_kind=""), name="job_by_failure"),
+            models.Index(fields=["waiting_reason", "-id"], condition=~Q(waiting_reason=""), name="job_by_wait"),
+            models.Index(fields=["deadline"], condition=Q(deadline__isnull=False), name="job_by_deadline"),
+            models.Index(
+                fields=["-id"],
+                condition=Q(state__in=JOB_UNFINISHED, cancel_requested_at__isnull=False),
+                name="job_canceling",
+            ),
             GinIndex(fields=["labels"], condition=~Q(labels={}), name="job_by_label"),
             # What a workspace has spent in a month is read from here alone.
             models.Index(

@@ -6,22 +6,25 @@ import operator
 import re
 from datetime import UTC, datetime, timedelta
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Q
 from django.utils import timezone
 
+from orchestration.errors import Invalid
 from orchestration.ids import first_id, uuid_or_none
+from orchestration.models import PipelineVersion, User, Workspace
 from orchestration.search import Term, parse, wrong
-from orchestration.states import JOB_FAILED, JOB_FINISHED, JOB_UNFINISHED, FailureKind, JobState, WaitingReason
+from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, FailureKind, JobState, WaitingReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from django.db.models import QuerySet
 
-    from orchestration.models import Job, User
+    from orchestration.models import Job
 
+_WITHOUT_INDEX: Final = frozenset({"name", "priority", "started"})
 _SEVERAL_STATES: Final = {
     "open": Q(state__in=JOB_UNFINISHED),
     "ended": Q(state__in=JOB_FINISHED),
@@ -32,7 +35,7 @@ _COMPARED: Final = re.compile(r"(?P<operator>[<>]=?)?(?P<value>.+)", re.DOTALL)
 _AWAY: Final = re.compile(r"(?P<sign>[+-])(?P<number>[0-9]{1,4})(?P<unit>[smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-CLOCKS_ARE_OFF: Final = timedelta(days=1)
+CLOCKS_ARE_OFF: Final = timedelta(hours=1)
 """At most: ids are made by the clock of a process, times by that of the database."""
 WHEN: Final = (
     "a day like 2026-11-29, a time like 2026-11-29T08:00Z, -7d for seven days ago, or +2h for in two hours"
@@ -46,6 +49,21 @@ def find_jobs(jobs: QuerySet[Job], text: str, *, user: User) -> QuerySet[Job]:
         fits = reduce(operator.or_, (_of(term, value, user) for value in term.values))
         jobs = jobs.exclude(fits) if term.is_not else jobs.filter(fits)
     return jobs
+
+
+def reads_on(text: str) -> bool:
+    """Whether a term is of what no index over all workspaces finds, so that all jobs are read where few fit."""
+    try:
+        terms = parse(text)
+    except Invalid:
+        return False
+    found = [_has_index(term) for term in terms if not term.is_not]
+    # What is left when some are taken away may be few as well, unless an index has chosen before.
+    return not all(found) or (len(found) < len(terms) and not found)
+
+
+def _has_index(term: Term) -> bool:
+    return term.key not in _WITHOUT_INDEX if term.key else uuid_or_none(term.values[0]) is not None
 
 
 def _of(term: Term, value: str, user: User) -> Q:
@@ -62,8 +80,20 @@ def _of(term: Term, value: str, user: User) -> Q:
 def _text(_term: Term, value: str, _user: User) -> Q:
     if job_id := uuid_or_none(value):
         return Q(pk=job_id)
-    named = Q(name__icontains=value) | Q(pipeline_version__pipeline__name__icontains=value)
-    return named | Q(created_by__username=value)
+    return (
+        Q(name__icontains=value)
+        | _one_of_these("pipeline_version", PipelineVersion.objects.filter(pipeline__name__icontains=value))
+        | _by(value)
+    )
+
+
+def _by(username: str) -> Q:
+    return _one_of_these("created_by", User.objects.filter(username=username))
+
+
+def _one_of_these(field: str, rows: QuerySet[Any]) -> Q:
+    """Their ids are asked for ahead: how many jobs have these PostgreSQL knows, of what it joins it does not."""
+    return Q(**{f"{field}__in": list(rows.values_list("pk", flat=True))})
 
 
 def _state(term: Term, value: str, _user: User) -> Q:
@@ -74,8 +104,8 @@ def _state(term: Term, value: str, _user: User) -> Q:
 
 def _pipeline(_term: Term, value: str, _user: User) -> Q:
     name, _, version = value.partition("@")
-    named = Q(pipeline_version__pipeline__name=name)
-    return named & Q(pipeline_version__version=version) if version else named
+    versions = PipelineVersion.objects.filter(pipeline__name=name)
+    return _one_of_these("pipeline_version", versions.filter(version=version) if version else versions)
 
 
 def _label(_term: Term, value: str, _user: User) -> Q:
@@ -85,7 +115,7 @@ def _label(_term: Term, value: str, _user: User) -> Q:
 
 
 def _owner(_term: Term, value: str, user: User) -> Q:
-    return Q(created_by=user) if value == "me" else Q(created_by__username=value)
+    return Q(created_by=user) if value == "me" else _by(value)
 
 
 def _priority(term: Term, value: str, _user: User) -> Q:
@@ -116,8 +146,15 @@ def _time(field: str) -> Callable[[Term, str, User], Q]:
 def _created(term: Term, value: str, user: User) -> Q:
     """Ids are in the order of creation, and have the index that the time has not."""
     found = _time("created_at")(term, value, user)
-    begins = [at for name, at in found.children if name in {"created_at__gte", "created_at__gt"}]  # type: ignore[misc]
-    return found & Q(pk__gte=first_id(begins[0] - CLOCKS_ARE_OFF)) if begins else found
+    for name, at in list(found.children):  # type: ignore[misc]
+        try:
+            if name in {"created_at__gte", "created_at__gt"}:
+                found &= Q(pk__gte=first_id(at - CLOCKS_ARE_OFF))
+            else:
+                found &= Q(pk__lt=first_id(at + CLOCKS_ARE_OFF))
+        except OverflowError:  # at an end of all time, beyond which is no id to look for
+            continue
+    return found
 
 
 def _moment(term: Term, value: str) -> tuple[datetime, datetime]:
@@ -127,10 +164,10 @@ def _moment(term: Term, value: str) -> tuple[datetime, datetime]:
         return moment, moment
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError as exc:
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+        return moment, moment + timedelta(days=1) if _DAY.fullmatch(value) else moment
+    except (ValueError, OverflowError) as exc:
         raise wrong(term.at, f"{value or 'Nothing'} is no time. Write {WHEN}.") from exc
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
-    return moment, moment + timedelta(days=1) if _DAY.fullmatch(value) else moment
 
 
 def _compared(value: str) -> tuple[str, str]:
@@ -149,14 +186,16 @@ def _one_of(term: Term, value: str, known: Iterable[str], *more: str) -> str:
     return found
 
 
-def _known(field: str, known: Iterable[str], *, only_in: Iterable[str]) -> Callable[[Term, str, User], Q]:
-    """`only_in`: the states in which it is said of a job at all. They have an index, and the field has none."""
-    states = sorted(only_in)
-    return lambda term, value, _user: Q(**{field: _one_of(term, value, known), "state__in": states})
+def _known(field: str, known: Iterable[str]) -> Callable[[Term, str, User], Q]:
+    return lambda term, value, _user: Q(**{field: _one_of(term, value, known)})
 
 
-def _plain(field: str) -> Callable[[Term, str, User], Q]:
-    return lambda _term, value, _user: Q(**{field: value})
+def _workspace(_term: Term, value: str, _user: User) -> Q:
+    return _one_of_these("workspace", Workspace.objects.filter(slug=value))
+
+
+def _name(_term: Term, value: str, _user: User) -> Q:
+    return Q(name__icontains=value)
 
 
 _KEYS: Final[dict[str, Callable[[Term, str, User], Q]]] = {
@@ -165,10 +204,10 @@ _KEYS: Final[dict[str, Callable[[Term, str, User], Q]]] = {
     "pipeline": _pipeline,
     "label": _label,
     "owner": _owner,
-    "workspace": _plain("workspace__slug"),
-    "name": _plain("name__icontains"),
-    "failure": _known("failure_kind", FailureKind, only_in=JOB_FAILED),
-    "waiting": _known("waiting_reason", WaitingReason, only_in=JOB_UNFINISHED),
+    "workspace": _workspace,
+    "name": _name,
+    "failure": _known("failure_kind", FailureKind),
+    "waiting": _known("waiting_reason", WaitingReason),
     "priority": _priority,
     "created": _created,
     "started": _time("started_at"),
