@@ -130,15 +130,15 @@ def test_unusual_files_are_found_however_old_they_are(root: Client, owner: User,
 def test_entries_of_the_audit_log_are_found_by_whole_words(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     eva = make_user("edda")
     lab = Workspace.objects.create(slug="cells", name="Cells")
-    AuditEntry.objects.create(action="file.released", actor_id=eva.pk, actor="edda", subject_id="s-1", request_id="r-1")
+    AuditEntry.objects.create(action="file.deleted", actor_id=eva.pk, actor="edda", subject_id="s-1", request_id="r-1")
     AuditEntry.objects.create(action="member.added", workspace_id=lab.pk, workspace="cells", subject_id="s-2")
     gone = AuditEntry.objects.create(action="account.deleted", actor="somebody gone")
 
     def found(q: str) -> set[str]:
         html = root.get(f"{AT}/auditentry/", {"q": q}).content.decode()
-        return {one for one in ("file.released", "member.added", "account.deleted") if f">{one}<" in html}
+        return {one for one in ("file.deleted", "member.added", "account.deleted") if f">{one}<" in html}
 
-    assert found("Edda") == found("r-1") == found("s-1") == found("file.") == {"file.released"}
+    assert found("Edda") == found("r-1") == found("s-1") == found("file.") == {"file.deleted"}
     assert found("cells") == found("s-2") == {"member.added"}
     assert found("Somebody gone") == {"account.deleted"}
     assert found("edd") == set()
@@ -149,7 +149,7 @@ def test_entries_of_the_audit_log_are_found_by_whole_words(root: Client, monkeyp
 
 def test_newest_of_what_was_looked_for_come_first(root: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     eva = make_user("edda")
-    made = [AuditEntry.objects.create(action="file.released", actor_id=eva.pk, actor="edda").pk for _ in range(5)]
+    made = [AuditEntry.objects.create(action="file.deleted", actor_id=eva.pk, actor="edda").pk for _ in range(5)]
     entries = audit.find_entries(AuditEntry.objects.all(), "edda", most=3)
     assert sorted(entries.values_list("pk", flat=True)) == made[-3:]
 
