@@ -45,4 +45,4 @@ def estimated_rows(model: type[Model]) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [model._meta.db_table])  # noqa: SLF001
         (found,) = cursor.fetchone()
-    return round(found, ROUND_TO - len(str(found)))
+    return round(int(found), ROUND_TO - len(str(found)))
