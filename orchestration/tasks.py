@@ -106,6 +106,11 @@ def take_readings() -> None:
     readings.read_all()
 
 
+@shared_task(name="esteira.read_unfinished")
+def read_unfinished() -> None:
+    readings.read_unfinished()
+
+
 @shared_task(name="esteira.seal_audit")
 def seal_audit() -> None:
     audit_seals.seal()

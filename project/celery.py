@@ -43,6 +43,7 @@ app.conf.beat_schedule = {
     "purge files": {"task": "esteira.purge_files", "schedule": 3_600.0},
     "count jobs by the hour": {"task": "esteira.tally", "schedule": 15.0},
     "take readings": {"task": "esteira.readings", "schedule": 300.0},
+    "count a long queue": {"task": "esteira.read_unfinished", "schedule": 30.0},
     "seal the audit log": {"task": "esteira.seal_audit", "schedule": 10.0},
     "anchor the audit log": {"task": "esteira.anchor_audit", "schedule": 3_600.0},
     "forget calls": {"task": "esteira.forget_calls", "schedule": 3_600.0},

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from frontend_app.admin.audited import AuditedAdmin, by
+from frontend_app.admin.long_list import LongListAdmin
 from frontend_app.admin.read_only import ReadOnlyAdmin, SaidValues
 from orchestration.errors import OrchestrationError
 from orchestration.models import ApiToken, Membership, Notification, User, Workspace
@@ -116,12 +117,14 @@ class WorkspaceAdmin(AuditedAdmin):
 
 
 @admin.register(Notification)
-class NotificationAdmin(ReadOnlyAdmin):
+class NotificationAdmin(LongListAdmin):
     list_display = ["kind", "user", "workspace", "count", "is_shown", "mail", "mailed_count", "read_at", "changed_at"]
     list_filter = ["kind", "mail"]
     list_select_related = ["user", "workspace"]
     search_fields = ["user__username", "workspace__slug"]
-    ordering = ["-id"]
+
+    def reads_on(self, query: str, params: dict[str, Any]) -> bool:
+        return bool(query.strip() or params)
 
 
 @admin.register(ApiToken)

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.db.models import PROTECT, ForeignObjectRel
 from django.forms.models import model_to_dict
+from django.utils.text import capfirst
 
 from orchestration.models import Membership, User, Workspace
 from orchestration.models.audit import write_audit
 from orchestration.states import AuditAction
 
 if TYPE_CHECKING:
+    from django.db.models import Model
     from django.forms import BaseModelFormSet, ModelForm
     from django.http import HttpRequest
 
@@ -57,6 +60,12 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no [M] at run
         for row in formset.deleted_objects:
             _member(request, AuditAction.MEMBER_REMOVED, row, before={"role": row.role})
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Django's own lists every row that forbids it, of which there may be ten million."""
+        if kept := _kept(self.model, objs):
+            return [], {}, set(), kept
+        return super().get_deleted_objects(objs, request)
+
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         self._write(request, _DELETED, obj, before=model_to_dict(obj, exclude=["password"]))
         super().delete_model(request, obj)
@@ -68,6 +77,18 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # no [M] at run
     def _write(self, request: HttpRequest, words: dict[Any, AuditAction], obj: Any, **said: Any) -> None:
         workspace = obj if isinstance(obj, Workspace) else None
         write_audit(words[self.model], by=by(request), workspace=workspace, about=obj, name=str(obj), **said)
+
+
+def _kept(model: type[Model], objs: Any) -> list[str]:
+    """What is there of them, by its name, that outlives them."""
+    relations = model._meta.get_fields(include_hidden=True)  # noqa: SLF001
+    kept: set[str] = set()
+    for one in relations:
+        if isinstance(one, ForeignObjectRel) and one.on_delete == PROTECT:
+            others: Any = one.related_model
+            if others._base_manager.filter(**{f"{one.field.name}__in": objs}).exists():  # noqa: SLF001
+                kept.add(capfirst(others._meta.verbose_name_plural))  # noqa: SLF001
+    return sorted(kept)
 
 
 def _member(request: HttpRequest, action: AuditAction, row: Membership, **said: Any) -> None:

@@ -13,10 +13,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from frontend_app import words
+from frontend_app.admin.long_list import LongListAdmin
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
 from orchestration import figures
 from orchestration.errors import OrchestrationError
 from orchestration.models import File, Pipeline, PipelineVersion
+from orchestration.services.file_search import find_files, names_one_file
 from orchestration.services.files import delete_file, undelete_file
 from orchestration.services.quarantine import release_from_quarantine
 from orchestration.services.receipts import history_of
@@ -26,6 +28,7 @@ from orchestration.services.storage_state import storage_states
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.db.models import QuerySet
     from django.http import HttpRequest, HttpResponse
     from django.utils.safestring import SafeString
 
@@ -71,12 +74,13 @@ class StateFilter(admin.SimpleListFilter):
             case "deleted":
                 return queryset.deleted()
             case "purged":
-                return queryset.filter(purged_at__isnull=False)
+                # The first is true of each of them, and has an index.
+                return queryset.filter(deleted_at__isnull=False, purged_at__isnull=False)
         return queryset
 
 
 @admin.register(File)
-class FileAdmin(ReadOnlyAdmin):
+class FileAdmin(LongListAdmin):
     list_display = ["name", "size_shown", "media_type", "kind", "scan_state", "workspace", "created_at", "expires_at"]
     list_filter = [
         StateFilter, "kind", "scan_state", ("damaged_at", admin.EmptyFieldListFilter), "hold", "workspace",
@@ -84,10 +88,21 @@ class FileAdmin(ReadOnlyAdmin):
     readonly_fields = ["history_shown"]
     actions = ["delete_files", "undelete_files", "release_files", "release_from_quarantine"]
     list_select_related = ["workspace"]
-    search_fields = ["name", "sha256"]
-    ordering = ["-id"]
+    search_fields = ["name"]  # so that there is a box
+    search_help_text = _("Part of a name, a whole id, or a whole SHA-256")
 
-    @admin.display(description=_("Size"), ordering="size")
+    def get_search_results(
+        self,
+        request: HttpRequest,  # noqa: ARG002  Django's
+        queryset: QuerySet[File],
+        search_term: str,
+    ) -> tuple[QuerySet[File], bool]:
+        return find_files(queryset, search_term), False
+
+    def reads_on(self, query: str, params: dict[str, Any]) -> bool:
+        return "kind__exact" in params or bool(query.strip() and not names_one_file(query))
+
+    @admin.display(description=_("Size"))
     def size_shown(self, file: File) -> str:
         return figures.size_words(file.size)
 
@@ -112,7 +127,7 @@ class FileAdmin(ReadOnlyAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Storage"),
-            "states": storage_states(),
+            "now": storage_states(),
             "days": settings.SCRUB_DAYS,
         }
         return render(request, "admin/orchestration/storage.html", context)

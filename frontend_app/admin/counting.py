@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MOST_COUNTED: Final = 2_000
 """Beyond it a page would be found by reading all that come before it: a filter finds sooner."""
 
+ROUND_TO: Final = 3
+"""Digits: what is not counted is not to look as if it were."""
+
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no [M] at run time
     @cached_property
@@ -38,8 +41,8 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]  # no [M] at run tim
 
 
 def estimated_rows(model: type[Model]) -> int:
-    """Of the whole table, as PostgreSQL has seen it when it last analysed it; -1: it has not yet."""
+    """Of the whole table, in round numbers, as PostgreSQL has seen it when it last analysed it; -1: it has not yet."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = %s::regclass", [model._meta.db_table])  # noqa: SLF001
         (found,) = cursor.fetchone()
-    return int(found)
+    return round(int(found), ROUND_TO - len(str(found)))

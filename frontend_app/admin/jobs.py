@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from frontend_app import words
 from frontend_app.admin.counting import MOST_COUNTED, estimated_rows
 from frontend_app.admin.job_actions import act
+from frontend_app.admin.long_list import LongListAdmin
 from frontend_app.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, lines
 from frontend_app.templatetags.esteira import chip
 from frontend_app.trace_link import trace_link
@@ -22,7 +23,7 @@ from orchestration.errors import Invalid, OrchestrationError
 from orchestration.models import Attempt, Event, Job, Repair, StepRun, User, Violation
 from orchestration.models.planning import planned_anew
 from orchestration.sentences import said
-from orchestration.services.job_search import find_jobs
+from orchestration.services.job_search import find_jobs, reads_on
 from orchestration.services.redrive import redrive
 from orchestration.states import BulkAction
 from orchestration.tracing import Place
@@ -42,7 +43,7 @@ QUICK: Final = (
     ("state:waiting,queued", _("waiting")),
     ("state:running", _("running")),
     ("state:failed,timed-out", _("failed")),
-    ("state:failed,timed-out failure:platform,interrupted", _("failed by our fault")),
+    ("failure:platform,interrupted", _("failed by our fault")),
     ("waiting:paused", _("paused")),
 )
 
@@ -53,14 +54,13 @@ class StepInline(ReadOnlyInline):
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnlyAdmin):
+class JobAdmin(LongListAdmin):
     list_display = [
         "short_id", "name", "state_shown", "waits_for", "priority", "pipeline", "workspace", "created_by", "created_at",
     ]  # fmt: skip
     list_select_related = ["pipeline_version__pipeline", "workspace", "created_by"]
     search_fields = ["name"]  # so that there is a box; what is written there is a filter
     search_help_text = _("Words of a name, a user, a whole id, or as on the page of jobs: state:failed created:>-7d")
-    ordering = ["-id"]
     fieldsets = [
         (None, {"fields": [
             "state_shown", "failure_kind", "failure_detail", "waiting_reason", "waiting_detail",
@@ -84,7 +84,7 @@ class JobAdmin(ReadOnlyAdmin):
     def short_id(self, job: Job) -> str:
         return str(job.pk)[-12:]
 
-    @admin.display(description=_("State"), ordering="state")
+    @admin.display(description=_("State"))
     def state_shown(self, job: Job) -> SafeString:
         return chip(job.state, is_canceling=job.is_canceling, failure_kind=job.failure_kind)
 
@@ -145,6 +145,9 @@ class JobAdmin(ReadOnlyAdmin):
         except Invalid as exc:
             self.message_user(request, said(exc), messages.ERROR)
             return queryset.none(), False
+
+    def reads_on(self, query: str, params: dict[str, Any]) -> bool:  # noqa: ARG002  Django's
+        return reads_on(query)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("orchestration.change_job")

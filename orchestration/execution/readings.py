@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.db.models.functions import Now
 
 from orchestration.execution.leader import leading
 from orchestration.models import File, Reading, Workspace
+from orchestration.models.tally import STORAGE
+from orchestration.models.unfinished import MOST_COUNTED, MOST_LIVE, UNFINISHED, count_unfinished, has_more_unfinished
 from orchestration.models.usage import reserved_bytes, stored_bytes
 
-STORAGE: Final = "storage"
+if TYPE_CHECKING:
+    from datetime import datetime
+
 QUOTAS: Final = "quotas"
 MOST_QUOTAS: Final = 200
 
@@ -24,14 +28,33 @@ def read_all() -> None:
                 _keep(QUOTAS, _quotas())
 
 
+def read_unfinished() -> None:
+    """Of a long queue alone: any other is counted by whoever looks."""
+    if not has_more_unfinished(MOST_LIVE):
+        Reading.objects.filter(name=UNFINISHED).delete()
+        return
+    with leading("unfinished") as leader:
+        if leader:
+            _keep(UNFINISHED, count_unfinished(MOST_COUNTED))
+
+
 def _keep(name: str, value: Any) -> None:
     Reading.objects.update_or_create(name=name, defaults={"value": value, "at": Now()})
 
 
 def _storage() -> list[dict[str, Any]]:
     kept = File.objects.filter(purged_at__isnull=True).order_by().values("storage")
-    rows = kept.annotate(files=Count("pk"), bytes=Sum("size"), bad=Count("pk", filter=Q(damaged_at__isnull=False)))
-    return [{**row, "bytes": int(row["bytes"])} for row in rows]
+    rows = kept.annotate(
+        files=Count("pk"),
+        bytes=Sum("size"),
+        bad=Count("pk", filter=Q(damaged_at__isnull=False)),
+        unread_since=Min("verified_at", filter=~Q(sha256="")),
+    )
+    return [{**row, "bytes": int(row["bytes"]), "unread_since": _said(row["unread_since"])} for row in rows]
+
+
+def _said(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
 
 
 def _quotas() -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from orchestration.asking import current_address, current_request
@@ -65,6 +66,9 @@ class AuditEntry(models.Model):
             models.Index(fields=["workspace_id", "-id"], name="audit_by_workspace"),
             models.Index(fields=["actor_id", "-id"], name="audit_by_actor"),
             models.Index(fields=["at"], name="audit_by_time"),
+            models.Index(fields=["action", "-id"], name="audit_by_action"),
+            models.Index(fields=["subject_id", "-id"], condition=~Q(subject_id=""), name="audit_by_subject"),
+            models.Index(fields=["request_id", "-id"], condition=~Q(request_id=""), name="audit_by_request"),
         ]
 
     def __str__(self) -> str:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 UNDELETE: Final = timedelta(days=30)
 """How long a deleted file can be brought back, before its bytes are destroyed."""
 
+UNUSUAL: Final = ~Q(scan_state=ScanState.CLEAN) | Q(damaged_at__isnull=False) | Q(hold=True)
+"""Not just lying there: quarantined or not examined yet, damaged, on hold."""
+
 
 class FileQuerySet(InWorkspaceQuerySet["File"]):
     def current(self) -> Self:
@@ -125,6 +128,9 @@ class File(models.Model):
                 fields=["workspace"], condition=Q(purged_at__isnull=True), include=["size"], name="file_counts"
             ),
             models.Index(fields=["workspace", "sha256"], condition=Q(purged_at__isnull=True), name="file_twins"),
+            # What administrators look for over all workspaces: of millions these are few.
+            models.Index(fields=["-id"], condition=UNUSUAL, name="file_unusual"),
+            models.Index(fields=["-id"], condition=Q(deleted_at__isnull=False), name="file_gone"),
         ]
 
     def __str__(self) -> str:

@@ -184,6 +184,15 @@ class Job(models.Model):
                 condition=Q(state__in=JOB_UNFINISHED, deadline__isnull=False, cancel_requested_at__isnull=True),
                 name="job_with_deadline",
             ),
+            # Over all workspaces, the newest of few.
+            models.Index(fields=["failure_kind", "-id"], condition=~Q(failure_kind=""), name="job_by_failure"),
+            models.Index(fields=["waiting_reason", "-id"], condition=~Q(waiting_reason=""), name="job_by_wait"),
+            models.Index(fields=["deadline"], condition=Q(deadline__isnull=False), name="job_by_deadline"),
+            models.Index(
+                fields=["-id"],
+                condition=Q(state__in=JOB_UNFINISHED, cancel_requested_at__isnull=False),
+                name="job_canceling",
+            ),
             # What a filter asks for: jobs with labels are few. (By words of names: `job_by_word`, of migration 0043.)
             GinIndex(fields=["labels"], condition=~Q(labels={}), name="job_by_label"),
             # What went wrong of late, and how much did.

@@ -12,6 +12,9 @@ SUBMITTED: Final = "SUBMITTED"
 ATTEMPTS: Final = "ATTEMPTS"
 """Besides the states in which jobs end. Attempts have the cost: a job that is retried would have it twice."""
 
+STORAGE: Final = "storage"
+"""The reading of what lies in each storage."""
+
 
 class JobTally(models.Model):
     """Of one hour (UTC): how many jobs were submitted or ended so, and what its attempts have cost."""

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models.functions import Coalesce
 
 from orchestration.errors import Conflict, Forbidden, Invalid
 from orchestration.execution.audit_anchors import anchors
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
+    from django.db.models import QuerySet
+
     from orchestration.execution.audit_anchors import Anchor
 
 AT_ONCE: Final = 1_000
+LOOKED_THROUGH: Final = 100_000
 DIGEST_LETTERS: Final = 64
 
 
@@ -47,6 +51,30 @@ def entries_of(*, user: User, wanted: Wanted) -> AuditEntryQuerySet:
     """The newest first."""
     visible: AuditEntryQuerySet = AuditEntry.objects.visible_to(user)
     return wanted.of(visible).order_by("-id")
+
+
+def find_entries(entries: QuerySet[AuditEntry], text: str, *, most: int) -> QuerySet[AuditEntry]:
+    """By a whole user name, workspace, request id or id of what it is about, or by how an action begins.
+
+    The newest `most` of each: found one by one, as together no index finds them. Names of users and workspaces that
+    are gone are looked for among the newest LOOKED_THROUGH entries.
+    """
+    wanted = text.strip()
+    if not wanted:
+        return entries
+    people = User.objects.filter(username__iexact=wanted).values_list("pk", flat=True)
+    places = Workspace.objects.filter(slug__iexact=wanted).values_list("pk", flat=True)
+    last = AuditEntry.objects.aggregate(last=Coalesce(Max("pk"), 0))["last"]
+    ways = [
+        *(Q(actor_id=person) for person in people),
+        *(Q(workspace_id=place) for place in places),
+        *(Q(action=action) for action in AuditAction if action.startswith(wanted.lower())),
+        Q(request_id=wanted) & ~Q(request_id=""),
+        Q(subject_id=wanted) & ~Q(subject_id=""),
+        Q(pk__gt=last - LOOKED_THROUGH) & (Q(actor__iexact=wanted) | Q(workspace__iexact=wanted)),
+    ]
+    found = {pk for way in ways for pk in entries.filter(way).order_by("-id").values_list("pk", flat=True)[:most]}
+    return entries.filter(pk__in=sorted(found)[-most:])
 
 
 def export(*, user: User, wanted: Wanted) -> Iterator[str]:

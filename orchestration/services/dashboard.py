@@ -9,13 +9,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Count, Sum
 from django.db.models.functions import Now, TruncDay
 
 from orchestration.models import Attempt, Job, JobTally, Pipeline, Reading, Repair, TokenBucket
 from orchestration.models.bulk import database_now
 from orchestration.models.tally import ATTEMPTS, SUBMITTED
+from orchestration.models.unfinished import MOST_LIVE, UNFINISHED, WAITING, count_unfinished, has_more_unfinished
 from orchestration.services.pauses import Held, pauses
 from orchestration.states import ATTEMPT_LIVE, JOB_FAILED, JOB_UNFINISHED, JobState
 
@@ -23,22 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
-MOST_COUNTED: Final = 100_000
-"""Unfinished jobs beyond these are "more than": a count of all of a long queue takes longer than a page may."""
 HOURS: Final = 48
 DAYS: Final = 30
 LATELY: Final = timedelta(days=7)
 MOST_PIPELINES: Final = 8
-MOST_OLDEST: Final = 6
-_OPEN: Final = """
-SELECT state, reason, count(*), min(created_at) FROM (
-  SELECT state, CASE WHEN state = ANY(%(waiting)s) THEN waiting_reason ELSE '' END AS reason, created_at
-  FROM orchestration_job WHERE state = ANY(%(open)s) LIMIT %(most)s
-) open GROUP BY state, reason"""
-_OLDEST: Final = """
-SELECT id FROM (SELECT id FROM orchestration_job WHERE state = ANY(%(waiting)s) LIMIT %(most)s) waiting
-ORDER BY id LIMIT %(number)s"""
-_WAITING: Final = (JobState.WAITING, JobState.QUEUED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +47,13 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """`is_cut`: there are more unfinished jobs than were counted."""
+    """`is_cut`: there are more unfinished jobs than were counted. `counted_at`: None where they were counted now."""
 
     at: datetime
     states: dict[str, int]
     waiting: list[Waiting]
     is_cut: bool
+    counted_at: datetime | None
     oldest: list[Job]
     hours: list[Hour]
     failure_kinds: list[tuple[str, int]]
@@ -83,16 +72,17 @@ class Dashboard:
 
 def look() -> Dashboard:
     now = database_now().astimezone(UTC)
-    states, waiting, is_cut = _open()
     ends = _ends(now - LATELY)
     days = _cost_by_day(now)
     readings = {one.name: one for one in Reading.objects.all()}
+    open_now, counted_at = _unfinished(readings.get(UNFINISHED))
     return Dashboard(
         at=now,
-        states=states,
-        waiting=waiting,
-        is_cut=is_cut,
-        oldest=_oldest(),
+        states=_states(open_now),
+        waiting=_waiting(open_now),
+        is_cut=open_now["is_cut"],
+        counted_at=counted_at,
+        oldest=_oldest(open_now["oldest"]),
         hours=_hours(now),
         failure_kinds=_failure_kinds(ends),
         failing_pipelines=_failing(ends),
@@ -108,32 +98,35 @@ def look() -> Dashboard:
     )
 
 
-def _open() -> tuple[dict[str, int], list[Waiting], bool]:
-    given: dict[str, Any] = {"waiting": list(_WAITING), "open": list(JOB_UNFINISHED), "most": MOST_COUNTED + 1}
-    with connection.cursor() as cursor:
-        cursor.execute(_OPEN, given)
-        rows: list[tuple[str, str, int, datetime]] = cursor.fetchall()
-    states: Counter[str] = Counter()
+def _unfinished(reading: Reading | None) -> tuple[dict[str, Any], datetime | None]:
+    """Of a long queue what a worker has counted, and when; of any other what is true now."""
+    if reading and has_more_unfinished(MOST_LIVE):
+        return reading.value, reading.at
+    return count_unfinished(MOST_LIVE), None
+
+
+def _states(open_now: dict[str, Any]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for one in open_now["kinds"]:
+        counts[one["state"]] += one["jobs"]
+    return {state: counts[state] for state in JobState if state in JOB_UNFINISHED}
+
+
+def _waiting(open_now: dict[str, Any]) -> list[Waiting]:
+    """What most wait for first."""
     reasons: dict[str, Waiting] = {}
-    for state, reason, jobs, since in rows:
-        states[state] += jobs
-        if state in _WAITING:
+    for one in open_now["kinds"]:
+        if one["state"] in WAITING:
+            reason, since = one["reason"], datetime.fromisoformat(one["since"])
             so_far = reasons.get(reason, Waiting(reason, 0, since))
-            reasons[reason] = Waiting(reason, so_far.jobs + jobs, min(so_far.since, since))
-    most_first = sorted(reasons.values(), key=lambda one: -one.jobs)
-    return (
-        {state: states[state] for state in JobState if state in JOB_UNFINISHED},
-        most_first,
-        sum(states.values()) > MOST_COUNTED,
-    )
+            reasons[reason] = Waiting(reason, so_far.jobs + one["jobs"], min(so_far.since, since))
+    return sorted(reasons.values(), key=lambda one: -one.jobs)
 
 
-def _oldest() -> list[Job]:
-    with connection.cursor() as cursor:
-        cursor.execute(_OLDEST, {"waiting": list(_WAITING), "most": MOST_COUNTED + 1, "number": MOST_OLDEST})
-        ids = [row[0] for row in cursor.fetchall()]
-    jobs = Job.objects.filter(pk__in=ids).select_related("workspace", "pipeline_version__pipeline").order_by("id")
-    return list(jobs.defer("params", "pipeline_version__yaml", "pipeline_version__spec"))
+def _oldest(ids: list[str]) -> list[Job]:
+    """Those of them that still wait."""
+    jobs = Job.objects.filter(pk__in=ids, state__in=WAITING).select_related("workspace", "pipeline_version__pipeline")
+    return list(jobs.order_by("id").defer("params", "pipeline_version__yaml", "pipeline_version__spec"))
 
 
 def _hours(now: datetime) -> list[Hour]:

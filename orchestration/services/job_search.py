@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from django.db.models import Q
 from django.utils import timezone
 
+from orchestration.errors import Invalid
 from orchestration.ids import first_id, uuid_or_none
 from orchestration.models import PipelineVersion, User, Workspace
 from orchestration.search import Term, parse, quoted, wrong
-from orchestration.states import JOB_FAILED, JOB_FINISHED, JOB_UNFINISHED, FailureKind, JobState, WaitingReason
+from orchestration.states import JOB_FINISHED, JOB_UNFINISHED, FailureKind, JobState, WaitingReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from orchestration.models import Job
 
+_WITHOUT_INDEX: Final = frozenset({"priority", "started"})
+_WORDS: Final = frozenset({"", "name"})
+_INDEXED_LETTERS: Final = 3
+"""So many of a word in a row, or more, are what its index is of (trigrams)."""
 _SEVERAL_STATES: Final = {
     "open": Q(state__in=JOB_UNFINISHED),
     "ended": Q(state__in=JOB_FINISHED),
@@ -33,7 +38,7 @@ _COMPARED: Final = re.compile(r"(?P<operator>[<>]=?)?(?P<value>.+)", re.DOTALL)
 _AWAY: Final = re.compile(r"(?P<sign>[+-])(?P<number>[0-9]{1,4})(?P<unit>[smhdw])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-CLOCKS_ARE_OFF: Final = timedelta(days=1)
+CLOCKS_ARE_OFF: Final = timedelta(hours=1)
 """At most: ids are made by the clock of a process, times by that of the database."""
 WHEN: Final = (
     "a day like 2026-11-29, a time like 2026-11-29T08:00Z, -7d for seven days ago, or +2h for in two hours"
@@ -47,6 +52,23 @@ def find_jobs(jobs: QuerySet[Job], text: str, *, user: User) -> QuerySet[Job]:
         fits = reduce(operator.or_, (_of(term, value, user) for value in term.values))
         jobs = jobs.exclude(fits) if term.is_not else jobs.filter(fits)
     return jobs
+
+
+def reads_on(text: str) -> bool:
+    """Whether a term is of what no index over all workspaces finds, so that all jobs are read where few fit."""
+    try:
+        terms = parse(text)
+    except Invalid:
+        return False
+    found = [_has_index(term) for term in terms if not term.is_not]
+    # What is left when some are taken away may be few as well, unless an index has chosen before.
+    return not all(found) or (len(found) < len(terms) and not found)
+
+
+def _has_index(term: Term) -> bool:
+    if term.key in _WORDS:
+        return all(len(value) >= _INDEXED_LETTERS for value in term.values)
+    return term.key not in _WITHOUT_INDEX
 
 
 def _of(term: Term, value: str, user: User) -> Q:
@@ -146,8 +168,15 @@ def _time(field: str) -> Callable[[Term, str, User], Q]:
 def _created(term: Term, value: str, user: User) -> Q:
     """Ids are in the order of creation, and have the index that the time has not."""
     found = _time("created_at")(term, value, user)
-    begins = [at for name, at in found.children if name in {"created_at__gte", "created_at__gt"}]  # type: ignore[misc]
-    return found & Q(pk__gte=first_id(begins[0] - CLOCKS_ARE_OFF)) if begins else found
+    for name, at in list(found.children):  # type: ignore[misc]
+        try:
+            if name in {"created_at__gte", "created_at__gt"}:
+                found &= Q(pk__gte=first_id(at - CLOCKS_ARE_OFF))
+            else:
+                found &= Q(pk__lt=first_id(at + CLOCKS_ARE_OFF))
+        except OverflowError:  # at an end of all time, beyond which is no id to look for
+            continue
+    return found
 
 
 def _moment(term: Term, value: str) -> tuple[datetime, datetime]:
@@ -157,10 +186,10 @@ def _moment(term: Term, value: str) -> tuple[datetime, datetime]:
         return moment, moment
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError as exc:
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
+        return moment, moment + timedelta(days=1) if _DAY.fullmatch(value) else moment
+    except (ValueError, OverflowError) as exc:
         raise wrong(term.at, f"{value or 'Nothing'} is no time. Write {WHEN}.") from exc
-    moment = moment.replace(tzinfo=moment.tzinfo or UTC)
-    return moment, moment + timedelta(days=1) if _DAY.fullmatch(value) else moment
 
 
 def _compared(value: str) -> tuple[str, str]:
@@ -179,10 +208,8 @@ def _one_of(term: Term, value: str, known: Iterable[str], *more: str) -> str:
     return found
 
 
-def _known(field: str, known: Iterable[str], *, only_in: Iterable[str]) -> Callable[[Term, str, User], Q]:
-    """`only_in`: the states in which it is said of a job at all. They have an index, and the field has none."""
-    states = sorted(only_in)
-    return lambda term, value, _user: Q(**{field: _one_of(term, value, known), "state__in": states})
+def _known(field: str, known: Iterable[str]) -> Callable[[Term, str, User], Q]:
+    return lambda term, value, _user: Q(**{field: _one_of(term, value, known)})
 
 
 def _workspace(_term: Term, value: str, _user: User) -> Q:
@@ -197,8 +224,8 @@ _KEYS: Final[dict[str, Callable[[Term, str, User], Q]]] = {
     "owner": _owner,
     "workspace": _workspace,
     "name": _name,
-    "failure": _known("failure_kind", FailureKind, only_in=JOB_FAILED),
-    "waiting": _known("waiting_reason", WaitingReason, only_in=JOB_UNFINISHED),
+    "failure": _known("failure_kind", FailureKind),
+    "waiting": _known("waiting_reason", WaitingReason),
     "priority": _priority,
     "created": _created,
     "started": _time("started_at"),

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from django.db.models import Count, Min, Q, Sum
-
-from orchestration.models import File
+from orchestration.models import Reading
+from orchestration.models.tally import STORAGE
 from orchestration.services.uploads.redirect import checksums
 from orchestration.storage.registry import get_direct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
 ALIASES: Final = ("uploads", "results")
 
@@ -35,17 +34,21 @@ class StorageState:
     unread_since: datetime | None
 
 
-def storage_states() -> list[StorageState]:
+@dataclass(frozen=True, slots=True)
+class StorageStates:
+    """`counted_at`: when a worker counted, None where none has yet."""
+
+    states: list[StorageState]
+    counted_at: datetime | None
+
+
+def storage_states() -> StorageStates:
     """Raises StorageUnavailable where the credentials of a bucket are missing."""
-    kept = File.objects.filter(purged_at__isnull=True)
-    counts = kept.order_by().values("storage").annotate(
-        n=Count("pk"),
-        bytes=Sum("size"),
-        bad=Count("pk", filter=Q(damaged_at__isnull=False)),
-        oldest=Min("verified_at", filter=~Q(sha256="")),
-    )  # fmt: skip
-    of = {row["storage"]: row for row in counts}
-    return [_state(alias, of.get(alias, {})) for alias in ALIASES]
+    reading = Reading.objects.filter(name=STORAGE).first()
+    of = {row["storage"]: row for row in reading.value} if reading else {}
+    return StorageStates(
+        states=[_state(alias, of.get(alias, {})) for alias in ALIASES], counted_at=reading.at if reading else None
+    )
 
 
 def _state(alias: str, counted: Mapping[str, Any]) -> StorageState:
@@ -54,8 +57,8 @@ def _state(alias: str, counted: Mapping[str, Any]) -> StorageState:
         alias=alias,
         bucket=direct.bucket if direct else "",
         checksum=checksums(alias)[-1],
-        files=counted.get("n", 0),
+        files=counted.get("files", 0),
         size=counted.get("bytes", 0),
         damaged=counted.get("bad", 0),
-        unread_since=counted.get("oldest"),
+        unread_since=datetime.fromisoformat(since) if (since := counted.get("unread_since")) else None,
     )

@@ -21,11 +21,14 @@ NO_SAFETY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "o
 
 @contextlib.contextmanager
 def throwaway(
-    settings: Mapping[str, str] | None = None, *, like: EmbeddedPostgres | None = None
+    settings: Mapping[str, str] | None = None, *, like: EmbeddedPostgres | None = None, is_large: bool = False
 ) -> Iterator[EmbeddedPostgres]:
-    """A running server that is gone afterwards, with everything in it. It begins with the data of `like`, stopped."""
+    """A running server that is gone afterwards, with everything in it. It begins with the data of `like`, stopped.
+
+    `is_large`: it will hold more than there is memory for.
+    """
     _sweep()
-    home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=temporary_root()))
+    home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=SHORT_FOLDER if is_large else temporary_root()))
     home.chmod(0o711)  # as root the server runs under another account, which passes through here
     server = EmbeddedPostgres(home, settings={**NO_SAFETY, **(settings or {})})
     # Held while we live: whoever can take it later knows that we were killed.

@@ -8,20 +8,22 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 import psycopg
 
-from orchestration.ids import new_id
+from orchestration.ids import first_id, new_id
+from tests.bench.filling import filling
 from tests.bench.load import halted, percentile
 from tests.bench.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from uuid import UUID
 
     from tests.live.platform import Platform
 
+COUNTED: Final = "from orchestration.execution.readings import read_all, read_unfinished; read_all(); read_unfinished()"
 DEFAULT_JOBS: Final = 1_000_000
 MOST_MS: Final = 300
 ASKED: Final = 15
@@ -43,23 +45,31 @@ SELECT date_trunc('hour', j.finished_at, 'UTC'), j.workspace_id, v.pipeline_id, 
 FROM orchestration_job j JOIN orchestration_pipelineversion v ON v.id = j.pipeline_version_id
 WHERE j.finished_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5
 ON CONFLICT DO NOTHING"""
+JOBS: Final = "/admin/orchestration/job/"
+# Of each kind of condition one that many jobs fit, few, or none.
+FILTERS: Final = (
+    "state:open", "state:failed", "state:timed-out", "state:canceling", "waiting:capacity", "waiting:paused",
+    "failure:platform,interrupted", "failure:resources", "workspace:bench-8 state:failed", "workspace:main",
+    "owner:admin", "pipeline:bench-noop", "created:>-1h", "created:<-59d", "finished:>-1h", "deadline:<+2h",
+    "name:4242424", "nothing-is-called-so", "priority:>0", "-state:succeeded",
+)  # fmt: skip
 PAGES: Final = {
     "dashboard": "/admin/",
-    "jobs": "/admin/orchestration/job/",
-    "jobs, the last page": "/admin/orchestration/job/?p=40",
-    "jobs state:open": "/admin/orchestration/job/?q=state:open",
-    "jobs state:failed": "/admin/orchestration/job/?q=state:failed",
-    "jobs state:timed-out": "/admin/orchestration/job/?q=state:timed-out",
-    "jobs waiting:capacity": "/admin/orchestration/job/?q=waiting:capacity",
-    "jobs of a workspace that failed": "/admin/orchestration/job/?q=" + quote("workspace:bench-7 state:failed"),
-    "jobs created of late": "/admin/orchestration/job/?q=" + quote("created:>-1h"),
-    "jobs by a word of few": "/admin/orchestration/job/?q=" + quote("name:4242424"),
+    "jobs": JOBS,
+    "jobs, the last page": f"{JOBS}?p=40",
+    "jobs, to be sorted by name": f"{JOBS}?o=2",
+    **{f"jobs {q}": f"{JOBS}?q={quote(q)}" for q in FILTERS},
+    "files": "/admin/orchestration/file/",
+    "files in quarantine": "/admin/orchestration/file/?scan_state__exact=quarantined",
+    "storage": "/admin/orchestration/file/storage/",
     "webhooks": "/admin/orchestration/webhookendpoint/",
     "workspaces": "/admin/orchestration/workspace/",
     "users": "/admin/orchestration/user/",
     "tokens": "/admin/orchestration/apitoken/",
+    "notifications": "/admin/orchestration/notification/",
     "pauses": "/admin/pauses/",
     "audit entries": "/admin/orchestration/auditentry/",
+    "audit entries of somebody": "/admin/orchestration/auditentry/?q=bench",
 }
 
 
@@ -69,10 +79,15 @@ def admin_rows(platform: Platform, file: str, scale: int, *, jobs: int = DEFAULT
     platform.manage("shell", "-v", "0", "-c", ROOT)
     with halted(platform, "worker", "engine"):
         begin = time.perf_counter()
-        one = _write(platform, jobs)
+        one, user = _write(platform, jobs)
         took = time.perf_counter() - begin
+        platform.manage("shell", "-v", "0", "-c", COUNTED)
         rows = [Row(f"{jobs:,} jobs written by COPY", f"{took:.0f} s", "", True)]
-        pages = PAGES | {"one job": f"/admin/orchestration/job/{one}/change/"}
+        more = {
+            "one job": f"{JOBS}{one}/change/",
+            "whether a user with all these jobs may be deleted": f"/admin/orchestration/user/{user}/delete/",
+        }
+        pages = PAGES | more
         with closing(_signed_in(platform)) as client:
             for name, path in pages.items():
                 rows.append(_row(name, client, path))
@@ -101,8 +116,8 @@ def _signed_in(platform: Platform) -> httpx.Client:
     return client
 
 
-def _write(platform: Platform, jobs: int) -> UUID:
-    """One of them, that has failed."""
+def _write(platform: Platform, jobs: int) -> tuple[UUID, UUID]:
+    """One of them, that has failed, and whose they are."""
     version, user = platform.sql(
         "SELECT v.id, u.id FROM orchestration_pipelineversion v, orchestration_user u"
         " JOIN orchestration_pipeline p ON true WHERE p.name = 'bench-noop' AND v.pipeline_id = p.id LIMIT 1"
@@ -114,20 +129,30 @@ def _write(platform: Platform, jobs: int) -> UUID:
             " result_retention_days) VALUES (%s, %s, %s, 1000, 365, 1826)",
             [(place, f"bench-{at}", f"Bench {at}") for at, place in enumerate(places)],
         )
-        connection.execute("SET statement_timeout = 0")
-        last: UUID | None = None
-        copy = f"COPY orchestration_job ({', '.join(COLUMNS)}) FROM STDIN"
-        with connection.cursor() as cursor, cursor.copy(copy) as lines:
-            for row in job_lines(jobs, version, user, places):
-                lines.write_row(row)
-                last = row[0] if row[9] == "FAILED" else last
+        last = copy_jobs(connection, job_lines(jobs, version, user, places))
         connection.execute(TALLY)
         # As autovacuum would have done by the time there are so many.
-        for table in ("job", "jobtally", "workspace"):
+        for table in ("jobtally", "workspace"):
             connection.execute(f"VACUUM ANALYZE orchestration_{table}")
+    return last, user
+
+
+def copy_jobs(connection: psycopg.Connection[Any], rows: Iterator[tuple[Any, ...]]) -> UUID:
+    """The last of them that failed."""
+    last: UUID | None = None
+    copy = f"COPY orchestration_job ({', '.join(COLUMNS)}) FROM STDIN"
+    with filling(connection, "orchestration_job"), connection.cursor() as cursor, cursor.copy(copy) as lines:
+        for row in rows:
+            lines.write_row(row)
+            last = row[0] if row[9] == "FAILED" else last
     if last is None:
         raise RuntimeError("too few jobs to have one that failed")
     return last
+
+
+def _id_of(created: datetime, at: int) -> UUID:
+    """As if it had been made then, so that ids are in the order of creation here too."""
+    return UUID(int=first_id(created).int | 7 << 76 | 2 << 62 | at)
 
 
 def job_lines(jobs: int, version: UUID, user: UUID, places: list[UUID]) -> Iterator[tuple[Any, ...]]:
@@ -144,6 +169,6 @@ def job_lines(jobs: int, version: UUID, user: UUID, places: list[UUID]) -> Itera
         begun = None if waits else created + timedelta(seconds=5)
         ended = created + timedelta(minutes=1) if has_ended else None
         yield (
-            new_id(), places[at * at % len(places)], user, version, f"job {at}", "{}", "{}", 0,
+            _id_of(created, at), places[at * at % 23 % len(places)], user, version, f"job {at}", "{}", "{}", 0,
             1, state, 1, reason, "", kind, "", "", created, begun, begun, ended, 1,
         )  # fmt: skip

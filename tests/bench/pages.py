@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 import psycopg
 
-from tests.bench.admin import COLUMNS, DEFAULT_JOBS, job_lines
+from tests.bench.admin import DEFAULT_JOBS, copy_jobs, job_lines
 from tests.bench.load import cpu_s, halted, percentile
 from tests.bench.rows import Row
 from tests.bench.watchers import sessions_of
@@ -82,19 +82,10 @@ def _row(platform: Platform, name: str, client: httpx.Client, path: str) -> Row:
 def _write(platform: Platform, jobs: int, **ids: Any) -> UUID:
     """One of them, that has failed."""
     with psycopg.connect(platform.database_url, autocommit=True) as connection:
-        connection.execute("SET statement_timeout = 0")
-        last: UUID | None = None
-        copy = f"COPY orchestration_job ({', '.join(COLUMNS)}) FROM STDIN"
-        with connection.cursor() as cursor, cursor.copy(copy) as lines:
-            for row in job_lines(jobs, ids["version"], ids["user"], [ids["workspace"]]):
-                lines.write_row(row)
-                last = row[0] if row[9] == "FAILED" else last
+        last = copy_jobs(connection, job_lines(jobs, ids["version"], ids["user"], [ids["workspace"]]))
         _write_files(connection, jobs, ids["file"])
         # As autovacuum would have done by the time there are so many.
-        for table in ("job", "file"):
-            connection.execute(f"VACUUM ANALYZE orchestration_{table}")
-    if last is None:
-        raise RuntimeError("too few jobs to have one that failed")
+        connection.execute("VACUUM ANALYZE orchestration_file")
     return last
 
 

@@ -17,6 +17,7 @@ from uuid import uuid4
 import httpx
 import psycopg
 
+from project.embedded.throwaway import throwaway
 from tests.bench.admin import DEFAULT_JOBS, admin_rows
 from tests.bench.dispatching import dispatch_rows
 from tests.bench.load import Load, cpu_s, halted, percentile, post_all
@@ -25,6 +26,7 @@ from tests.bench.pages import page_rows
 from tests.bench.rows import Row
 from tests.bench.uploads import upload_rows
 from tests.bench.watchers import watcher_rows
+from tests.live.migrated import migrated
 from tests.live.platform import Platform, free_port, running
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ steps:
 PREFECT_NOOP_S = 5.2
 PREFECT_PER_S = 0.33
 CREATION_ROUNDS = 5
+MOST_IN_MEMORY = 1_000_000
 
 
 def run(*, quick: bool, only: str = "", jobs: int = DEFAULT_JOBS) -> int:
@@ -51,7 +54,8 @@ def run(*, quick: bool, only: str = "", jobs: int = DEFAULT_JOBS) -> int:
     rows: list[Row] = []
     # One token asks as fast as it can: what is measured is the platform and not the limit.
     unlimited = dict.fromkeys(("ESTEIRA_RATE_TOKEN", "ESTEIRA_RATE_USER", "ESTEIRA_RATE_WORKSPACE"), "0")
-    with running(unlimited, settings=safe) as platform:
+    server = throwaway(safe, like=migrated(), is_large=jobs > MOST_IN_MEMORY)
+    with running(unlimited, server=server) as platform:
         platform.publish(NOOP)
         file = platform.upload("a.txt", b"hello")["id"]
         measures = MEASURES | {"admin": partial(admin_rows, jobs=jobs), "pages": partial(page_rows, jobs=jobs)}

@@ -11,8 +11,9 @@ from django.contrib.auth.models import Permission
 from django.utils import timezone
 
 from orchestration.execution import readings, tally
-from orchestration.models import Event, JobTally, Pause
+from orchestration.models import Event, JobTally, Pause, Reading
 from orchestration.services import dashboard
+from orchestration.states import JobState
 from tests.factories import make_file, make_job, make_user
 from tests.frontend.ask import browser
 from tests.orchestration.play import run_all, submitted
@@ -61,16 +62,38 @@ def test_nothing_that_it_asks_grows_with_what_is_there(
         root.get("/admin/")
 
 
-def test_long_queue_is_counted_to_a_limit(
+def test_long_queue_is_counted_by_a_worker(
     root: Client, owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dashboard, "MOST_COUNTED", 2)
-    for _ in range(4):
-        make_job(owner, lab)
+    for module in (dashboard, readings):
+        monkeypatch.setattr(module, "MOST_LIVE", 2)
+    oldest, *_ = [make_job(owner, lab, waiting_reason="scan") for _ in range(4)]
     seen = dashboard.look()
-    assert seen.is_cut
-    assert seen.states["WAITING"] == 3
-    assert "There are more than" in root.get("/admin/").content.decode()
+    assert (seen.is_cut, seen.counted_at, seen.states["WAITING"]) == (True, None, 3)
+    assert "A worker counts all of them" in root.get("/admin/").content.decode()
+    readings.read_unfinished()
+    seen = dashboard.look()
+    assert (seen.is_cut, seen.states["WAITING"]) == (False, 4)
+    assert [(one.reason, one.jobs) for one in seen.waiting] == [("scan", 4)]
+    assert seen.waiting[0].since == oldest.created_at
+    assert seen.oldest[0] == oldest
+    assert seen.counted_at is not None
+    assert "Counted" in root.get("/admin/").content.decode()
+
+
+def test_what_was_counted_long_ago_is_not_shown_once_the_queue_is_short(
+    owner: User, lab: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (dashboard, readings):
+        monkeypatch.setattr(module, "MOST_LIVE", 2)
+    jobs = [make_job(owner, lab) for _ in range(4)]
+    readings.read_unfinished()
+    for job in jobs[:3]:
+        job.move(JobState.CANCELED, finished_at=timezone.now())
+    seen = dashboard.look()
+    assert (seen.counted_at, seen.states["WAITING"], seen.oldest) == (None, 1, [jobs[3]])
+    readings.read_unfinished()
+    assert not Reading.objects.filter(name="unfinished").exists()
 
 
 def test_hours_without_a_job_have_their_place(owner: User, lab: Workspace) -> None:

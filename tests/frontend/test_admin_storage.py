@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from orchestration.execution import readings
 from orchestration.storage.base import PutChecksum
 from tests.factories import make_file, make_user
 from tests.frontend.ask import browser
@@ -43,8 +44,11 @@ def admin(db: None) -> User:
 def test_folders_their_files_and_their_damage(admin: User, owner: User, lab: Workspace) -> None:
     make_file(lab, owner)
     make_file(lab, owner, scan_state="quarantined", damaged_at=timezone.now())
+    assert "Not counted yet" in shown(admin)
+    readings.read_all()
     html = shown(admin)
     assert html.count("a folder of this machine") == 2
+    assert "Not counted yet" not in html
     assert "?damaged_at__isempty=0" in html
     assert "every 30 days" in html
 

@@ -10,8 +10,9 @@ from django.db import connection
 from django.utils import timezone
 
 from orchestration.errors import Invalid
+from orchestration.ids import first_id
 from orchestration.models import Job
-from orchestration.services.job_search import find_jobs
+from orchestration.services.job_search import find_jobs, reads_on
 from tests.api.conftest import ana, door
 from tests.factories import make_job, make_user, publish_pipeline
 from tests.frontend.ask import browser
@@ -109,7 +110,8 @@ def test_every_term_must_fit(owner: User, jobs: None, text: str, names: list[str
 def test_days_are_whole_ones_and_in_utc(owner: User, lab: Workspace, text: str, days: list[int]) -> None:
     version = publish_pipeline()
     for day in range(1, 5):
-        make_job(owner, lab, version, name=str(day), created_at=datetime(2026, 11, day, 12, tzinfo=UTC))
+        at = datetime(2026, 11, day, 12, tzinfo=UTC)
+        make_job(owner, lab, version, id=first_id(at), name=str(day), created_at=at)
     assert found(owner, text) == [str(day) for day in days]
 
 
@@ -138,17 +140,61 @@ def test_mistake_says_what_there_is(owner: User, text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "asked"),
+    ("text", "index"),
     [
-        ("waiting:scan", '"orchestration_job"."state" IN ('),
-        ("failure:resources", '"orchestration_job"."state" IN ('),
-        ("created:>-1h", '"orchestration_job"."id" >= '),
-        ("created:2026-11-01..2026-11-02", '"orchestration_job"."id" >= '),
+        ("waiting:scan", "job_by_wait"),
+        ("failure:resources", "job_by_failure"),
+        ("deadline:<+2h", "job_by_deadline"),
+        ("state:canceling", "job_canceling"),
+        ("workspace:lab", "job_by_workspace"),
     ],
 )
-def test_what_has_no_index_is_asked_of_one_that_there_is(owner: User, text: str, asked: str) -> None:
+def test_what_few_have_has_an_index(owner: User, lab: Workspace, text: str, index: str) -> None:
     """Else the whole table is read to find the few, or that there are none."""
-    assert asked in str(find_jobs(Job.objects.all(), text, user=owner).query)
+    jobs = find_jobs(Job.objects.all(), text, user=owner).order_by("-id")[:50]
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+        # As if millions were there, of which the newest fifty are not the ones.
+        cursor.execute("ALTER TABLE orchestration_job DROP CONSTRAINT orchestration_job_pkey CASCADE")
+    assert index in jobs.explain()
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("created:>-1h", ['"orchestration_job"."id" >= ']),
+        ("created:<-1h", ['"orchestration_job"."id" < ']),
+        ("created:2026-11-01..2026-11-02", ['"orchestration_job"."id" >= ', '"orchestration_job"."id" < ']),
+    ],
+)
+def test_times_of_creation_are_asked_of_ids_too(owner: User, text: str, asked: list[str]) -> None:
+    """Else the whole table is read to find the few, or that there are none."""
+    query = str(find_jobs(Job.objects.all(), text, user=owner).query)
+    assert all(one in query for one in asked)
+
+
+@pytest.mark.parametrize("text", ["created:>0001-01-01", "created:<9999-12-31T23:59Z"])
+def test_ends_of_time_break_nothing(owner: User, jobs: None, text: str) -> None:
+    assert len(found(owner, text)) == Job.objects.visible_to(owner).count()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_read_on"),
+    [
+        ("", False),
+        ("night", True),
+        ("name:night state:failed", True),
+        ("00000000-0000-7000-8000-000000000000", False),
+        ("state:failed waiting:scan", False),
+        ("-state:failed", True),
+        ("-owner:me state:failed", False),
+        ("priority:>0", True),
+        ("colour:", False),
+    ],
+)
+def test_it_is_known_what_reads_on_where_few_fit(text: str, is_read_on: bool) -> None:  # noqa: FBT001  a case
+    assert reads_on(text) == is_read_on
 
 
 def test_job_without_a_name_is_found_by_other_words_than_its_name_s(owner: User, lab: Workspace) -> None:

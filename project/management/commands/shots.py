@@ -235,6 +235,8 @@ def _admin() -> dict[str, str]:
         "admin-system": "/admin/system/",
         "admin-jobs": f"{at}/job/",
         "admin-jobs-failed": f"{at}/job/?q=state:failed",
+        "admin-jobs-named": f"{at}/job/?q=name:4",
+        "admin-files": f"{at}/file/",
         "admin-audit": f"{at}/auditentry/",
         "admin-storage": f"{at}/file/storage/",
     }
