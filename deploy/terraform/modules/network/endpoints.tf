@@ -2,7 +2,7 @@
 
 locals {
   endpoints = var.private_endpoints ? toset([
-    "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "kms", "logs", "secretsmanager", "sqs", "sts",
+    "batch", "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "kms", "logs", "secretsmanager", "sqs", "ssm", "states", "sts",
   ]) : toset([])
 }
 

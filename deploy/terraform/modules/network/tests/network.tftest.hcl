@@ -87,7 +87,7 @@ run "steps_reach_no_internet_where_there_are_endpoints" {
   }
 
   assert {
-    condition     = length(aws_vpc_endpoint.interface) == 10 && aws_vpc_endpoint.s3.vpc_endpoint_type == "Gateway"
+    condition     = length(aws_vpc_endpoint.interface) == 13 && aws_vpc_endpoint.s3.vpc_endpoint_type == "Gateway"
     error_message = "The registry, logs, keys, queues and buckets must be reached from inside."
   }
 
