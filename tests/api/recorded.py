@@ -19,6 +19,7 @@ from starlette.routing import compile_path
 
 from api_app.gate import BUNDLE, PART
 from api_app.main import app
+from orchestration.states import AuditAction
 from tests.api.tus import encoded
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ ROW: Final = "(to_jsonb(t) - 'last_used_at' - 'last_used_ip')::text"
 """That somebody's token was used is noted once a minute."""
 
 
-LOOKED_AT: Final = {"orchestration_auditentry": "WHERE workspace_id IS NOT NULL"}
-"""That somebody was refused is written down of her, and belongs to no workspace."""
+LOOKED_AT: Final = {"orchestration_auditentry": f"WHERE action <> '{AuditAction.REFUSED}'"}
+"""That somebody was refused is written down of her, and in the workspace of her token."""
 
 
 def rows() -> dict[str, str]:

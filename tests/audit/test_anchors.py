@@ -139,5 +139,5 @@ def test_no_sweep_takes_it_for_an_orphan(owner: User, monkeypatch: pytest.Monkey
     assert _unknown_objects(ALIAS) == 0
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 2 * 86_400)
-    assert sweep_storage() == 0
+    sweep_storage()
     assert len(kept_anchors()) == 1

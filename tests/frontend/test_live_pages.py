@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from channels.db import database_sync_to_async
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -152,7 +153,7 @@ async def test_burst_is_few_drawings_and_ends_with_the_truth(
     await page.close()
 
 
-@pytest.mark.parametrize("lost", ["membership", "account", "session", "password"])
+@pytest.mark.parametrize("lost", ["membership", "account", "session", "time", "password", "being"])
 async def test_whoever_has_lost_her_right_is_shown_out_and_the_others_see_on(
     people: People, job: Job, lost: str
 ) -> None:
@@ -169,6 +170,11 @@ async def test_whoever_has_lost_her_right_is_shown_out_and_the_others_see_on(
                 user = her.get()
                 user.set_password("another battery staple")
                 user.save(update_fields=["password"])
+            case "time":
+                Session.objects.filter(pk=goes.client.session.session_key).update(expire_date=timezone.now())
+            case "being":
+                Membership.objects.filter(user=people.teammate).delete()
+                her.delete()
             case _:
                 goes.client.logout()
 

@@ -183,8 +183,10 @@ def test_ends_of_time_break_nothing(owner: User, jobs: None, text: str) -> None:
     ("text", "is_read_on"),
     [
         ("", False),
-        ("night", True),
-        ("name:night state:failed", True),
+        ("night", False),
+        ("ni", True),
+        ("name:night state:failed", False),
+        ("name:ni,night state:failed", True),
         ("00000000-0000-7000-8000-000000000000", False),
         ("state:failed waiting:scan", False),
         ("-state:failed", True),
