@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from channels.db import database_sync_to_async
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -196,19 +197,28 @@ async def test_nobody_enters_any_room_without_the_second_factor_that_is_asked_of
     await page.close()
 
 
-@pytest.mark.parametrize("lost", ["factor", "rank"])
+@pytest.mark.parametrize("lost", ["factor", "freedom from it", "rank"])
 async def test_right_that_rests_on_more_than_the_account_is_looked_at_too(people: People, job: Job, lost: str) -> None:
     root = await database_sync_to_async(make_user)("root", is_superuser=lost == "rank")
-    if lost == "factor":
-        await database_sync_to_async(join)(root, people.lab)
-    page = await watching(job, root)
+    asks = Workspace.objects.filter(pk=people.lab.pk)
+
+    def give() -> None:
+        if lost != "rank":
+            join(root, people.lab)
+        if lost == "factor":
+            asks.update(needs_second_factor=True)
+            Authenticator.objects.create(user=root, type=Authenticator.Type.TOTP, data={})
 
     def take() -> None:
         if lost == "rank":
             User.objects.filter(pk=root.pk).update(is_superuser=False)
+        elif lost == "factor":
+            Authenticator.objects.filter(user=root).delete()
         else:
-            Workspace.objects.filter(pk=people.lab.pk).update(needs_second_factor=True)
+            asks.update(needs_second_factor=True)
 
+    await database_sync_to_async(give)()
+    page = await watching(job, root)
     await database_sync_to_async(take)()
     await happen(job)
     assert await page.heard() == {"type": "websocket.close", "code": POLICY_VIOLATION}
@@ -242,6 +252,23 @@ async def test_whoever_comes_while_it_is_drawn_is_sent_nothing_before_she_was_lo
     assert here.news_for(seat) == ""
     seat.may_have = 1
     assert "job-state" in here.news_for(seat)
+
+
+async def test_whoever_loses_her_right_while_it_is_drawn_is_not_sent_it(
+    people: People, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = await watching(job, people.teammate)
+    draw = JobShown.draw
+
+    def meanwhile(shown: JobShown) -> str:
+        html = draw(shown)
+        Membership.objects.filter(user=people.teammate).delete()
+        return html
+
+    monkeypatch.setattr(JobShown, "draw", meanwhile)
+    await happen(job)
+    assert await page.heard() == {"type": "websocket.close", "code": POLICY_VIOLATION}
+    await page.close()
 
 
 async def test_another_role_is_another_page(people: People, job: Job) -> None:
