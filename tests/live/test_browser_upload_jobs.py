@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
-from tests.live.browsing import MIB, PATIENCE_MS, expect_all_sent, make_file, network, sign_in, wait_for_percent
+from tests.live.browsing import (
+    MIB, PATIENCE_MS, expect_all_sent, make_file, network, sign_in, wait_for_percent, wait_until,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +107,7 @@ def test_job_submitted_the_moment_its_file_is_there_has_that_file(
     page.route("**/uploads:batch", lambda route: held.append(route))  # noqa: PLW0108  it asks for the signature
     page.set_input_files("#file-input", str(tmp_path / "last.txt"))
     expect(page.get_by_role("button", name="Start when uploaded")).to_be_enabled()
+    wait_until(lambda: held, "sending", page=page)
     held.pop().continue_()
     page.wait_for_url("**/jobs/*-*/", timeout=20_000)
     assert jobs(platform, "in-between") == [("", 1)]
