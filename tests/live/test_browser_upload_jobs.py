@@ -9,8 +9,15 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect
 
 from tests.live.browsing import (
-    MIB, PATIENCE_MS, expect_all_sent, make_file, network, sign_in, wait_for_percent, wait_until,
-)  # fmt: skip
+    MIB,
+    PATIENCE_MS,
+    expect_all_sent,
+    make_file,
+    network,
+    sign_in,
+    wait_for_percent,
+    wait_until,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
